@@ -102,7 +102,7 @@ class Report:
         return self.findings_count == 0 and not self.stopped
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; hashes in hex."""
+        """Plain values for JSON, with hashes in hex."""
         return asdict(self) | {"whole": self.whole, "last_hash": self.last_hash.hex()}
 
 

@@ -60,7 +60,7 @@ def stale_core_named() -> Iterator[None]:
 
 
 def _sources_digest() -> str:
-    """Of the sources, as `crates/bindings/build.rs` makes it."""
+    """The digest of the sources, computed as in `crates/bindings/build.rs`."""
     from blake3 import blake3
 
     digest = blake3()

@@ -1,4 +1,4 @@
-"""From a scenario to a trace, by one call of the compiled core."""
+"""Simulates a scenario: one call of the compiled core returns the trace."""
 
 from __future__ import annotations
 

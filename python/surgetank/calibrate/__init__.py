@@ -1,4 +1,5 @@
-"""From a live target to a scenario that makes the simulator behave like it."""
+"""Calibration: measures a live target and writes a scenario that makes the simulator behave like
+it."""
 
 from surgetank.calibrate.calibration import Calibration
 from surgetank.calibrate.estimate import Estimate, TrainArrivals

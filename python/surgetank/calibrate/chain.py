@@ -117,7 +117,7 @@ def fullest(blocks: BlockArrivals) -> tuple[int, bool]:
 
 
 def in_full_us(blocks: BlockArrivals, interval_ms: float) -> float:
-    """What each message adds to the interval after a full block, µs; at least 0."""
+    """Time that each message adds to the interval after a full block, µs; at least 0."""
     most = int(blocks.messages.max())
     full = blocks.messages >= 0.98 * most
     after = full[:-1] & (np.diff(blocks.height) == 1)

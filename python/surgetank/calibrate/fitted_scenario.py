@@ -1,4 +1,4 @@
-"""From estimates to a scenario: sections of a scenario of the user's, or of a plain one."""
+"""Builds a scenario from estimates: replaces sections of the user's scenario, or of a plain one."""
 
 from __future__ import annotations
 

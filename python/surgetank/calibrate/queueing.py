@@ -57,7 +57,7 @@ class FittedQueue:
 
     @property
     def distribution(self) -> dict[str, float | str]:
-        """As `[layer.service] distribution` has it."""
+        """The values of `[layer.service] distribution`."""
         if self.cv < 0.1:
             return {"kind": "fixed"}
         if self.cv < 1:

@@ -123,7 +123,7 @@ class Limit:
     spec: MeasureSpec
     side: LimitSide
     member: str = ""
-    """Of the measure's family; empty for the whole."""
+    """The member of the measure's family; empty for the whole."""
 
     @property
     def name(self) -> str:

@@ -27,4 +27,4 @@ THRESHOLDS: Final[Mapping[str, ThresholdSpec]] = {
         ThresholdSpec("safe-leverage", "x", "Safe leverage", "safe leverage"),
     )
 }
-"""By name, in the order in which they are offered."""
+"""Thresholds by name, in the order in which they are offered."""

@@ -78,7 +78,8 @@ def _table(shown: list[Difference], *, wide: bool) -> Table:
 
 
 def _differs(difference: Difference) -> bool:
-    """Of the whole run, and not the same in both; of one class, only where intervals part."""
+    """Whether a measure is shown: one of the whole run if the values differ, one of a class only if
+    the intervals are disjoint."""
     if "." in difference.name:
         return difference.overlap is False
     a, b = (m.value if m else None for m in (difference.a, difference.b))

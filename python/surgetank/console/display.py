@@ -1,4 +1,4 @@
-"""What is drawn in place on a terminal while work goes on."""
+"""Displays that are redrawn in place on a terminal while work is in progress."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _mark(status: Status) -> Text:
 
 
 def _numbers(reason: Reason) -> tuple[str, str]:
-    """What was measured and the limit; of a check of the run, whether it passed."""
+    """The measured value and the limit as text; for a check of the run, whether it passed."""
     if reason.bound is None or reason.limit is None:
         return {Status.PASS: "passed", Status.INVALID: "failed"}.get(reason.status, "–"), ""
     side = "≤" if reason.bound.side is LimitSide.MOST else "≥"

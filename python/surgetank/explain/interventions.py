@@ -37,7 +37,7 @@ class _Values(Keys):
 
     @property
     def consensus(self) -> Engine:
-        """The scenario's consensus engine, which answers what it does."""
+        """The scenario's consensus engine, with its properties."""
         return self._scenario.layer.consensus
 
     def times(self, factor: float, *keys: str) -> _Changes:

@@ -1,4 +1,4 @@
-"""What a league can be ranked by, and which measures it shows first.
+"""The measures and thresholds by which a league can be ranked, and those that it shows first.
 
 A league is ranked by a measure of its runs or by a threshold that searches found; names, titles,
 units

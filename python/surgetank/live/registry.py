@@ -1,4 +1,4 @@
-"""From `--target URL` to a target and, where surgetank starts it itself, its server.
+"""Finds the target of `--target URL` and, where surgetank starts it itself, its server.
 
 `nats:` starts a server; `nats://127.0.0.1:4222` uses one that is running.
 """

@@ -205,7 +205,7 @@ class Target(abc.ABC):
 
     @property
     def capabilities(self) -> Capabilities:
-        """How messages are acknowledged, ordered and kept."""
+        """The guarantees of acknowledgement, order and storage."""
         return Capabilities()
 
     async def open(self) -> None:  # noqa: B027

@@ -49,7 +49,7 @@ def backlog(trace: Trace) -> list[Measure]:
 
 
 def _growth(name: str, trace: Trace, rows: pl.DataFrame) -> Measure:
-    """Of rows of `Trace.delays()`, whose times are `created_ns`."""
+    """The growth of the backlog of rows of `Trace.delays()`, over the times in `created_ns`."""
     begin, end = trace.measured_from_ns, trace.flow_end_ns
     if rows.is_empty() or end <= begin:
         return Measure(name, None, note="no messages")

@@ -1,4 +1,4 @@
-"""How often a close-out ended in bad debt, from which safe leverage is computed."""
+"""The share of close-outs that ended in bad debt, from which safe leverage is computed."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _MS: Final = 1e6
 
 
 class Timing(StrEnum):
-    """What `executed_orders` says of an order."""
+    """The timing of a liquidation order in `executed_orders`."""
 
     IN_TIME = "in time"
     LATE = "late"

@@ -93,8 +93,8 @@ def waiting(trace: Trace, late_after_ms: float | None) -> list[Measure]:
 
 
 def late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> pl.DataFrame:
-    """Of rows of `waits`, those of liquidation orders that were the first to close some of a due
-    account, and late."""
+    """The rows of `waits` of liquidation orders that were late and the first to close some of a due
+    account."""
     if late_after_ms is None:
         return rows.clear()
     closed = executed_orders(trace, late_after_ms).filter(pl.col("timing") == Timing.LATE)

@@ -1,4 +1,4 @@
-"""The same loads, simulated with the calibrated scenario and run against the target.
+"""Comparison of equal loads, simulated with the calibrated scenario and run against the target.
 
 The prediction is finished before the first loaded run is made. Both sides run the same ladder of
 loads and the same definition of capacity (`capacity_criterion.py`); live runs draw arrivals from

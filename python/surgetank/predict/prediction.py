@@ -154,7 +154,8 @@ class Prediction:
     calibration: Calibration
     predicted_line: CapacityCriterion
     measured_line: CapacityCriterion
-    """By the same definition, relative to each side's own unloaded latency."""
+    """The criterion of the measured side: the same definition, relative to each side's own unloaded
+    latency."""
     unloaded_per_s: float
     rows: tuple[LoadRow, ...]
     claims: tuple[Claim, ...]

@@ -92,7 +92,7 @@ class Partition(Timed):
 
     @property
     def live_only(self) -> bool:
-        """In the simulator a partition is between nodes."""
+        """Whether it names clients: in the simulator a partition is between nodes."""
         return any(node < 0 for group in self.groups for node in group)
 
     @property

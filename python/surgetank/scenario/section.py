@@ -57,7 +57,7 @@ def _count(value: Any) -> Any:
 
 
 def _integer(value: Any) -> Any:
-    """As `_number`, without its bound."""
+    """Refuses non-integers as `_number` refuses non-numbers, without a bound."""
     if isinstance(value, bool | str):
         raise ValueError("must be a number")
     return value

@@ -29,7 +29,7 @@ _OWN = ("title", "event", "source", "description", "seed", "limits", "tape_hash"
 
 
 class TraceOptions(Section):
-    """What is recorded."""
+    """The data that a run records."""
 
     receipts_every: Whole = Field(
         1, ge=0, description="receipts are recorded of every n-th client message; 0 = none"
@@ -150,7 +150,8 @@ class Scenario(Section):
 
     @classmethod
     def build(cls, data: Mapping[str, Any], place: str = "") -> Scenario:
-        """As `model_validate`, with readable errors (SurgetankError)."""
+        """Validates plain values as `model_validate` does, with readable errors
+        (SurgetankError)."""
         try:
             return cls.model_validate(data)
         except ValidationError as error:

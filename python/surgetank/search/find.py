@@ -203,7 +203,7 @@ class Search:
         return self.task_of(q.parameter.at(q.scenario, level), level, phase, number)
 
     def task_of(self, scenario: Scenario, level: float, phase: str, number: int) -> Task:
-        """As `task`, with a scenario that is already at the level."""
+        """A run of this search with a scenario that is already at the level; see `task`."""
         digest = blake3(f"{self.question.seed}/{phase}/{number}".encode()).digest(8)
         return Task(scenario, level, int.from_bytes(digest) >> 1)
 

@@ -24,7 +24,7 @@ class Curve:
 
     name: str
     text: str
-    """What the curve changes, as text."""
+    """The changes of the curve, as text."""
     values: Mapping[str, Any]
 
 
@@ -41,7 +41,7 @@ class Point:
     status: str
     """FOUND, UNKNOWN or INVALID, as of a search."""
     bound: Bound | None
-    """What is known if the status is UNKNOWN or INVALID."""
+    """The known bound if the status is UNKNOWN or INVALID."""
     runs: int
     theory: float | None
     """The closed form, for the curve on which its assumptions hold."""

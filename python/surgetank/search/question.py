@@ -94,7 +94,8 @@ def search(
 
 
 def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None) -> Answer:
-    """As `search`, with fewer runs: live runs take real time and cannot be made in parallel."""
+    """The answer by live runs. These are fewer, since they take real time and cannot run in
+    parallel."""
     from surgetank.search.live import THRIFT
 
     question = replace(q, effort=THRIFT)

@@ -55,9 +55,9 @@ class Change:
     text: str
     """One line of text: `uplink 200 → 250 Mbit/s`."""
     values: Mapping[str, object]
-    """As `Scenario.with_values` takes them."""
+    """The values to change, for `Scenario.with_values`."""
     size: float
-    """How large it is; see the module."""
+    """Size of the change, as the module defines it."""
 
 
 def candidates(scenario: Scenario, ranked: Sequence[Saturation]) -> list[Change]:
@@ -95,7 +95,7 @@ class _Values(Keys):
 
     @property
     def consensus(self) -> Engine:
-        """What its engine of order says of itself."""
+        """The scenario's consensus engine, with its properties."""
         return self._scenario.layer.consensus
 
     def scaled(

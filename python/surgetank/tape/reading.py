@@ -1,4 +1,4 @@
-"""From a file to a tape."""
+"""Reading of a recording file as a tape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From measures and limits to a verdict, with reasons.
+"""Judges measures against limits: a verdict with reasons.
 
 INVALID takes precedence over FAIL, FAIL over UNKNOWN, and UNKNOWN over PASS: a run that fails its
 own checks is no evidence about the layer, whatever its numbers, and a violated limit is a FAIL

@@ -80,7 +80,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """As in verdicts: `money_conserved`, `fault 0 slow`."""
+        """The name as in verdicts: `money_conserved`, `fault 0 slow`."""
         return f"{self.kind} {self.of}" if self.of else str(self.kind)
 
 

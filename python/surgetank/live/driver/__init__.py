@@ -1,1 +1,1 @@
-"""From a schedule to the facts of a run: the processes that send and receive."""
+"""The driver of live runs: from a schedule, by sending and receiving processes, to a trace."""

@@ -66,7 +66,7 @@ class Played:
     """Mean number of cores that the server kept busy; None where that cannot be read."""
 
     def first_ns(self) -> Ints:
-        """When each message was first delivered, since the start of the run; −1 for never."""
+        """Time of each message's first delivery since the start of the run, ns; −1 for never."""
         return _first(self)[0]
 
     @property

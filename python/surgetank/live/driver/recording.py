@@ -96,14 +96,14 @@ class Sending:
     """The sender's side of a run; shape (n,) each."""
 
     sent_ns: npt.NDArray[np.int64]
-    """From `time.monotonic_ns()`; −1 for never."""
+    """Send times by `time.monotonic_ns()`; −1 for never."""
     answered_ns: npt.NDArray[np.int64]
-    """When the acknowledgement came, on the same clock; −1 for never."""
+    """Times of the acknowledgements on the same clock; −1 for never."""
     state: npt.NDArray[np.int64]
     """Values of `State`."""
 
     def since(self, start_ns: int) -> Sending:
-        """The same, with times since the start of the run."""
+        """The recording with times since the start of the run."""
         return Sending(
             np.where(self.sent_ns >= 0, self.sent_ns - start_ns, -1),
             np.where(self.answered_ns >= 0, self.answered_ns - start_ns, -1),

@@ -71,7 +71,7 @@ class Schedule:
 
     @classmethod
     def from_trace(cls, trace: Trace, scenario: Scenario) -> Self:
-        """The same messages as in a trace."""
+        """The schedule of a trace's messages."""
         rows = (
             trace["messages"]
             .filter(pl.col("created_ns") < trace.flow_end_ns)

@@ -99,7 +99,7 @@ class Faults:
 
     @property
     def errors(self) -> list[FaultError]:
-        """Of faults that could not be injected, kept in force or undone."""
+        """Errors of faults that could not be injected, kept in force or undone."""
         return [play.error for play in self._plays if play.error is not None]
 
     def end(self) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ class _Scheduled:
 
     @property
     def text(self) -> str:
-        """Such as `delay on nodes 0, 2` or `partition clients | 0`."""
+        """The fault as text, such as `delay on nodes 0, 2` or `partition clients | 0`."""
         groups = self._fault.groups_named
         named = " | ".join(", ".join(_name(node) for node in group) for group in groups)
         if self._fault.divides_nodes:

@@ -91,7 +91,7 @@ class Tolerance:
         return Row(self.quantity, asked, low, high, measured, samples)
 
     def __str__(self) -> str:
-        """Such as `asked ± (5 % + 0.5 ms)`, for the documents."""
+        """The tolerance as text for the documents, such as `asked ± (5 % + 0.5 ms)`."""
         unit = self.quantity.label.rpartition("_")[2] if self.absolute else ""
         parts = [
             f"{self.share * 100:g} %" if self.share else "",

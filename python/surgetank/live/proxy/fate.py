@@ -100,7 +100,7 @@ class Fate:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fate:
-        """From what `to_json` returned."""
+        """The fate from the fields that `to_json` returned."""
         return cls(**data)
 
 

@@ -1,4 +1,4 @@
-"""Which messages were executed in what order, and when each node had them."""
+"""The executed messages in their order, and the times at which each node had them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ class FirstReceipts:
 
 
 def drawn(count: int, most: int) -> Ints:
-    """At most so many of 0 … count − 1 at random, ascending; the same in every process."""
+    """At most `most` of the numbers 0 … count − 1 at random, ascending; the same in every
+    process."""
     if count <= most:
         return np.arange(count, dtype=np.int64)
     found = np.random.default_rng(0).choice(count, most, replace=False, shuffle=False)

@@ -76,7 +76,8 @@ def against_receipt(rows: pl.DataFrame, receipts: FirstReceipts) -> list[Measure
 
 
 def _received(rows: pl.DataFrame, receipts: FirstReceipts) -> tuple[Ints, str]:
-    """When messages of a sample, in the order of execution, were received; and what to note."""
+    """Times of receipt of a sample of messages, in the order of execution, and a note on the
+    sample."""
     some = drawn(len(receipts), min(RANKED_MAX, CELLS_MAX // max(1, receipts.nodes)))
     index = some[np.argsort(receipts.place[some])]
     times = receipts.times(index)

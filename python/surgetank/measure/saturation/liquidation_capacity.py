@@ -109,7 +109,7 @@ def _left(
 
 
 def _received_price(trace: Trace, times: Ints) -> Ints:
-    """When the last price executed before each time had been observed, ns."""
+    """Time of observation of the last price that was executed before each time, ns."""
     flow = trace.scenario.flow
     if flow.keepers.watch == "outside":
         return times

@@ -1,4 +1,4 @@
-"""How much of the weight is out of step over time, and what is left of the fault budget."""
+"""The share of the weight that is out of step over time, and the fault budget that is left."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Chart:
     name: str
     title: str
     summary: str
-    """What it shows, in a sentence: caption and text alternative."""
+    """One sentence on the chart's content: caption and text alternative."""
     data: list[Line]
     layout: dict[str, Any] = field(default_factory=dict)
     time: bool = True

@@ -32,7 +32,7 @@ _LOWEST: Final = 1.0
 
 
 class MarkKind(Enum):
-    """What is known of a point's safe leverage."""
+    """Kind of knowledge of a point's safe leverage."""
 
     FOUND = auto()
     """An estimate whose interval is narrow enough."""
@@ -48,7 +48,7 @@ _ESTIMATED: Final = (MarkKind.FOUND, MarkKind.ROUGH)
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a point is drawn."""
+    """Position of a point in the figure."""
 
     at: float | None
     """Leverage; None if nothing is known of it."""
@@ -56,7 +56,7 @@ class Mark:
 
 
 def mark(point: Point) -> Mark:
-    """Where a point is drawn, and whether it is an estimate or a bound."""
+    """Position of a point, and whether it is an estimate or a bound."""
     if point.status == "INVALID":
         return Mark(None, MarkKind.NOTHING)
     if point.estimate is not None:

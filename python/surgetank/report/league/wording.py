@@ -134,7 +134,7 @@ def _case(league: League, s: Standing) -> str:
 
 
 def size(league: League) -> str:
-    """How much was simulated: `4 entrants × 3 attacks × 1 seed`."""
+    """The size of a league: `4 entrants × 3 attacks × 1 seed`."""
     counts = {
         "entrant": len(league.entrants),
         "attack": len(league.attacks),
@@ -144,7 +144,7 @@ def size(league: League) -> str:
 
 
 def undecided(league: League) -> str:
-    """How many seeds would make a winner; empty if there is one."""
+    """The sentence on the seeds needed for a winner; empty if there is one."""
     if league.winner is not None or len(league.contenders) < 2:
         return ""
     if league.rank in THRESHOLDS:

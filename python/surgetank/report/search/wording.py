@@ -81,7 +81,7 @@ def level_text(answer: Answer, v: float | None, *, unit: bool = True) -> str:
 
 
 def heading(answer: Answer) -> str:
-    """What the search is for, as a heading."""
+    """The goal of the search, as a heading."""
     if answer.find in THRESHOLDS:
         return THRESHOLDS[answer.find].title
     limit = LIMITS.get(answer.find)
@@ -155,7 +155,7 @@ def remedy_text(answer: Answer) -> str:
 
 
 def no_remedy(answer: Answer) -> str:
-    """How many changes were tried without effect."""
+    """The sentence on the number of changes tried without effect."""
     pairs = answer.pairs_tried
     single = len(answer.remedies) - pairs
     text = f"None of {single} single changes tried moves the threshold significantly"

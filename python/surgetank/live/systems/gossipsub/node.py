@@ -39,7 +39,7 @@ _QUEUED_MAX: Final = 100_000
 _LINE_MAX: Final = 1_024
 _PAYLOAD_MAX: Final = 1 << 20
 _NUMBER: Final = slice(12, 20)
-"""Where `surgetank.live.payload` has a payload's number."""
+"""Position of a payload's number in the format of `surgetank.live.payload`."""
 
 
 def key_of(seed: str, node: int) -> KeyPair:

@@ -328,8 +328,9 @@ class JetStream(Nats):
             await asyncio.sleep(0.02)
 
     async def _make_consumer(self, opened: int) -> None:
-        """For the `opened`-th connection. An ordered consumer is a new one with a subject of its
-        own, for the server may still have the old one and go on with it where it stood."""
+        """Makes the consumer of the `opened`-th connection. An ordered consumer is always a new one
+        with a subject of its own, because the server may still have the old one and continue it at
+        its old position."""
         stream = self.where.name
         name = f"surgetank-{self._token}"
         settings = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)

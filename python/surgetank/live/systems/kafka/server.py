@@ -191,5 +191,5 @@ class KafkaBroker(Server):
         return [self.folder / "data"]
 
     def version(self) -> str:
-        """Such as `Apache Kafka 3.9.1`."""
+        """The version, such as `Apache Kafka 3.9.1`."""
         return f"Apache Kafka {VERSION}"

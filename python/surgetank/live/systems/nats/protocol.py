@@ -70,7 +70,7 @@ class Cutter:
 
 
 def _complete(data: bytes) -> int:
-    """Where the last complete block ends."""
+    """The index at which the last complete block ends."""
     end = data.rfind(b"\r\n") + 2
     if end < 2:
         return 0

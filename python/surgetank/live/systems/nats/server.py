@@ -114,7 +114,7 @@ class NatsServer(Server):
         return [self.folder / "store"]
 
     def version(self) -> str:
-        """Such as `nats-server v2.11.0`."""
+        """The version, such as `nats-server v2.11.0`."""
         program = _program()
         if program is None:
             return self.name

@@ -141,7 +141,7 @@ class RabbitMQ(Server):
         return [self.folder / "data"]
 
     def version(self) -> str:
-        """Such as `rabbitmq-server 3.10.8`."""
+        """The version, such as `rabbitmq-server 3.10.8`."""
         script = _script()
         found = script.parent.parent.name.rpartition("-")[2] if script else ""
         return f"rabbitmq-server {found}".strip()

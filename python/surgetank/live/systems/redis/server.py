@@ -102,7 +102,7 @@ class Redis(Server):
         return [self.folder / "data"]
 
     def version(self) -> str:
-        """Such as `redis-server 7.0.15`."""
+        """The version, such as `redis-server 7.0.15`."""
         with contextlib.suppress(OSError, subprocess.SubprocessError, IndexError):
             output = subprocess.run(
                 [self.processes[0].argv[0], "--version"], capture_output=True, text=True, timeout=10
