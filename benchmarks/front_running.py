@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/front_running.py [--seeds 24] [--json]
 
 The venue of tests/support/venue_under_attack.py with five flooding nodes. A *sandwich* reads at
-node 0 and sends what everybody may send; an *insider* is node 0, the leader. Interventions: batches
-that give first come, first served the mean delay of `hash` (`fifo, 100 ms`) and of Themis (`180
-ms`); batches of one message (`…, 1 a block`); a price that stands still (`quiet …`: no quote is
-ever stale).
+node 0 and sends what any client may; an *insider* is node 0, the leader. Interventions:
+batches that give first come, first served the mean delay of `hash` (`fifo, 100 ms`) and of Themis
+(`180 ms`); batches of one message (`…, 1 a block`); a price that stands still (`quiet …`: no quote
+is ever stale).
 """
 
 from __future__ import annotations

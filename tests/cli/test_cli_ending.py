@@ -218,7 +218,7 @@ def test_terminals_without_unicode(here: Path) -> None:
     assert "X FAIL" in done.stdout and "?" not in done.stdout
 
 
-def test_what_a_stranger_wrote_is_shown_as_it_is(
+def test_what_another_user_wrote_is_shown_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Markup in names and texts is text; control characters do not reach the terminal."""

@@ -34,13 +34,13 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 COMMANDS = [
-    ["run", "stranger.toml"],
-    ["run", "stranger.toml", "--out", "x"],
+    ["run", "foreign.toml"],
+    ["run", "foreign.toml", "--out", "x"],
     ["run", "tiny.toml", "--set", "KEY"],
-    ["search", "stranger.toml"],
+    ["search", "foreign.toml"],
     ["frontier", "black-thursday", "--set", "KEY"],
     ["compare", "tiny.toml", "--vary", "KEY"],
-    ["compare", "stranger.toml", "--vary", "load=1,2"],
+    ["compare", "foreign.toml", "--vary", "load=1,2"],
 ]
 
 
@@ -51,13 +51,13 @@ def test_a_scenario_does_not_run_code_unasked(
     """Exit code 2 before anything of it is imported, and no folder is left behind."""
     (inside / "evil.py").write_text(RULE)
     text = (inside / "tiny.toml").read_text() + '[layer.queue]\nrule = "evil:Rule"\n'
-    (inside / "stranger.toml").write_text(text)
+    (inside / "foreign.toml").write_text(text)
     asked = [part.replace("KEY", "layer.queue.rule=evil:Rule") for part in command]
     assert ended(lambda: app(asked)) == 2
     reported = capsys.readouterr().err
     assert "runs code from `evil`" in reported and "--allow-code" in reported
     left = {path.name for path in inside.rglob("*") if path.is_file()}
-    assert left == {"evil.py", "tiny.toml", "stranger.toml"}
+    assert left == {"evil.py", "tiny.toml", "foreign.toml"}
 
 
 @pytest.mark.parametrize(

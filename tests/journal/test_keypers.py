@@ -34,70 +34,70 @@ def forged(share: Share) -> Share:
 
 
 def shares(batch: bytes = BATCH) -> list[Share]:
-    """Everybody's share of a batch."""
+    """Every keyper's share of a batch."""
     return [keyper.share(batch) for keyper in committee()[1]]
 
 
 @pytest.mark.parametrize("who", SUBSETS)
 def test_any_three_of_five_open_a_batch(who: tuple[int, ...]) -> None:
-    everybody, all_shares = committee()[0], shares()
-    encrypted = everybody.encrypt(BATCH, MESSAGE, SENDER)
-    key = everybody.batch_key(BATCH, [all_shares[n] for n in who])
+    public, all_shares = committee()[0], shares()
+    encrypted = public.encrypt(BATCH, MESSAGE, SENDER)
+    key = public.batch_key(BATCH, [all_shares[n] for n in who])
     assert key.decrypt(encrypted, SENDER) == MESSAGE
     assert len(encrypted) == len(MESSAGE) + 128
 
 
 def test_two_do_not() -> None:
-    everybody, all_shares = committee()[0], shares()
+    public, all_shares = committee()[0], shares()
     for two in itertools.combinations(all_shares, THRESHOLD - 1):
         with pytest.raises(SurgetankError, match="2 valid shares of 3"):
-            everybody.batch_key(BATCH, two)
+            public.batch_key(BATCH, two)
     # Neither does the same one three times, nor what two points say of a line.
     with pytest.raises(SurgetankError, match="1 valid shares of 3"):
-        everybody.batch_key(BATCH, [all_shares[0]] * 3)
-    line = replace(everybody, threshold=2)
+        public.batch_key(BATCH, [all_shares[0]] * 3)
+    line = replace(public, threshold=2)
     with pytest.raises(SurgetankError, match="changed") as caught:
         key = line.batch_key(BATCH, all_shares[:2])
-        key.decrypt(everybody.encrypt(BATCH, MESSAGE, SENDER), SENDER)
+        key.decrypt(public.encrypt(BATCH, MESSAGE, SENDER), SENDER)
     assert caught.value.place == "keypers.decrypt"
 
 
 def test_a_forged_share_is_found_by_name() -> None:
-    everybody, all_shares = committee()[0], shares()
-    assert [everybody.check(share) for share in all_shares] == [True] * KEYPERS
+    public, all_shares = committee()[0], shares()
+    assert [public.check(share) for share in all_shares] == [True] * KEYPERS
     all_shares[1] = forged(all_shares[1])
     all_shares[4] = replace(all_shares[4], point=b"\xff" * 48)
-    assert [everybody.check(share) for share in all_shares] == [True, False, True, True, False]
+    assert [public.check(share) for share in all_shares] == [True, False, True, True, False]
     # Three are left, and they are enough.
-    assert everybody.batch_key(BATCH, all_shares) == everybody.batch_key(BATCH, shares())
+    assert public.batch_key(BATCH, all_shares) == public.batch_key(BATCH, shares())
     with pytest.raises(SurgetankError, match=r"2 valid shares of 3.*forged: keyper 1, 4"):
-        everybody.batch_key(BATCH, [share for share in all_shares if share.keyper != 2])
+        public.batch_key(BATCH, [share for share in all_shares if share.keyper != 2])
 
 
 def test_a_forgery_in_anothers_name_does_not_push_out_the_true_share() -> None:
-    everybody, all_shares = committee()[0], shares()
+    public, all_shares = committee()[0], shares()
     mixed = [*all_shares[:3], forged(all_shares[0])]
-    assert everybody.batch_key(BATCH, mixed) == everybody.batch_key(BATCH, all_shares)
+    assert public.batch_key(BATCH, mixed) == public.batch_key(BATCH, all_shares)
 
 
 def test_shares_of_unknown_keypers_batches_and_uses_do_not_count() -> None:
-    everybody, keypers = committee()
+    public, keypers = committee()
     share = keypers[0].share(BATCH)
-    assert not everybody.check(replace(share, keyper=KEYPERS))
-    assert not everybody.check(replace(share, keyper=-1))
-    assert not everybody.check(replace(share, about=b"batch 8"))
-    assert not everybody.check(replace(share, purpose="beacon"))
+    assert not public.check(replace(share, keyper=KEYPERS))
+    assert not public.check(replace(share, keyper=-1))
+    assert not public.check(replace(share, about=b"batch 8"))
+    assert not public.check(replace(share, purpose="beacon"))
     signed = [keyper.sign(BATCH) for keyper in keypers]
     with pytest.raises(SurgetankError, match="0 valid shares"):
-        everybody.batch_key(BATCH, signed)
+        public.batch_key(BATCH, signed)
     with pytest.raises(SurgetankError, match="0 valid shares"):
-        everybody.batch_key(BATCH, [replace(share, keyper=2**300)])
+        public.batch_key(BATCH, [replace(share, keyper=2**300)])
 
 
 def test_a_message_opens_only_as_it_was_sent() -> None:
-    everybody = committee()[0]
-    key = everybody.batch_key(BATCH, shares())
-    encrypted = everybody.encrypt(BATCH, MESSAGE, SENDER)
+    public = committee()[0]
+    key = public.batch_key(BATCH, shares())
+    encrypted = public.encrypt(BATCH, MESSAGE, SENDER)
     for byte in (0, 50, 95, 96, 127, 128, len(encrypted) - 1):
         changed = bytearray(encrypted)
         changed[byte] ^= 1
@@ -108,45 +108,44 @@ def test_a_message_opens_only_as_it_was_sent() -> None:
             key.decrypt(cut, SENDER)
     with pytest.raises(SurgetankError, match="another sender"):
         key.decrypt(encrypted, b"account 6")
-    other = everybody.batch_key(b"batch 8", shares(b"batch 8"))
+    other = public.batch_key(b"batch 8", shares(b"batch 8"))
     with pytest.raises(SurgetankError, match="another batch"):
         other.decrypt(encrypted, SENDER)
 
 
 def test_the_same_message_does_not_look_the_same_twice() -> None:
-    everybody = committee()[0]
-    one, other = (everybody.encrypt(BATCH, MESSAGE, SENDER) for _ in range(2))
+    public = committee()[0]
+    one, other = (public.encrypt(BATCH, MESSAGE, SENDER) for _ in range(2))
     assert all(a != b for a, b in ((one[:96], other[:96]), (one[128:], other[128:])))
     assert (
-        everybody.batch_key(BATCH, shares()).decrypt(everybody.encrypt(BATCH, b"", SENDER), SENDER)
-        == b""
+        public.batch_key(BATCH, shares()).decrypt(public.encrypt(BATCH, b"", SENDER), SENDER) == b""
     )
 
 
 def test_the_beacon_is_the_same_whoever_signs() -> None:
-    everybody, keypers = committee()
+    public, keypers = committee()
     signed = [keyper.sign(b"sealed") for keyper in keypers]
-    beacons = {everybody.beacon(b"sealed", [signed[n] for n in who]) for who in SUBSETS}
+    beacons = {public.beacon(b"sealed", [signed[n] for n in who]) for who in SUBSETS}
     (beacon,) = beacons
-    assert everybody.verify(beacon)
+    assert public.verify(beacon)
     assert len(beacon.seed) == 32
-    assert not everybody.verify(replace(beacon, sealed=b"other"))
-    assert not everybody.verify(Beacon(b"sealed", forged(signed[0]).point))
-    assert not everybody.verify(Beacon(b"sealed", signed[0].point))
-    other = everybody.beacon(b"other", [keyper.sign(b"other") for keyper in keypers])
+    assert not public.verify(replace(beacon, sealed=b"other"))
+    assert not public.verify(Beacon(b"sealed", forged(signed[0]).point))
+    assert not public.verify(Beacon(b"sealed", signed[0].point))
+    other = public.beacon(b"other", [keyper.sign(b"other") for keyper in keypers])
     assert other.seed != beacon.seed
 
 
 def test_the_secret_is_what_any_three_have_and_no_dealer_knows() -> None:
     drawn = random.Random(1).randbytes
     dealings = [deal(dealer, KEYPERS, THRESHOLD, drawn) for dealer in range(KEYPERS)]
-    everybody, _ = set_up(dealings)
+    public, _ = set_up(dealings)
     alone = [set_up([dealing])[0].public_key for dealing in dealings]
     total = G2Point.identity()
     for key in alone:
         total = total + key
-    assert everybody.public_key == total
-    assert everybody.public_key not in alone
+    assert public.public_key == total
+    assert public.public_key not in alone
 
 
 def test_a_cheating_dealer_is_left_out_by_name() -> None:
@@ -156,10 +155,10 @@ def test_a_cheating_dealer_is_left_out_by_name() -> None:
     bad[1] = bad[1] + Scalar(1)
     dealings[3] = replace(dealings[3], shares=tuple(bad))
     assert [dealings[3].fits(keyper) for keyper in range(3)] == [True, False, True]
-    everybody, keypers = set_up(dealings)
-    assert everybody.excluded == (3,)
-    key = everybody.batch_key(BATCH, [keyper.share(BATCH) for keyper in keypers[2:]])
-    assert key.decrypt(everybody.encrypt(BATCH, MESSAGE, SENDER), SENDER) == MESSAGE
+    public, keypers = set_up(dealings)
+    assert public.excluded == (3,)
+    key = public.batch_key(BATCH, [keyper.share(BATCH) for keyper in keypers[2:]])
+    assert key.decrypt(public.encrypt(BATCH, MESSAGE, SENDER), SENDER) == MESSAGE
     with pytest.raises(SurgetankError, match="no valid dealing"):
         set_up([dealings[3]])
 
@@ -176,11 +175,11 @@ def test_set_ups_that_cannot_be_are_refused() -> None:
 
 def test_one_of_one_and_all_of_all() -> None:
     for keypers, threshold in ((1, 1), (4, 4)):
-        everybody, them = set_up([deal(0, keypers, threshold)])
-        key = everybody.batch_key(BATCH, [keyper.share(BATCH) for keyper in them])
-        assert key.decrypt(everybody.encrypt(BATCH, MESSAGE, SENDER), SENDER) == MESSAGE
+        public, them = set_up([deal(0, keypers, threshold)])
+        key = public.batch_key(BATCH, [keyper.share(BATCH) for keyper in them])
+        assert key.decrypt(public.encrypt(BATCH, MESSAGE, SENDER), SENDER) == MESSAGE
     with pytest.raises(SurgetankError, match="3 valid shares of 4"):
-        everybody.batch_key(BATCH, [keyper.share(BATCH) for keyper in them[:3]])
+        public.batch_key(BATCH, [keyper.share(BATCH) for keyper in them[:3]])
 
 
 def test_secrets_are_not_shown() -> None:

@@ -132,7 +132,7 @@ def test_a_censored_class_is_never_executed() -> None:
     assert value(result, "executed_share") < 0.95
 
 
-def test_after_a_halt_everybody_sends_at_once() -> None:
+def test_after_a_halt_all_traders_send_at_once() -> None:
     """No one of the background during the halt, then the crowd."""
     asked: dict[str, Any] = {"attack__kind": "stampede", "attack__at_s": 2.0, "attack__halt_s": 3.0}
     result = outcome(**asked, attack__messages=800, duration_s=8.0)

@@ -109,7 +109,7 @@ def test_many_accounts_get_round_shares_by_account() -> None:
 
 
 def test_who_has_the_express_lane_is_not_held_back() -> None:
-    """In a round that was sold its buyer saves the advantage, and everybody else waits for it."""
+    """In a round that was sold its buyer saves the advantage, and all others wait for it."""
     result = outcome(layer__queue__rule="express", duration_s=12.0)
     trace = result.trace
     sold = {round_: (who, price) for round_, who, price in trace.stats.lane}

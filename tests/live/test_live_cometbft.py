@@ -280,7 +280,7 @@ def test_further_ports_are_further_nodes() -> None:
         parse("cometbft://127.0.0.1:26657?ports=26660,many")
 
 
-def test_strangers_transactions_are_no_payloads() -> None:
+def test_foreign_transactions_are_no_payloads() -> None:
     assert payload_of(b"name=satoshi") is None
     assert payload_of(b"SGT1 and no key in its place") is None
 

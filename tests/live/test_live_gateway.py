@@ -124,15 +124,15 @@ def test_no_gateway_is_one_line() -> None:
     """And what answers but is no gateway, too."""
     with pytest.raises(TargetError, match="no gateway answers"):
         asyncio.run(example(free_port()).open())
-    with socket.socket() as stranger:
-        stranger.bind(("127.0.0.1", 0))
-        stranger.listen()
-        port = stranger.getsockname()[1]
+    with socket.socket() as foreign:
+        foreign.bind(("127.0.0.1", 0))
+        foreign.listen()
+        port = foreign.getsockname()[1]
 
         async def hang_up() -> None:
-            stranger.setblocking(False)
+            foreign.setblocking(False)
             opening = asyncio.create_task(example(port).open())
-            peer, _ = await asyncio.get_running_loop().sock_accept(stranger)
+            peer, _ = await asyncio.get_running_loop().sock_accept(foreign)
             peer.close()
             await opening
 

@@ -133,7 +133,7 @@ def test_a_duplicate_within_the_window_is_stored_once(server: Server) -> None:
     do(run())
 
 
-def test_a_strangers_stream_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
+def test_a_foreign_stream_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     """Also one with the very same settings, which JetStream itself would accept as the same; and
     one that took the name in mid-run is not deleted."""
 

@@ -65,7 +65,7 @@ def test_a_scenario_runs_end_to_end(server: Server) -> None:
     brokers.played(server)
 
 
-def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
+def test_a_foreign_one_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     async def run() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{server.where.port}")
         await admin.start()

@@ -58,7 +58,7 @@ BLOCK = st.one_of(
         st.integers(21, 90),
     ),
     st.builds(lambda n: (n, with_headers(n)), NUMBERS),
-    # A stranger's: binary, and of another run.
+    # A foreign payload: binary, and of another run.
     st.builds(
         lambda raw: ("-", b"MSG a.b 1 %d\r\n%b\r\n" % (len(raw), raw)), st.binary(max_size=40)
     ),
@@ -79,7 +79,7 @@ def test_cuts_anywhere_change_nothing(blocks: list[tuple[object, bytes]], cuts: 
     numbers = [n for p in pieces for n in hex_numbers(b"".join(ours.findall(p))).tolist()]
     assert numbers == [n for n, _ in blocks if isinstance(n, int)]
     if any(b"\r\n" in raw[:-2].partition(b"\r\n")[2] for n, raw in blocks if n == "-"):
-        return  # A stranger's payload with lines of its own could look like control lines.
+        return  # A foreign payload with lines of its own could look like control lines.
     names = [name for name, _ in blocks]
     assert sum(map(pings, pieces)) == names.count("PING")
     assert sum(map(pongs, pieces)) == names.count("PONG")

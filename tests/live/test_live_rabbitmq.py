@@ -62,23 +62,23 @@ def test_a_scenario_runs_end_to_end(server: Server) -> None:
     brokers.played(server, settle_s="0")
 
 
-def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
+def test_a_foreign_one_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     async def run() -> None:
-        stranger = AmqpConnection(server.where, "guest", "guest", "/")
-        await stranger.connect()
-        await stranger.ask(
+        foreign = AmqpConnection(server.where, "guest", "guest", "/")
+        await foreign.connect()
+        await foreign.ask(
             commands.Queue.Declare(
                 queue="theirs", durable=True, arguments={"x-queue-type": "quorum"}
             )
         )
-        assert stranger.transport is not None
-        stranger.transport.write(publication("theirs", b"precious"))
+        assert foreign.transport is not None
+        foreign.transport.write(publication("theirs", b"precious"))
         with pytest.raises(TargetError, match="is there already and is not ours"):
             async with opened(named(server, "theirs"), prepare=True):
                 raise AssertionError
         assert await count(server, "theirs") == 1
-        await stranger.ask(commands.Queue.Delete(queue="theirs"))
-        stranger.abort()
+        await foreign.ask(commands.Queue.Delete(queue="theirs"))
+        foreign.abort()
 
     do(run())
 

@@ -47,7 +47,7 @@ def test_a_scenario_runs_end_to_end(server: Server) -> None:
     brokers.played(server, ack="always")
 
 
-def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
+def test_a_foreign_one_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     command(server, "XADD", "theirs", "1-1", "p", "precious")
 
     async def take() -> None:
@@ -60,14 +60,14 @@ def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) ->
     command(server, "DEL", "theirs")
 
 
-def test_a_strangers_entries_in_our_stream_are_not_counted(server: Server) -> None:
+def test_a_foreign_entries_in_our_stream_are_not_counted(server: Server) -> None:
     async def run() -> None:
         where = named(server, "mixed")
         async with opened(where, prepare=True) as target:
             sent, received = RecordingSink(), RecordingSink()
             async with brokers.listening(target, received):
                 await flow(target, 10, sent)
-                command(server, "XADD", "mixed", "*", "p", "stranger")
+                command(server, "XADD", "mixed", "*", "p", "foreign")
                 await flow(target, 10, RecordingSink(), first=10)
                 assert await until(lambda: len(received.arrivals) == 20)
 

@@ -23,7 +23,7 @@ def test_what_is_encoded_is_decoded(number: int, size: int, sampled: bool) -> No
 
 
 @given(some.binary(max_size=60))
-def test_a_stranger_s_payload_is_none(payload: bytes) -> None:
+def test_a_foreign_payload_is_none(payload: bytes) -> None:
     assert decode(RUN, payload) is None or payload.startswith(b"SGT1%08x" % RUN)
 
 
