@@ -44,6 +44,7 @@ def test_exit_codes_and_junit(here: Path) -> None:
     assert "FAIL" in done.stdout and "Mean latency by stage" in done.stdout
     assert re.search(r"Median latency +\S+\sms +≤ 1\sµs", done.stdout)
     assert re.search(r"Stages sum to the latency +passed", done.stdout)
+    assert re.search(r"^What to improve: surgetank explain runs/tiny-7-", done.stdout, re.M)
     suite = ET.parse(here / "ci/out.xml").getroot()
     assert len(suite.findall(".//failure")) == 1
     assert surgetank("run", "good.toml", "--wrong", cwd=here).returncode == 2

@@ -199,9 +199,13 @@ def run_command(
 
 def _show(result: Result, where: Path) -> None:
     from surgetank.console.runs import show_result
+    from surgetank.verdict import Status
 
     show_result(out_, result)
     out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
+    explicable = result.trace.stats.live is None and not result.scenario.tape_hash
+    if explicable and result.verdict.status is Status.FAIL:
+        out_.print(f"What to improve: surgetank explain {where.parent}", soft_wrap=True)
     if not result.trace.complete:
         out_.print("Stopped before the end: the results so far are stored, marked incomplete.")
 

@@ -32,6 +32,7 @@ def scenarios_command(
     for scenario in found:
         out_.print(Text.assemble((scenario.name, "bold"), f"  {scenario.title}"))
         out_.print(f"  {' '.join(scenario.event.split())}", style="dim", highlight=False)
+    out_.print(f"Run one: surgetank run {found[0].name}", highlight=False)
 
 
 @app.command("schema", epilog="Example:\n\n  surgetank schema > scenario.schema.json")

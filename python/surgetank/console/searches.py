@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from surgetank.catalogue import THRESHOLDS
 from surgetank.console.display import Display, redrawn
 from surgetank.console.runs import number
 from surgetank.console.terminal import dim
@@ -25,11 +26,6 @@ __all__ = ["SearchWatch", "show_against", "show_answer", "show_frontier"]
 STYLES = {"FOUND": "bold green", "INVALID": "bold magenta", "UNKNOWN": "bold yellow"}
 MARKS = {"FOUND": "✔", "INVALID": "⚠", "UNKNOWN": "?"}
 UNITS = {"load": " messages/s", "leverage": "×"}
-TITLES = {
-    "capacity": "Throughput capacity",
-    "failure-threshold": "Failure threshold",
-    "safe-leverage": "Safe leverage",
-}
 
 
 PHASES: Final[Mapping[Phase, str]] = {
@@ -98,14 +94,20 @@ class SearchWatch(Display):
 
 def headline(answer: Answer) -> str:
     """The answer in one line."""
-    title = TITLES.get(answer.find, f"Level of {answer.key} at which {answer.find} is violated")
+    threshold = THRESHOLDS.get(answer.find)
+    title = f"Level of {answer.key} at which {answer.find} is violated"
+    if threshold is not None:
+        title = threshold.title
     if answer.estimate is None:
         return f"{title} of {answer.scenario}: not found"
-    unit = UNITS.get(answer.key, "" if answer.unit == "1" else f" {answer.unit}")
     return (
-        f"{title} of {answer.scenario}: {_digits(answer.estimate)}{unit} "
+        f"{title} of {answer.scenario}: {_digits(answer.estimate)}{_unit(answer)} "
         f"({answer.confidence:.0%} interval {_digits(answer.ci_low)} to {_digits(answer.ci_high)})"
     )
+
+
+def _unit(answer: Answer) -> str:
+    return UNITS.get(answer.key, "" if answer.unit == "1" else f" {answer.unit}")
 
 
 def _digits(value: float | None) -> str:
@@ -128,7 +130,7 @@ def show_answer(console: Console, answer: Answer) -> None:
         base = answer.unloaded
         console.print(
             f"Unloaded p99: {base['p99_ms']:.4g} ms ({base['low_ms']:.4g} to {base['high_ms']:.4g})"
-            f" at {base['level']:.4g} {answer.unit}",
+            f" at {base['level']:.4g}{_unit(answer)}",
             highlight=False,
         )
     _show_used(console, answer)

@@ -99,7 +99,7 @@ def _row(row: LoadRow, found: Prediction) -> dict[str, Any]:
 
 
 def _side(side: Side, line: CapacityCriterion) -> dict[str, str]:
-    held = "broke" if line.exceeded(side) else "held"
+    held = "not met" if line.exceeded(side) else "met"
     return {
         "p50": _shown(side.p50_ms, "ms"),
         "p99": _shown(side.p99_ms, "ms"),
