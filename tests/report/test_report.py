@@ -194,8 +194,9 @@ def test_file_is_small_and_links_to_nothing(whole: Path) -> None:
 
 def test_names_from_a_scenario_are_escaped() -> None:
     evil = "</script><script>alert(1)</script>"
+    fault = {"kind": "slow", "quantity": evil, "until_ns": 5 * SECOND}
     trace = make_trace(
-        {"messages": [executed(1, 0, 5)], "faults": [{"kind": evil, "until_ns": 5 * SECOND}]},
+        {"messages": [executed(1, 0, 5)], "faults": [fault]},
         name=evil,
         scenario={"title": evil},
     )

@@ -184,9 +184,9 @@ def _asked(stress: Stress, view: RunView) -> list[Moment]:
     fault = KINDS.get(stress.kind)
     head = "Surge of load" if fault is None else fault.title
     detail = f"stress {stress.letter}: {stress.label}"
-    found = [Moment(stress.at_ns, f"{head} begins", detail, "asked")]
+    found = [Moment(stress.at_ns, f"{head}: start", detail, "asked")]
     if fault is not None and stress.until_ns < view.end_ns:
-        found.append(Moment(stress.until_ns, f"{head} ends", f"stress {stress.letter}", "asked"))
+        found.append(Moment(stress.until_ns, f"{head}: end", f"stress {stress.letter}", "asked"))
     return found
 
 
