@@ -140,14 +140,27 @@ pub fn factory(factory: Py<PyAny>, failure: Failure) -> NewController {
     })
 }
 
-/// Rows of the table `decisions`: time_ns, node, knob, from, to, why, on, clamped.
+/// A row of the table `decisions`, as a mapping from column to number.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Decision {
+    time_ns: u64,
+    node: u32,
+    knob: u8,
+    from: u64,
+    to: u64,
+    why: u8,
+    on: u64,
+    clamped: u8,
+}
+
+/// Rows of the table `decisions`, as mappings from column to number.
 ///
 /// # Errors
 /// `ValueError` for a knob or a reason that the core does not know.
 pub fn decisions(rows: &Bound<'_, PyAny>) -> PyResult<Vec<DecisionRow>> {
-    type Row = (u64, u32, u8, u64, u64, u8, u64, u8);
-    let rows: Vec<Row> = rows.extract()?;
-    let row = |(time_ns, node, knob, from, to, why, on, clamped): Row| {
+    let row = |row: Decision| {
+        let Decision { time_ns, node, knob, from, to, why, on, clamped } = row;
         let (Some(parameter), Some(why)) = (Parameter::of_code(knob), Why::of_code(why)) else {
             let said =
                 format!("decisions: no knob {knob} or no reason {why}; take the table of a run");
@@ -156,5 +169,5 @@ pub fn decisions(rows: &Bound<'_, PyAny>) -> PyResult<Vec<DecisionRow>> {
         let change = Change { parameter, from, to, why, on, clamped: clamped != 0 };
         Ok(DecisionRow { time_ns, node, change })
     };
-    rows.into_iter().map(row).collect()
+    rows.extract::<Vec<Decision>>()?.into_iter().map(row).collect()
 }

@@ -176,7 +176,7 @@ impl Node {
                 out.push(Output::Work(Task::MakeShare { height, to: None }));
             }
             for keyper in self.unsealing.early.remove(&height).unwrap_or_default() {
-                let input = keypers::Input::Share { batch: height, keyper, valid: true };
+                let input = keypers::Input::Share { batch: height, keyper };
                 self.keypers_step(now, input, draws, out);
             }
         } else if self.unsealing.config.reveal_ns > 0 {
@@ -223,7 +223,7 @@ impl Node {
             self.unsealing.early.entry(height).or_default().push(from);
             return;
         }
-        let input = keypers::Input::Share { batch: height, keyper: from, valid: true };
+        let input = keypers::Input::Share { batch: height, keyper: from };
         self.keypers_step(now, input, draws, out);
     }
 
@@ -261,9 +261,7 @@ impl Node {
                     out.push(Output::After(at_ns.saturating_sub(now), Timer::SharesDue));
                 }
                 keypers::Output::Open { batch } => self.unsealing.open = batch,
-                keypers::Output::Deferred { batch, .. } => self.ask_for_shares(batch, out),
-                // Shares are pushed, so the first asking is left out.
-                _ => {}
+                keypers::Output::AskAgain { batch } => self.ask_for_shares(batch, out),
             }
         }
         self.unsealing.outbox = outbox;
