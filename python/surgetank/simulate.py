@@ -19,7 +19,7 @@ from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.scenario.size import refuse_too_large
 from surgetank.tape import Tape
-from surgetank.trace import Run, Stats, Trace
+from surgetank.trace import SCHEMA, Run, Stats, Trace
 from surgetank.trace.names import check_names
 
 __all__ = ["Progress", "simulate", "with_tape"]
@@ -47,7 +47,7 @@ def simulate(
 
     Raises:
         SurgetankError: if the core cannot build the scenario, a fault is for live systems only, or
-            the seed does not fit into 64 bits.
+            `decisions` is not such a table, or the seed does not fit into 64 bits.
         CoreError: if the core panics.
     """
     _can_happen_here(scenario)
@@ -84,15 +84,16 @@ def _run(
     keeps: bool,
 ) -> dict[str, Any]:
     """The core's output."""
+    users = plugins.keys() - {"decisions"}
     panic = ""
     try:
         out: dict[str, Any] = core.run(scenario.to_core(), seed, tape, progress, plugins, keeps)
     except ValueError as error:
-        if not plugins:
+        if not users:
             raise SurgetankError(str(error), place=scenario.name) from None
         raise _plugin_failed(scenario, error) from error
     except Exception as error:
-        if not plugins:
+        if not users:
             raise
         raise _plugin_failed(scenario, error) from error
     except BaseException as error:
@@ -130,10 +131,23 @@ def _plugins(scenario: Scenario, decisions: pl.DataFrame | None) -> dict[str, An
     if is_plugin(rule):
         plugins["rule"] = load_plugin(rule, QueueRule)
     if decisions is not None:
-        plugins["decisions"] = decisions.rows()
+        plugins["decisions"] = _replayed(decisions)
     elif controller:
         plugins["controller"] = load_plugin(controller, Controller)
     return plugins
+
+
+def _replayed(decisions: pl.DataFrame) -> list[dict[str, Any]]:
+    columns = [pl.col(name).cast(kind) for name, kind in SCHEMA["decisions"].items()]
+    try:
+        return decisions.select(columns).rows(named=True)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0]
+        raise SurgetankError(
+            f"not the table `decisions` of a trace: {reason}",
+            place="decisions",
+            hint='Give `trace["decisions"]` of an earlier run',
+        ) from None
 
 
 def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:

@@ -148,6 +148,19 @@ def test_a_decision_that_is_changed_changes_what_follows() -> None:
     assert st.simulate(scenario, decisions=smaller).chains != trace.chains
 
 
+def test_decisions_cross_by_name_and_what_is_no_such_table_is_refused() -> None:
+    scenario = venue("sojourn")
+    trace = st.simulate(scenario)
+    decisions = trace["decisions"]
+    mirrored = decisions.select(reversed(decisions.columns))
+    assert st.simulate(scenario, decisions=mirrored).chains == trace.chains
+    with pytest.raises(st.SurgetankError, match="not the table `decisions`.*clamped"):
+        st.simulate(scenario, decisions=decisions.drop("clamped"))
+    unknown = decisions.with_columns(knob=pl.lit(200, pl.UInt8))
+    with pytest.raises(st.SurgetankError, match="no knob 200"):
+        st.simulate(scenario, decisions=unknown)
+
+
 def test_under_tendermint_every_node_tunes_itself() -> None:
     layer = {"consensus": TENDERMINT, "gossip": {"kind": "flood"}}
     scenario = venue("sojourn", layer=layer)
