@@ -1,5 +1,6 @@
 """Writes docs/scenario.md from the models, docs/measures.md from the catalogue, the second half of
-docs/glossary.md from both, and the tables of docs/faults.md from the files of the kinds of faults.
+docs/glossary.md from both, the tables of docs/faults.md from the files of the kinds of faults, and
+that of docs/attacks.md from the kinds of attacks.
 
 `python docs/reference.py`; with `--check` the exit code is 1 if one of them is not current.
 """
@@ -24,6 +25,7 @@ from surgetank.catalogue import CATALOGUE, Better, MeasureSpec
 from surgetank.catalogue.families import CLASS, GROUP, RESOURCE, STAGE, WAIT
 from surgetank.live import SYSTEMS
 from surgetank.live.faults.kinds import KINDS as LIVE_KINDS
+from surgetank.scenario.attack import ATTACKS
 from surgetank.scenario.faults import KINDS
 from surgetank.scenario.rule import settings
 from surgetank.search.goal import FINDS
@@ -34,6 +36,7 @@ PAGE = Path(__file__).with_name("scenario.md")
 MEASURES = Path(__file__).with_name("measures.md")
 GLOSSARY = Path(__file__).with_name("glossary.md")
 FAULTS = Path(__file__).with_name("faults.md")
+ATTACKS_PAGE = Path(__file__).with_name("attacks.md")
 SIMULATED = Path(__file__).resolve().parents[1] / "crates" / "lab" / "src" / "faults"
 HEAD = """# Scenario reference
 
@@ -253,8 +256,21 @@ def faults() -> str:
         texts = " | ".join(text.rstrip(".") or "refused" for text, _ in both.values())
         kinds.append(f"| `{kind}` | {texts} |")
         allowed += [f"| `{kind}` | {where} | {row} |" for where in both for row in both[where][1]]
-    text = FAULTS.read_text(encoding="utf-8")
-    for name, table in (("kinds", kinds), ("allowed", allowed)):
+    return with_tables(FAULTS, {"kinds": kinds, "allowed": allowed})
+
+
+def attacks() -> str:
+    """docs/attacks.md with a new table."""
+    kinds = ["| kind | what it does | what it tests |", "|---|---|---|"]
+    for kind, section in ATTACKS.items():
+        kinds.append(f"| `{kind}` | {_doc(section).rstrip('.')} | {section.tests} |")
+    return with_tables(ATTACKS_PAGE, {"kinds": kinds})
+
+
+def with_tables(path: Path, tables: dict[str, list[str]]) -> str:
+    """A page whose tables, each between marks with its name, are replaced by these."""
+    text = path.read_text(encoding="utf-8")
+    for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         head, tail = text.partition(begin)[0], text.partition(end)[2]
         text = head + begin + "\n".join(table) + "\n" + end + tail
@@ -263,6 +279,7 @@ def faults() -> str:
 
 if __name__ == "__main__":
     written = {PAGE: page(), MEASURES: measures(), GLOSSARY: glossary(), FAULTS: faults()}
+    written[ATTACKS_PAGE] = attacks()
     if "--check" in sys.argv:
         sys.exit(any(path.read_text(encoding="utf-8") != text for path, text in written.items()))
     for path, text in written.items():

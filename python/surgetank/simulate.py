@@ -138,13 +138,13 @@ def _plugins(scenario: Scenario, decisions: pl.DataFrame | None) -> dict[str, An
 
 
 def _replayed(decisions: pl.DataFrame) -> list[dict[str, Any]]:
-    columns = [pl.col(name).cast(kind) for name, kind in SCHEMA["decisions"].items()]
+    columns = [pl.col(name).cast(column.dtype) for name, column in SCHEMA["decisions"].items()]
     try:
         return decisions.select(columns).rows(named=True)
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).partition("\n")[0]
+    except pl.exceptions.PolarsError:
+        names = ", ".join(SCHEMA["decisions"])
         raise SurgetankError(
-            f"not the table `decisions` of a trace: {reason}",
+            f"not the table `decisions` of a trace, with the columns {names}",
             place="decisions",
             hint='Give `trace["decisions"]` of an earlier run',
         ) from None

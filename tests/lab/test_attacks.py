@@ -17,6 +17,11 @@ from surgetank.simulate import simulate
 from surgetank.trace import MarketKind, MessageClass, Outcome, OutcomeReason, Source
 from venue_under_attack import outcome, value, venue
 
+TENDERMINT: dict[str, Any] = {
+    "layer__consensus": {"kind": "tendermint"},
+    "layer__gossip": {"kind": "flood"},
+}
+
 
 def front_run(result: st.Result) -> float:
     """Share of the attacker's purchases that stand before the message that caused them.
@@ -63,8 +68,10 @@ def test_an_attack_leaves_the_others_flow_alone() -> None:
 
 def test_every_kind_runs_and_is_measured() -> None:
     """Each kind with its defaults."""
-    for kind in ATTACKS:
-        result = outcome(duration_s=12.0 if kind == "stampede" else 3.0, attack__kind=kind)
+    for kind, section in ATTACKS.items():
+        duration_s = 12.0 if kind == "stampede" else 3.0
+        votes = TENDERMINT if section.needs_votes else {}
+        result = outcome(duration_s=duration_s, attack__kind=kind, **votes)
         assert ("attacker_gain_usd" in result.measures) == (kind != "none")
         assert result.trace.stats.money_conserved
 

@@ -154,7 +154,7 @@ def test_decisions_cross_by_name_and_what_is_no_such_table_is_refused() -> None:
     decisions = trace["decisions"]
     mirrored = decisions.select(reversed(decisions.columns))
     assert st.simulate(scenario, decisions=mirrored).chains == trace.chains
-    with pytest.raises(st.SurgetankError, match="not the table `decisions`.*clamped"):
+    with pytest.raises(st.SurgetankError, match="not the table `decisions`"):
         st.simulate(scenario, decisions=decisions.drop("clamped"))
     unknown = decisions.with_columns(knob=pl.lit(200, pl.UInt8))
     with pytest.raises(st.SurgetankError, match="no knob 200"):

@@ -26,7 +26,8 @@ def test_every_entry_is_measured() -> None:
     crash = venue(attack__kind="sandwich", **CRASH)
     gossip = {"layer__gossip__kind": "flood", "network__nodes": 5}
     fair = venue(layer__queue__rule="themis", duration_s=2.0, **gossip)
-    traces = [simulate(crash, seed=1), simulate(fair, seed=1)]
+    votes = venue(layer__consensus__kind="tendermint", duration_s=2.0, **gossip)
+    traces = [simulate(scenario, seed=1) for scenario in (crash, fair, votes)]
     traces.append(live_of(traces[0]))
     found = {name.partition(".")[0] for trace in traces for name in measure(trace)}
     assert found == set(CATALOGUE)

@@ -21,7 +21,7 @@ from surgetank.attacker.strategies import drawn, near
 from surgetank.cli import app
 from surgetank.console.attacks import show_response
 from surgetank.errors import SurgetankError
-from surgetank.scenario.attack import TRADING
+from surgetank.scenario.attack import ATTACKS
 from venue_under_attack import venue
 
 EFFORT = RaceEffort(candidates=12)
@@ -125,9 +125,10 @@ def test_runs_that_do_not_count_are_left_out() -> None:
 
 
 def test_every_kind_that_trades_is_there_and_its_settings_are_keys() -> None:
-    assert set(TRADING) <= set(KINDS)
+    trading = {kind for kind, section in ATTACKS.items() if section.trades}
+    assert len(trading) > 5 and trading <= set(KINDS) <= set(ATTACKS)
     for kind in KINDS:
-        assert kind not in ("none", "stampede", "censor")
+        assert kind not in ("none", "stampede", "censor", "equivocate")
         for strategy in drawn(kind, 8, 5e4, 1) + near(drawn(kind, 1, 5e4, 2)[0], 4, 0.5, 3):
             attack = strategy.applied(venue()).attack
             assert attack.kind == kind

@@ -41,7 +41,8 @@ def test_every_option_is_recorded() -> None:
     """Cases and records are the same; each rule, attack and scenario is among them."""
     assert list(RECORDED) == list(CASES)
     asked = [f"{name} seed 1" for name in names()]
-    asked += [f"attack {kind}, one seed 1" for kind in ATTACKS]
+    for kind, section in ATTACKS.items():
+        asked.append(f"attack {kind}, {'all' if section.needs_votes else 'one'} seed 1")
     asked += [f"rule {rule}, one seed 1" for rule in RULES]
     assert [case for case in asked if case not in CASES] == []
 

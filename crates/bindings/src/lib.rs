@@ -15,6 +15,7 @@ use plugin::{Failure, PyRule};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use surgetank_lab::adversary::Adversary;
 use surgetank_lab::faults::Faults;
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
@@ -108,7 +109,8 @@ fn run<'py>(
 #[pyfunction]
 fn scenario_read(scenario_json: &str) -> PyResult<String> {
     let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
-    // Each kind of fault reads its own keys.
+    // Each kind of fault and of attack reads its own keys.
+    Adversary::check(&scenario).map_err(PyValueError::new_err)?;
     Faults::new(&scenario.faults, scenario.network.nodes, &Seed::new(0))
         .map_err(PyValueError::new_err)?;
     Ok(scenario.to_json())

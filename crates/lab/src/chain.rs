@@ -15,12 +15,14 @@
 //! - Messages that still waited at the proposer are not in the journal, so omissions cannot be
 //!   detected.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use surgetank_layer::audit::batch::{OpenBatch, Ticket};
 use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Entry, Message};
+use surgetank_layer::node::Equivocation;
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
@@ -36,7 +38,7 @@ pub struct Chain {
     rows: Vec<BlockRow>,
     /// Whether nodes agree.
     safe: bool,
-    equivocations: u64,
+    equivocations: BTreeSet<Equivocation>,
     /// Executed blocks, each in the order in which it took effect.
     blocks: Vec<Arc<Block>>,
     /// The rule that can be verified block by block, if there is one.
@@ -68,7 +70,7 @@ impl Chain {
             executions: vec![Vec::new(); scenario.network.nodes as usize],
             rows: Vec::new(),
             safe: true,
-            equivocations: 0,
+            equivocations: BTreeSet::new(),
             blocks: Vec::new(),
             rule: checkable(scenario),
             secret: seed.digest("journal", 0),
@@ -90,14 +92,14 @@ impl Chain {
         self.safe
     }
 
-    /// Number of equivocations that nodes have detected.
-    pub fn equivocations(&self) -> u64 {
-        self.equivocations
+    /// Number of equivocations (by validator, height and round) that some node has detected.
+    pub fn equivocations(&self) -> usize {
+        self.equivocations.len()
     }
 
     /// Records an equivocation that a node has detected.
-    pub fn equivocation(&mut self) {
-        self.equivocations += 1;
+    pub fn equivocation(&mut self, found: Equivocation) {
+        self.equivocations.insert(found);
     }
 
     /// Records that a node knows a block as decided.

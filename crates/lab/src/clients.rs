@@ -348,6 +348,5 @@ impl Clients {
 
 /// Whether the content of messages is not read: no execution, and no attacker.
 fn is_unread(scenario: &Scenario, nodes: &[Host]) -> bool {
-    nodes.iter().all(|host| !host.node.engine().proposes())
-        && matches!(scenario.attack.what, scenario::AttackKind::None {})
+    nodes.iter().all(|host| !host.node.engine().proposes()) && scenario.attack.is_none()
 }

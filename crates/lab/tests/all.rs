@@ -10,5 +10,4 @@ mod network_delay;
 mod network_topology;
 mod numbers;
 mod price;
-mod proposer;
 mod seed;

@@ -12,7 +12,7 @@ const NODES: u32 = 6;
 
 fn fault(at_s: f64, duration_s: f64, what: Value) -> Fault {
     let Value::Object(what) = what else { panic!("a table of keys") };
-    Fault { at_s, duration_s, what }
+    Fault { at_s, duration_s, what: what.into() }
 }
 
 fn loss(nodes: &[u32], probability: f64) -> Fault {

@@ -128,7 +128,8 @@ fn what_the_proposer_omits_takes_no_room() {
     for ordering in engines() {
         let order = |id| sized(id, ORDER, BLOCK_BYTES / 2);
         let messages = [sized(1, CANCEL, BLOCK_BYTES), order(2), order(3)];
-        let mut venue = Node::with_builder(config(ordering), Arc::new(NoCancels));
+        let mut venue = Node::new(config(ordering));
+        venue.set_builder(Arc::new(NoCancels));
         assert_eq!(blocks(&mut venue, &messages, 1), (vec![vec![2, 3]], vec![]));
     }
 }
@@ -147,7 +148,8 @@ fn a_cancel_that_the_proposer_omits_stops_no_order() {
         let admission =
             Some(Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false });
         let config = Config { admission, ..config(ordering) };
-        let mut venue = Node::with_builder(config, Arc::new(NoCancels));
+        let mut venue = Node::new(config);
+        venue.set_builder(Arc::new(NoCancels));
         let cancel = Envelope { order: 2, ..sized(1, CANCEL, 100) };
         // The order arrives first, and the cancel is served first.
         let messages = [sized(2, ORDER, 100), cancel];

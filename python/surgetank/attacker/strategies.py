@@ -61,7 +61,7 @@ SETTINGS: Final[Mapping[str, tuple[ChosenKey, ...]]] = MappingProxyType(
     }
 )
 """Kind of attack → the settings that are chosen, in addition to the capital. Kinds whose attacker
-does not trade (`stampede`, `censor`) cannot gain and are left out; the attacker's node and the
+XX gain and are left out; the attacker's node and the
 delay of its link are given by the scenario, not chosen."""
 
 KINDS: Final = tuple(SETTINGS)

@@ -147,4 +147,13 @@ MEASURES: Final = (
         "rounds that a height took to decide; 1 is the least",
         "mean of `round` + 1 in the table `blocks`",
     ),
+    MeasureSpec(
+        "equivocations",
+        "count",
+        Better.LESS,
+        "Equivocations detected",
+        "pairs of a round and a validator that made two different statements of one kind in it, "
+        "of which an honest node received both",
+        "Buchman, Kwon and Milosevic, arXiv 1807.04938: messages of Algorithm 1",
+    ),
 )

@@ -87,6 +87,8 @@ def show_result(console: Console, result: Result) -> None:
     for failure in failures(result.trace):
         since = f"{failure.total_s:.3g} s in all, first at {failure.first_ns / 1e9:.1f} s"
         console.print(f"Failed: {FAILURES[failure.kind]} ({since})", highlight=False)
+    if equivocations := result.trace.stats.equivocations:
+        console.print(f"Equivocations detected: {equivocations}", highlight=False)
     for reason in verdict.left_out:
         console.print(dim(f"Not judged: {reason.text}"))
     _show_stages(console, result)

@@ -141,7 +141,7 @@ def attacked(scenario: Scenario, kind: str) -> Scenario:
     try:
         return scenario.with_values({ATTACK: kind})
     except SurgetankError as error:
-        where = f"--attack {kind}: {error.place}"
+        where = f"--attack {kind}: {error.place}" if error.place else f"--attack {kind}"
         raise SurgetankError(error.message, place=where, hint=error.hint) from None
 
 

@@ -1,17 +1,33 @@
-"""`[attack]`: the kind of attack and its settings. Gains and losses are in USD."""
+"""`[attack]`: the kind of attack and its settings. Gains and losses are in USD.
+
+A kind is a class here, with its keys, and a file in `crates/lab/src/adversary`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
 from surgetank.scenario.queue import ClassName
 from surgetank.scenario.section import Count, FeeUsd, NonNegative, Positive, Section, Whole
 
+__all__ = ["ATTACKS", "Attack", "Lasting", "NoAttack"]
+
 
 class Lasting(Section):
     """An attack lasts from `at_s` for `duration_s`."""
+
+    tests: ClassVar[str]
+    """What the attack puts to the test, for docs/attacks.md."""
+    accounts_needed: ClassVar[int] = 0
+    """Number of the attacker's accounts, unless its key `accounts` says it."""
+    trades: ClassVar[bool] = False
+    """Whether it gains by trading, so that it needs a market."""
+    needs_votes: ClassVar[bool] = False
+    """Whether it needs validators that vote."""
 
     at_s: NonNegative = Field(0.0, description="begin, seconds")
     duration_s: Positive = Field(1e9, description="length, seconds")
@@ -21,6 +37,18 @@ class Lasting(Section):
         description="capital of all of the attacker's accounts at the start, USD",
     )
 
+    @property
+    def nodes_named(self) -> list[tuple[str, int]]:
+        """Every node that it names, and under which key."""
+        one = getattr(self, "node", None)
+        named = [] if one is None else [("node", one)]
+        return named + [("nodes", node) for node in getattr(self, "nodes", [])]
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: the number of accounts beside the keys of the kind."""
+        data = super().core()
+        return data | {"accounts": data["what"].pop("accounts", self.accounts_needed)}
+
     def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
         own = {key: data.pop(key) for key in ("at_s", "duration_s", "capital_usd")}
         return own | {"what": data}
@@ -29,11 +57,17 @@ class Lasting(Section):
 class NoAttack(Lasting):
     """No attack is made."""
 
+    tests = "the baseline"
+
     kind: Literal["none"] = "none"
 
 
 class SpamAttack(Lasting):
-    """One account floods the gateways with post-only orders far from the market."""
+    """One account floods the gateways with post-only bids at half the price (they fill only where
+    market orders have no slippage limit)."""
+
+    tests = "who is served under overload"
+    accounts_needed = 1
 
     kind: Literal["spam"] = "spam"
     rate_per_s: Positive = Field(2_000.0, le=1e6, description="messages per second (Poisson)")
@@ -41,6 +75,8 @@ class SpamAttack(Lasting):
 
 class Sybil(Lasting):
     """The same flood from many accounts."""
+
+    tests = "shares by account"
 
     kind: Literal["sybil"] = "sybil"
     rate_per_s: Positive = Field(
@@ -52,12 +88,17 @@ class Sybil(Lasting):
 class CancelStorm(Lasting):
     """One account floods the gateways with cancels of orders that do not exist."""
 
+    tests = "the cost of serving cancels first"
+    accounts_needed = 1
+
     kind: Literal["cancel-storm"] = "cancel-storm"
     rate_per_s: Positive = Field(2_000.0, le=1e6, description="messages per second (Poisson)")
 
 
 class Stampede(Lasting):
-    """Background traders stop for a while, then all send at once."""
+    """Background traders stop for `halt_s`, then all send at once."""
+
+    tests = "the queue after a halt"
 
     kind: Literal["stampede"] = "stampede"
     halt_s: Positive = Field(5.0, description="length of the halt, seconds")
@@ -68,6 +109,9 @@ class Stampede(Lasting):
 class Reader(Lasting):
     """An attacker that reads orders before their execution."""
 
+    trades = True
+    accounts_needed = 1
+
     node: Count = Field(0, description="node at which the attacker reads messages")
     least_usd: NonNegative = Field(
         5_000.0, description="least size of an order that it attacks, USD"
@@ -77,13 +121,18 @@ class Reader(Lasting):
 
 
 class Sandwich(Reader):
-    """A node reads market orders as they pass, and trades before and after them."""
+    """A node reads market orders as they pass, buys the best level before them and offers it below
+    the next."""
+
+    tests = "front-running from the network"
 
     kind: Literal["sandwich"] = "sandwich"
 
 
 class Insider(Reader):
-    """The same by the proposer at that node, which places its own orders as it likes."""
+    """The same by the proposer at that node, with its own orders right before the victim."""
+
+    tests = "front-running by the sequencer (or by a proposer, one block in n)"
 
     kind: Literal["insider"] = "insider"
 
@@ -91,20 +140,18 @@ class Insider(Reader):
 class Grind(Reader):
     """As `sandwich`, choosing among many accounts the one whose drawn place comes first."""
 
+    tests = "a drawn order whose seed is known in advance"
+
     kind: Literal["grind"] = "grind"
     accounts: Whole = Field(50, ge=1, le=10_000, description="accounts to choose from")
-
-    def core(self) -> dict[str, Any]:
-        """The section as the core reads it, with the settings of the reader in a table of their
-        own."""
-        data = super().core()
-        reader = data["what"]
-        own = {key: reader.pop(key) for key in ("kind", "accounts")}
-        return data | {"what": own | {"reader": reader}}
 
 
 class Withhold(Lasting):
     """Commits to a purchase and a sale, and reveals the one that pays."""
+
+    tests = "the option in commit–reveal, against its bond"
+    trades = True
+    accounts_needed = 2
 
     kind: Literal["withhold"] = "withhold"
     rate_per_s: Positive = Field(2.0, le=1e6, description="pairs per second (Poisson)")
@@ -113,6 +160,9 @@ class Withhold(Lasting):
 
 class Racer(Lasting):
     """An attacker that takes the makers' stale quotes when the outside price has moved."""
+
+    trades = True
+    accounts_needed = 1
 
     move_bp: Positive = Field(
         5.0, description="move of the outside price on which it acts, basis points"
@@ -126,13 +176,18 @@ class Racer(Lasting):
 
 
 class LatencyRace(Racer):
-    """Takes the makers' stale quotes when the outside price moves."""
+    """Takes makers' stale quotes when the outside price moves, over a short link; bids for the
+    express lane."""
+
+    tests = "speed"
 
     kind: Literal["latency-race"] = "latency-race"
 
 
 class FeeJump(Racer):
     """The same over a long link, with a fee."""
+
+    tests = "queue-jumping by fee"
 
     kind: Literal["fee-jump"] = "fee-jump"
     link_ms: NonNegative = Field(20.0, description="its own client link, one way, ms")
@@ -143,12 +198,27 @@ class FeeJump(Racer):
 
 
 class Censor(Lasting):
-    """A node leaves messages out of its blocks."""
+    """A node leaves a class of messages out of its blocks."""
+
+    tests = "censorship by one node"
 
     kind: Literal["censor"] = "censor"
     node: Count = Field(0, description="which node")
     class_: ClassName = Field(
         "liquidation-order", alias="class", description="class that it censors"
+    )
+
+
+class Equivocate(Lasting):
+    """Validators propose two blocks for the same height and round, one to each half of the others,
+    and vote for both."""
+
+    tests = "agreement among the others, and its detection"
+    needs_votes = True
+
+    kind: Literal["equivocate"] = "equivocate"
+    nodes: list[Count] = Field(
+        default_factory=lambda: [0], min_length=1, description="which validators"
     )
 
 
@@ -164,11 +234,11 @@ Attack = Annotated[
     | Withhold
     | LatencyRace
     | FeeJump
-    | Censor,
+    | Censor
+    | Equivocate,
     Field(discriminator="kind"),
 ]
-ATTACKS: tuple[str, ...] = tuple(
-    str(one.model_fields["kind"].default) for one in get_args(get_args(Attack)[0])
+ATTACKS: Final[Mapping[str, type[Lasting]]] = MappingProxyType(
+    {section.model_fields["kind"].default: section for section in get_args(get_args(Attack)[0])}
 )
-#: Attacks that gain by trading.
-TRADING = ("sandwich", "insider", "grind", "withhold", "latency-race", "fee-jump")
+"""Every kind's section, by its name in a scenario."""

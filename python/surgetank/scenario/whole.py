@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import presets
-from surgetank.scenario.attack import TRADING, Attack, NoAttack
+from surgetank.scenario.attack import Attack, NoAttack
 from surgetank.scenario.dotted import put
 from surgetank.scenario.faults import Fault, named_nodes
 from surgetank.scenario.flow import Flow
@@ -109,12 +109,12 @@ class Scenario(Section):
                 "`layer.queue.unsealing` threshold, and sign them where `order` drawn has the "
                 "`seed` beacon"
             )
-        node = getattr(self.attack, "node", 0)
-        if node > last:
-            raise ValueError(
-                f"attack.node: node {node} is not there; the network has {self.network.nodes} "
-                f"nodes, 0..{last}"
-            )
+        for key, node in self.attack.nodes_named:
+            if node > last:
+                raise ValueError(
+                    f"attack.{key}: node {node} is not there; the network has "
+                    f"{self.network.nodes} nodes, 0..{last}"
+                )
         flow = self.flow
         acting = {"makers": flow.makers.count, "keepers": flow.keepers.count}
         acting["panic"] = int(flow.panic.rate_per_s_per_pct > 0)
@@ -129,8 +129,13 @@ class Scenario(Section):
             return
         if self.attack.at_s >= self.duration_s:
             raise ValueError("attack.at_s: the flow ends before this attack begins")
-        if self.attack.kind in TRADING and self.market is None:
+        if self.attack.trades and self.market is None:
             raise ValueError(f"attack.kind {self.attack.kind} needs a [market] to trade on")
+        if self.attack.needs_votes and not self.layer.consensus.votes:
+            raise ValueError(
+                f"attack.kind {self.attack.kind} needs validators that vote: "
+                "`layer.consensus.kind` tendermint"
+            )
 
     @classmethod
     def from_toml(cls, text: str, place: str = "scenario") -> Scenario:

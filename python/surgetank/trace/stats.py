@@ -175,6 +175,7 @@ class Stats(_Closed):
     consensus_lines: Mapping[str, int] = field(default_factory=dict)
     """How often each rule (line) of Tendermint's Algorithm 1 applied, over all nodes."""
     equivocations: int = 0
+    """Equivocations, by validator, height and round, that an honest node detected."""
     money_conserved: bool | None = None
     safety: bool | None = None
     uncovered_usd: float = 0.0

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use surgetank_layer::units::{AccountId, NodeId};
 
-use crate::scenario::{AttackKind, Scenario};
+use crate::scenario::Scenario;
 
 /// Number of accounts by owner: dense ranges, in this order.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl Accounts {
             makers: scenario.flow.makers.count,
             keepers: scenario.flow.keepers.count,
             oracles: scenario.flow.oracle.count,
-            attackers: needed_by(&scenario.attack.what),
+            attackers: scenario.attack.accounts,
             nodes: scenario.network.nodes,
         }
     }
@@ -128,20 +128,5 @@ impl Accounts {
     /// Number of accounts without the attacker's.
     pub fn count(&self) -> u32 {
         self.spammer() + 1
-    }
-}
-
-/// Number of accounts of an attack.
-fn needed_by(attack: &AttackKind) -> u32 {
-    match *attack {
-        AttackKind::None {} | AttackKind::Stampede { .. } | AttackKind::Censor { .. } => 0,
-        AttackKind::Sybil { accounts, .. } | AttackKind::Grind { accounts, .. } => accounts,
-        AttackKind::Spam { .. }
-        | AttackKind::CancelStorm { .. }
-        | AttackKind::LatencyRace(_)
-        | AttackKind::FeeJump(_)
-        | AttackKind::Sandwich(_)
-        | AttackKind::Insider(_) => 1,
-        AttackKind::Withhold { .. } => 2,
     }
 }

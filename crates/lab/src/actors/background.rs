@@ -13,7 +13,7 @@ use super::panic::Panic;
 use super::tape::Replay;
 use super::{Accounts, Action, ActorEvent, Sending, Timer, View, size_and_price};
 use crate::flow::{ArrivalProcess, Tape};
-use crate::scenario::{AttackKind, Scenario, ms};
+use crate::scenario::Scenario;
 use crate::seed::{Seed, Stream};
 use crate::trace::Source;
 
@@ -61,12 +61,7 @@ impl Background {
         tape: Option<Tape>,
         seed: &Seed,
     ) -> Background {
-        let (flow, attack) = (&scenario.flow, &scenario.attack);
-        let halt_s = match attack.what {
-            AttackKind::Stampede { halt_s, .. } => halt_s,
-            _ => 0.0,
-        };
-        let halt_from = ms(attack.at_s * 1e3);
+        let flow = &scenario.flow;
         let mix = &flow.mix;
         let replayed = tape.filter(|tape| flow.replay_messages && !tape.messages_ns.is_empty());
         Background {
@@ -77,7 +72,7 @@ impl Background {
                 distance_bp: mix.distance_bp,
             },
             flow_end_ns: scenario.flow_end_ns(),
-            halt: halt_from..halt_from + ms(halt_s * 1e3),
+            halt: 0..0,
             arrivals: ArrivalProcess::new(&flow.arrivals, &flow.profile),
             arrival_draws: seed.stream("flow.arrivals", 0),
             draws: seed.stream("flow.background", 0),
@@ -97,6 +92,11 @@ impl Background {
     /// Integral of the mean arrival rate until then.
     pub fn expected(&self, until: Ns) -> f64 {
         self.arrivals.expected(0, until)
+    }
+
+    /// Sends nothing of its own in this span. Orders of a herd are sent.
+    pub fn halt(&mut self, span: Range<Ns>) {
+        self.halt = span;
     }
 
     /// Sets the timer of the first message.

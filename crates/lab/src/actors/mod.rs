@@ -22,7 +22,11 @@ mod panic;
 mod tape;
 mod view;
 
-use surgetank_layer::message::{Body, Message};
+use std::ops::Range;
+use std::sync::Arc;
+
+use surgetank_layer::message::{Body, Message, Payload};
+use surgetank_layer::node::BlockBuilder;
 use surgetank_layer::units::{AccountId, Digest, MessageId, Money, NodeId, Ns, Price};
 use surgetank_market::Fact;
 
@@ -33,7 +37,7 @@ use crate::trace::Source;
 
 pub use accounts::Accounts;
 pub use background::Background;
-pub use bidders::Bidders;
+pub use bidders::{Bidders, bid_for_next};
 pub use keepers::Keepers;
 pub use makers::Makers;
 pub use oracles::Oracles;
@@ -71,6 +75,17 @@ pub enum ActorEvent<'a> {
     Confirmed(MessageId),
     /// A decided block requests the reveal of this committed message.
     Reveal(&'a Message),
+    /// So many keypers more (or fewer, if negative) collude with the attacker.
+    Colluding(i32),
+    /// A validator that the attacker controls is about to publish a message of consensus.
+    Publishes {
+        /// Number of the validator.
+        node: NodeId,
+        /// The message, with the block if it is a proposal.
+        payload: &'a Payload,
+        /// Hash of the last block that the validator has decided.
+        last_hash: Digest,
+    },
 }
 
 /// A gateway's publication of an executed block.
@@ -139,7 +154,7 @@ pub enum Timer {
 }
 
 /// Actions of actors and attackers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Send a message.
     Send(Sending),
@@ -161,8 +176,24 @@ pub enum Action {
     },
     /// Withhold the reveal of a commitment.
     Withhold(MessageId),
-    /// Have the controlled proposer put the two orders sent last right before a message.
-    PutBefore(MessageId),
+    /// Background traders send nothing in this span.
+    Halt(Range<Ns>),
+    /// From now on a proposer that the attacker controls builds its blocks by this policy.
+    BuildBlocks {
+        /// Number of the proposer.
+        node: NodeId,
+        /// The policy.
+        builder: Arc<dyn BlockBuilder>,
+    },
+    /// A validator that the attacker controls publishes this message of consensus.
+    Publish {
+        /// Number of the validator.
+        node: NodeId,
+        /// The message, with the block if it is a proposal.
+        payload: Payload,
+        /// Nodes to which the validator itself does not send it. Others may pass it on to them.
+        withheld_from: Vec<NodeId>,
+    },
 }
 
 /// A message to a gateway.
@@ -266,7 +297,9 @@ impl Actors {
             ActorEvent::Timer(Timer::Attack)
             | ActorEvent::Passes { .. }
             | ActorEvent::Confirmed(_)
-            | ActorEvent::Reveal(_) => {}
+            | ActorEvent::Reveal(_)
+            | ActorEvent::Colluding(_)
+            | ActorEvent::Publishes { .. } => {}
         }
     }
 }

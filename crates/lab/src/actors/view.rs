@@ -30,7 +30,9 @@ pub trait View {
     fn below_maintenance(&self, mark: Price) -> Vec<AccountId>;
 
     /// The same at the outside price of its last step.
-    fn due(&self) -> impl Iterator<Item = AccountId>;
+    fn due(&self) -> impl Iterator<Item = AccountId>
+    where
+        Self: Sized;
 
     /// Whether the venue has published, in a block up to this height, that a limit deferred the
     /// account's liquidation, and no keeper has sent for it since.
@@ -86,6 +88,11 @@ pub struct Holding {
 }
 
 /// Lots for a notional, and a limit price on the passive side of the outside price.
-pub fn size_and_price(view: &impl View, usd: f64, side: Side, distance: f64) -> (Qty, Price) {
+pub fn size_and_price(
+    view: &(impl View + ?Sized),
+    usd: f64,
+    side: Side,
+    distance: f64,
+) -> (Qty, Price) {
     view.outside().map_or((1, 1), |outside| (outside.lots(usd), outside.beside(side, distance)))
 }

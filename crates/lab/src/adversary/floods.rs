@@ -1,42 +1,64 @@
 //! Floods: many messages at little cost to their sender.
 
+use serde::Deserialize;
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{Body, NewOrderSingle, Side, TimeInForce};
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::means::{Means, send};
-use crate::actors::{Action, Timer, View, size_and_price};
+use super::{Attack, AttackRequest};
+use crate::actors::{Action, ActorEvent, Timer, View, size_and_price};
 use crate::scenario::ms;
 
-/// Messages at a given rate, from one account or many.
-pub struct Flood {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    /// Rate of the Poisson process of messages, per second.
     rate_per_s: f64,
-    /// Number of accounts, one of which is drawn per message; `None` = one account.
-    accounts: Option<u32>,
+}
+
+/// Messages at a given rate.
+struct Flood {
+    rate_per_s: f64,
+    /// Whether each message is from an account that is drawn.
+    from_many: bool,
+    /// Whether it sends cancels.
     cancels: bool,
 }
 
-impl Flood {
-    /// Post-only orders far from the market, from one account.
-    pub fn orders(rate_per_s: f64) -> Flood {
-        Flood { rate_per_s, accounts: None, cancels: false }
-    }
+/// Post-only orders far from the market, from one account.
+pub(super) fn spam(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
+    let Keys { rate_per_s } = asked.keys()?;
+    Ok(Box::new(Flood { rate_per_s, from_many: false, cancels: false }))
+}
 
-    /// The same from many accounts.
-    pub fn from_many(rate_per_s: f64, accounts: u32) -> Flood {
-        Flood { rate_per_s, accounts: Some(accounts), cancels: false }
-    }
+/// The same from many accounts.
+pub(super) fn sybil(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
+    let Keys { rate_per_s } = asked.keys()?;
+    Ok(Box::new(Flood { rate_per_s, from_many: true, cancels: false }))
+}
 
-    /// Cancels of orders that do not exist.
-    pub fn cancels(rate_per_s: f64) -> Flood {
-        Flood { rate_per_s, accounts: None, cancels: true }
-    }
+/// Cancels of orders that do not exist, from one account.
+pub(super) fn cancel_storm(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
+    let Keys { rate_per_s } = asked.keys()?;
+    Ok(Box::new(Flood { rate_per_s, from_many: false, cancels: true }))
+}
 
+impl Attack for Flood {
     /// Sends one message and sets the timer of the next.
-    pub fn send(&self, now: Ns, means: &mut Means, view: &impl View, out: &mut Vec<Action>) {
+    fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        means: &mut Means,
+        view: &dyn View,
+        out: &mut Vec<Action>,
+    ) {
+        let ActorEvent::Timer(Timer::Attack) = event else { return };
         let gap = means.draws.exponential() / self.rate_per_s;
         let gateway = means.draws.below(u64::from(means.accounts.nodes)) as NodeId;
-        let which = self.accounts.map_or(0, |count| means.draws.below(u64::from(count)) as u32);
+        let accounts = u64::from(means.accounts.attackers);
+        let which = if self.from_many { means.draws.below(accounts) as u32 } else { 0 };
         let body = if self.cancels {
             cancel_of_nothing(means)
         } else {
@@ -62,31 +84,4 @@ fn cancel_of_nothing(means: &mut Means) -> Body {
         cancel.orig_cl_ord_id = u64::MAX - cancel.cl_ord_id;
     }
     body
-}
-
-/// Background traders stop, then many of them send at once, as after an outage.
-pub struct Stampede {
-    /// Duration of the halt, in ns.
-    pub halt_ns: Ns,
-    /// Number of messages sent after the halt.
-    pub messages: u32,
-    /// Span in which they are sent, in ns.
-    pub within_ns: Ns,
-}
-
-impl Stampede {
-    /// The halt begins, or is over, upon which the messages are sent.
-    pub fn begin(&self, now: Ns, means: &mut Means, out: &mut Vec<Action>) {
-        let over = means.window.start + self.halt_ns;
-        if now < over {
-            out.push(Action::Wake { at: over, timer: Timer::Attack });
-            return;
-        }
-        for _ in 0..self.messages {
-            let at = now + (means.draws.unit() * self.within_ns as f64) as Ns;
-            if at < means.flow_end_ns {
-                out.push(Action::Wake { at, timer: Timer::Herd });
-            }
-        }
-    }
 }

@@ -24,6 +24,8 @@ pub struct Means {
     pub draws: Stream,
     /// Number of orders on which it acted.
     pub found: u64,
+    /// Number of commitments that it did not reveal.
+    pub withheld: u64,
     cl_ord_id: u64,
 }
 
@@ -42,6 +44,7 @@ impl Means {
             flow_end_ns: ns(duration_s),
             draws: seed.stream("attack", 0),
             found: 0,
+            withheld: 0,
             cl_ord_id: 0,
         }
     }

@@ -8,106 +8,161 @@
 //!    executes. Its gain is computed from the trace: every trade against the outside price at that
 //!    time, less fees, bonds and the price of the lane.
 //! 4. It reads only messages that pass its node, and only if they are readable there.
+//! 5. It changes what a node of its own proposes or publishes by actions only; the node's machine
+//!    remains honest.
 //!
-//! Files: [`floods`] (spam, sybil, cancel storm, stampede), [`reader`] (front-running: sandwich,
-//! insider, grinding), [`racer`] (stale quotes), [`withholder`] (withheld reveals), [`proposer`]
-//! (blocks built as the attacker wants), [`means`] (shared resources).
+//! A new kind is a file here and a line of [`KINDS`]; Python declares its keys
+//! (`surgetank.scenario.attack`).
 
+mod censor;
+mod equivocator;
 mod floods;
 mod means;
 mod proposer;
 mod racer;
 mod reader;
+mod stampede;
 #[cfg(test)]
 mod tests;
 mod withholder;
 
-use std::sync::Arc;
-
-use surgetank_layer::node::Node;
+use serde::de::DeserializeOwned;
+use surgetank_layer::node::{Node, Unsealing};
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use crate::actors::{Accounts, Action, ActorEvent, Timer, View};
-use crate::scenario::{AttackKind, Scenario, ms};
+use crate::scenario::{Kinded, Scenario};
 use crate::seed::Seed;
-use floods::{Flood, Stampede};
 use means::Means;
-pub use proposer::Proposer;
-use racer::Racer;
-use reader::Reader;
-use withholder::Withholder;
+use proposer::{OwnOrder, Proposer};
 
-/// Kind of attack.
-enum Attack {
-    None,
-    Flood(Flood),
-    Stampede(Stampede),
-    Reader(Reader),
-    Withholder(Withholder),
-    Racer(Racer),
-    /// Its proposer omits messages of these classes.
-    Censor {
-        classes: u8,
-    },
+/// The kinds of attack, by their names in a scenario. Without an attack the kind is `none`.
+const KINDS: &[(&str, Build)] = &[
+    ("spam", floods::spam),
+    ("sybil", floods::sybil),
+    ("cancel-storm", floods::cancel_storm),
+    ("stampede", stampede::build),
+    ("sandwich", reader::sandwich),
+    ("insider", reader::insider),
+    ("grind", reader::sandwich),
+    ("withhold", withholder::build),
+    ("latency-race", racer::build),
+    ("fee-jump", racer::build),
+    ("censor", censor::build),
+    ("equivocate", equivocator::build),
+];
+
+/// Builds an attack of one kind from the scenario's entry.
+type Build = fn(&AttackRequest<'_>) -> Result<Box<dyn Attack>, String>;
+
+/// An attack as the scenario requests it, and what an attacker knows of the venue.
+struct AttackRequest<'a> {
+    what: &'a Kinded,
+    /// How blocks are opened.
+    unsealing: &'a Unsealing,
+    /// The node that orders for all others, if one does.
+    leader: Option<NodeId>,
+    /// Number of nodes.
+    nodes: u32,
+    /// Length of a round of the express lane, in ns.
+    round_ns: Ns,
+}
+
+impl AttackRequest<'_> {
+    fn build(&self) -> Result<Option<Box<dyn Attack>>, String> {
+        if self.what.kind() == "none" {
+            return self.keys::<NoKeys>().map(|_| None);
+        }
+        let (_, build) = self.what.among(KINDS, "attack")?;
+        build(self).map(Some)
+    }
+
+    /// The keys of this kind.
+    fn keys<T: DeserializeOwned>(&self) -> Result<T, String> {
+        self.what.keys("attack")
+    }
+}
+
+/// The keys of a kind that has none.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoKeys {}
+
+/// One kind of attack. The defaults do nothing.
+trait Attack: Send + Sync {
+    /// It is set up, long before it begins.
+    fn start(&mut self, _means: &Means, _out: &mut Vec<Action>) {}
+
+    /// Processes one event.
+    fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        means: &mut Means,
+        view: &dyn View,
+        out: &mut Vec<Action>,
+    );
+
+    /// Node at which it reads the messages that pass.
+    fn reads_at(&self) -> Option<NodeId> {
+        None
+    }
+
+    /// Whether it waits for the execution of this message.
+    fn follows(&self, _message: MessageId) -> bool {
+        false
+    }
+
+    /// Whether it has commitments that it may withhold.
+    fn may_withhold(&self) -> bool {
+        false
+    }
+
+    /// Whether it decides what this validator publishes.
+    fn controls(&self, _node: NodeId) -> bool {
+        false
+    }
+
+    /// Delay of its own client link, in ns, if different from the other clients'.
+    fn link_ns(&self) -> Option<Ns> {
+        None
+    }
 }
 
 /// The attacker of a run.
 pub struct Adversary {
-    attack: Attack,
+    /// `None` without an attack.
+    attack: Option<Box<dyn Attack>>,
     means: Means,
-    /// The proposer that it controls, if any.
-    proposer: Option<Arc<Proposer>>,
-    /// Delay of its own client link, in ns, if different from the other clients'.
-    link_ns: Option<Ns>,
+    reads_at: Option<NodeId>,
 }
 
 impl Adversary {
     /// The attacker of a scenario. `venue` is one of its nodes, of which it knows how blocks are
-    /// opened and who leads; `proposer` comes from [`Proposer::of`].
-    pub fn new(
-        scenario: &Scenario,
-        venue: &Node,
-        proposer: Option<Arc<Proposer>>,
-        seed: &Seed,
-    ) -> Adversary {
-        let (unsealing, leader) = (venue.unsealing(), venue.engine().leader());
+    /// opened and who leads.
+    ///
+    /// # Errors
+    /// Names the key that is not one of its kind.
+    pub fn new(scenario: &Scenario, venue: &Node, seed: &Seed) -> Result<Adversary, String> {
+        let leader = venue.engine().leader();
+        let attack = request(scenario, venue.unsealing(), leader).build()?;
         let accounts = Accounts::new(scenario);
         let means = Means::new(&scenario.attack, scenario.duration_s, accounts, seed);
-        let attack = match scenario.attack.what.clone() {
-            AttackKind::None {} => Attack::None,
-            AttackKind::Spam { rate_per_s } => Attack::Flood(Flood::orders(rate_per_s)),
-            AttackKind::Sybil { rate_per_s, accounts } => {
-                Attack::Flood(Flood::from_many(rate_per_s, accounts))
-            }
-            AttackKind::CancelStorm { rate_per_s } => Attack::Flood(Flood::cancels(rate_per_s)),
-            AttackKind::Stampede { halt_s, messages, within_ms } => Attack::Stampede(Stampede {
-                halt_ns: ms(halt_s * 1e3),
-                messages,
-                within_ns: ms(within_ms),
-            }),
-            AttackKind::Sandwich(reader) | AttackKind::Grind { reader, .. } => {
-                Attack::Reader(Reader::sandwich(&reader, unsealing))
-            }
-            AttackKind::Insider(config) => Attack::Reader(Reader::insider(&config, unsealing)),
-            AttackKind::Withhold { rate_per_s, size_usd } => {
-                Attack::Withholder(Withholder::new(rate_per_s, size_usd, unsealing))
-            }
-            AttackKind::LatencyRace(config) | AttackKind::FeeJump(config) => {
-                Attack::Racer(Racer::new(&config, leader))
-            }
-            AttackKind::Censor { class, .. } => Attack::Censor { classes: 1 << class as u8 },
-        };
-        let link_ns = match &scenario.attack.what {
-            AttackKind::LatencyRace(racer) | AttackKind::FeeJump(racer) => Some(ms(racer.link_ms)),
-            AttackKind::Sandwich(_) | AttackKind::Insider(_) | AttackKind::Grind { .. } => Some(0),
-            _ => None,
-        };
-        Adversary { attack, means, proposer, link_ns }
+        let reads_at = attack.as_ref().and_then(|attack| attack.reads_at());
+        Ok(Adversary { attack, means, reads_at })
+    }
+
+    /// Whether a scenario's attack can be read.
+    ///
+    /// # Errors
+    /// Names the key that is not one of its kind.
+    pub fn check(scenario: &Scenario) -> Result<(), String> {
+        request(scenario, &Unsealing::at_once(), None).build().map(|_| ())
     }
 
     /// Delay of its own client link, in ns, if different from the other clients'.
     pub fn link_ns(&self) -> Option<Ns> {
-        self.link_ns
+        self.attack.as_ref().and_then(|attack| attack.link_ns())
     }
 
     /// Orders that it found worth acting on.
@@ -117,46 +172,38 @@ impl Adversary {
 
     /// Number of commitments that it did not reveal.
     pub fn withheld(&self) -> u64 {
-        if let Attack::Withholder(withholder) = &self.attack { withholder.withheld() } else { 0 }
-    }
-
-    /// The number of colluding keypers changes.
-    pub fn change_colluding(&mut self, change: i32) {
-        if let Attack::Reader(reader) = &mut self.attack {
-            reader.change_colluding(change);
-        }
+        self.means.withheld
     }
 
     /// Whether it reads the messages that pass this node.
     #[inline]
     pub fn reads_at(&self, node: NodeId) -> bool {
-        matches!(&self.attack, Attack::Reader(reader) if reader.node() == node)
+        self.reads_at == Some(node)
     }
 
     /// Whether it waits for the execution of this message.
     #[inline]
     pub fn follows(&self, message: MessageId) -> bool {
-        matches!(&self.attack, Attack::Reader(reader) if reader.follows(message))
+        self.attack.as_ref().is_some_and(|attack| attack.follows(message))
     }
 
     /// Whether it has commitments that it may withhold.
     pub fn may_withhold(&self) -> bool {
-        matches!(&self.attack, Attack::Withholder(withholder) if withholder.may_withhold())
+        self.attack.as_ref().is_some_and(|attack| attack.may_withhold())
     }
 
-    /// Instructs its proposer to put two orders, of these numbers, right before a message.
-    pub fn put_before(&self, own: [MessageId; 2], message: MessageId) {
-        if let Some(proposer) = &self.proposer {
-            proposer.put_before(own, message);
-        }
+    /// Whether it decides what this validator publishes.
+    pub fn controls(&self, node: NodeId) -> bool {
+        self.attack.as_ref().is_some_and(|attack| attack.controls(node))
     }
 
     /// Sets the timer at which the attack begins.
-    pub fn start(&self, out: &mut Vec<Action>) {
-        let window = &self.means.window;
-        if !window.is_empty() && !matches!(self.attack, Attack::None) {
-            out.push(Action::Wake { at: window.start, timer: Timer::Attack });
-        }
+    pub fn start(&mut self, out: &mut Vec<Action>) {
+        let Some(attack) = self.attack.as_mut().filter(|_| !self.means.window.is_empty()) else {
+            return;
+        };
+        attack.start(&self.means, out);
+        out.push(Action::Wake { at: self.means.window.start, timer: Timer::Attack });
     }
 
     /// Processes one event.
@@ -167,37 +214,22 @@ impl Adversary {
         view: &impl View,
         out: &mut Vec<Action>,
     ) {
-        let means = &mut self.means;
-        match (&mut self.attack, event) {
-            (Attack::Flood(flood), ActorEvent::Timer(Timer::Attack)) => {
-                flood.send(now, means, view, out);
-            }
-            (Attack::Stampede(stampede), ActorEvent::Timer(Timer::Attack)) => {
-                stampede.begin(now, means, out);
-            }
-            (&mut Attack::Censor { classes }, ActorEvent::Timer(Timer::Attack)) => {
-                let (until, censors) = (means.window.end, now < means.window.end);
-                if let Some(proposer) = &self.proposer {
-                    proposer.censor(if censors { classes } else { 0 });
-                }
-                if censors {
-                    out.push(Action::Wake { at: until, timer: Timer::Attack });
-                }
-            }
-            (Attack::Withholder(withholder), ActorEvent::Timer(Timer::Attack)) => {
-                withholder.commit_both(now, means, view, out);
-            }
-            (Attack::Withholder(withholder), ActorEvent::Reveal(message)) => {
-                withholder.reveal(message, means, view, out);
-            }
-            (Attack::Racer(racer), ActorEvent::Index { .. }) => racer.see(now, means, view, out),
-            (Attack::Reader(reader), ActorEvent::Passes { message, last_hash, .. }) => {
-                reader.read(now, message, &last_hash, means, view, out);
-            }
-            (Attack::Reader(reader), ActorEvent::Confirmed(message)) => {
-                reader.confirmed(now, message, means, out);
-            }
-            _ => {}
+        if let Some(attack) = &mut self.attack {
+            attack.step(now, event, &mut self.means, view, out);
         }
+    }
+}
+
+fn request<'a>(
+    scenario: &'a Scenario,
+    unsealing: &'a Unsealing,
+    leader: Option<NodeId>,
+) -> AttackRequest<'a> {
+    AttackRequest {
+        what: &scenario.attack.what,
+        unsealing,
+        leader,
+        nodes: scenario.network.nodes,
+        round_ns: scenario.layer.queue.express.round_ns,
     }
 }

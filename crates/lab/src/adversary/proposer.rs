@@ -1,71 +1,77 @@
-//! A proposer controlled by the attacker: it censors, or puts the attacker's orders before a
-//! victim's.
+//! Policies of a proposer that the attacker controls: it censors, or puts the attacker's orders
+//! before a victim's.
 //!
 //! A queue's rule binds only an honest proposer: omission and reordering are not visible in the
 //! block itself. Omission cannot be proved. Where the order is drawn after the decision, or checked
 //! against sealed inputs (`surgetank_layer::audit`), reordering has no effect or is detected.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use surgetank_layer::message::{Entry, Envelope};
+use surgetank_layer::message::{Class, Entry, Envelope};
 use surgetank_layer::node::BlockBuilder;
-use surgetank_layer::units::{MessageId, NodeId};
+use surgetank_layer::units::{AccountId, MessageId};
 
-use crate::scenario::{AttackKind, Scenario};
+/// Greatest number of victims kept: older ones are dropped.
+const VICTIMS_MAX: usize = 256;
 
-/// Greatest number of pairs kept: older ones are dropped.
-const PAIRS_MAX: usize = 256;
+/// A new order of the attacker, as a proposer recognises it in its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnOrder {
+    /// Account that sends it.
+    pub account: AccountId,
+    /// Its ClOrdID.
+    pub cl_ord_id: u64,
+}
 
-/// Builds blocks as the attacker instructs. The attacker and the node share it.
-#[derive(Debug, Default)]
+impl OwnOrder {
+    fn is(&self, envelope: &Envelope) -> bool {
+        envelope.class == Class::NewOrderSingle
+            && (envelope.account, envelope.order) == (self.account, self.cl_ord_id as u32)
+    }
+}
+
+/// Builds blocks as the attacker instructs.
+#[derive(Clone, Debug, Default)]
 pub struct Proposer {
-    /// Bit mask of the classes that it omits.
-    censored: AtomicU8,
-    /// Two messages of the attacker, and the message that they are to precede.
-    before: Mutex<VecDeque<([MessageId; 2], MessageId)>>,
+    /// Class that it omits.
+    omitted: Option<Class>,
+    /// Two orders of the attacker, and the message that they are to precede.
+    before: VecDeque<([OwnOrder; 2], MessageId)>,
 }
 
 impl Proposer {
-    /// The node whose proposer the attacker controls, if the attack has one.
-    pub fn of(scenario: &Scenario) -> Option<(NodeId, Arc<Proposer>)> {
-        match &scenario.attack.what {
-            AttackKind::Censor { node, .. } => Some((*node, Arc::default())),
-            AttackKind::Insider(reader) => Some((reader.node, Arc::default())),
-            _ => None,
-        }
+    /// One that omits the messages of a class.
+    pub fn without(class: Class) -> Proposer {
+        Proposer { omitted: Some(class), before: VecDeque::new() }
     }
 
-    /// Omits these classes from now on: bit c = class c.
-    pub fn censor(&self, classes: u8) {
-        self.censored.store(classes, Relaxed);
-    }
-
-    /// In a block with all three, `own` are placed in this order right before `message`.
-    pub fn put_before(&self, own: [MessageId; 2], message: MessageId) {
-        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        if before.len() == PAIRS_MAX {
-            before.pop_front();
+    /// In a block with all three, the two orders of the attacker are placed right before the
+    /// victim, in this order.
+    pub fn put_before(&mut self, own: [OwnOrder; 2], victim: MessageId) {
+        if self.before.len() == VICTIMS_MAX {
+            self.before.pop_front();
         }
-        before.push_back((own, message));
+        self.before.push_back((own, victim));
     }
 }
 
 impl BlockBuilder for Proposer {
     fn takes(&self, waiting: &Envelope) -> bool {
-        self.censored.load(Relaxed) >> waiting.class as u8 & 1 == 0
+        self.omitted != Some(waiting.class)
     }
 
     fn arrange(&self, entries: &mut [Entry]) {
-        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        for &(own, message) in before.iter() {
-            let place = |entries: &[Entry], id| entries.iter().position(|e| e.envelope.id == id);
-            if [own[0], own[1], message].iter().any(|&id| place(entries, id).is_none()) {
+        for (own, victim) in &self.before {
+            let own_at = |entries: &[Entry], order: &OwnOrder| {
+                entries.iter().position(|entry| order.is(&entry.envelope))
+            };
+            let victim_at =
+                |entries: &[Entry]| entries.iter().position(|entry| entry.envelope.id == *victim);
+            if own.iter().any(|order| own_at(entries, order).is_none()) {
                 continue;
             }
-            for id in own {
-                let (Some(from), Some(to)) = (place(entries, id), place(entries, message)) else {
+            for order in own {
+                let (Some(from), Some(to)) = (own_at(entries, order), victim_at(entries)) else {
                     continue;
                 };
                 if from < to {

@@ -10,23 +10,35 @@
 //! knows the seed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use serde::Deserialize;
 use surgetank_layer::message::{Body, Message, NewOrderSingle, OrdType, TimeInForce, flags};
-use surgetank_layer::node::{self, Places, Unsealing};
+use surgetank_layer::node::{self, Places};
 use surgetank_layer::units::{AccountId, Digest, MessageId, NodeId, Ns};
 
 use super::means::{Means, send};
-use crate::actors::{Action, View};
-use crate::scenario;
+use super::{Attack, AttackRequest, OwnOrder, Proposer};
+use crate::actors::{Action, ActorEvent, View};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    /// Node at which it reads.
+    node: NodeId,
+    /// Least size of a victim, in USD.
+    least_usd: f64,
+    /// Size of its trade per victim, in USD.
+    size_usd: f64,
+    /// Fee that it offers, in millionths of a USD.
+    fee_micros: u32,
+}
 
 /// An attacker that reads orders and trades before them.
-pub struct Reader {
-    node: NodeId,
-    least_usd: f64,
-    size_usd: f64,
-    fee_micros: u32,
-    /// Whether it controls the proposer of its node.
-    proposes: bool,
+struct Reader {
+    keys: Keys,
+    /// Policy of the proposer of its node, if it controls it.
+    proposer: Option<Proposer>,
     /// Whether messages are unreadable before their place is fixed.
     hidden: bool,
     /// Number of colluding keypers that can read a sealed message; `None` without keypers.
@@ -39,43 +51,29 @@ pub struct Reader {
     offers: BTreeMap<MessageId, (AccountId, u64)>,
 }
 
-impl Reader {
-    /// A front-runner that controls the proposer.
-    pub fn insider(config: &scenario::ReaderConfig, unsealing: &Unsealing) -> Reader {
-        Reader { proposes: true, ..Reader::sandwich(config, unsealing) }
-    }
+/// A front-runner at a network node. It chooses among its accounts, if it has several.
+pub(super) fn sandwich(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
+    Ok(Box::new(Reader::new(asked, None)?))
+}
 
-    /// A front-runner at a network node. It chooses among its accounts, if it has several.
-    pub fn sandwich(config: &scenario::ReaderConfig, unsealing: &Unsealing) -> Reader {
-        let &scenario::ReaderConfig { node, least_usd, size_usd, fee_micros } = config;
+/// A front-runner that controls the proposer of its node.
+pub(super) fn insider(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
+    Ok(Box::new(Reader::new(asked, Some(Proposer::default()))?))
+}
+
+impl Reader {
+    fn new(asked: &AttackRequest<'_>, proposer: Option<Proposer>) -> Result<Reader, String> {
+        let unsealing = asked.unsealing;
         let drawn = unsealing.places == Places::Drawn && unsealing.keypers.is_none();
-        Reader {
-            node,
-            least_usd,
-            size_usd,
-            fee_micros,
-            proposes: false,
+        Ok(Reader {
+            keys: asked.keys()?,
+            proposer,
             hidden: unsealing.hides(),
             threshold: unsealing.keypers.as_ref().map(|keypers| keypers.threshold),
             seed_known: drawn && !unsealing.hides(),
             colluding: 0,
             offers: BTreeMap::new(),
-        }
-    }
-
-    /// Node at which it reads.
-    pub fn node(&self) -> NodeId {
-        self.node
-    }
-
-    /// Whether a message is a victim that has not been executed yet.
-    pub fn follows(&self, message: MessageId) -> bool {
-        self.offers.contains_key(&message)
-    }
-
-    /// Keypers enter its pay, or leave it.
-    pub fn change_colluding(&mut self, change: i32) {
-        self.colluding = self.colluding.saturating_add_signed(change);
+        })
     }
 
     /// Whether it can read a message before its place is fixed.
@@ -84,13 +82,13 @@ impl Reader {
     }
 
     /// It reads an order: front-runs it if it is large enough.
-    pub fn read(
+    fn read(
         &mut self,
         now: Ns,
         victim: &Message,
         last_hash: &Digest,
         means: &mut Means,
-        view: &impl View,
+        view: &dyn View,
         out: &mut Vec<Action>,
     ) {
         let own = means.accounts.attacking().contains(&victim.account);
@@ -103,11 +101,11 @@ impl Reader {
         let Some((limit, qty, next)) = view.best_levels(order.side.opposite()) else { return };
         // One tick better than the next level of the book.
         let resale = next - order.side.sign();
-        if resale == limit || usd < self.least_usd {
+        if resale == limit || usd < self.keys.least_usd {
             return;
         }
         means.found += 1;
-        let qty = qty.min(outside.lots(self.size_usd));
+        let qty = qty.min(outside.lots(self.keys.size_usd));
         let account = self.choose_account(last_hash, means);
         let front = means.taking(order.side, limit, qty);
         let offer = NewOrderSingle {
@@ -117,25 +115,22 @@ impl Reader {
         };
         for order in [front, offer] {
             let body = Body::NewOrderSingle(order);
-            out.push(send(now, account, self.node, self.fee_micros, body));
+            out.push(send(now, account, self.keys.node, self.keys.fee_micros, body));
         }
         self.offers.insert(victim.id, (account, offer.cl_ord_id));
-        if self.proposes {
-            out.push(Action::PutBefore(victim.id));
+        if let Some(proposer) = &mut self.proposer {
+            let own = |order: &NewOrderSingle| OwnOrder { account, cl_ord_id: order.cl_ord_id };
+            proposer.put_before([own(&front), own(&offer)], victim.id);
+            let builder = Arc::new(proposer.clone());
+            out.push(Action::BuildBlocks { node: self.keys.node, builder });
         }
     }
 
     /// The victim has been executed: cancels the rest of the offer.
-    pub fn confirmed(
-        &mut self,
-        now: Ns,
-        message: MessageId,
-        means: &mut Means,
-        out: &mut Vec<Action>,
-    ) {
+    fn confirmed(&mut self, now: Ns, message: MessageId, means: &mut Means, out: &mut Vec<Action>) {
         let Some((account, orig_cl_ord_id)) = self.offers.remove(&message) else { return };
         let body = means.cancel(orig_cl_ord_id);
-        out.push(send(now, account, self.node, 0, body));
+        out.push(send(now, account, self.keys.node, 0, body));
     }
 
     /// The account to use: the one whose drawn rank is first, if the seed is known before.
@@ -148,5 +143,40 @@ impl Reader {
         // The next block's seed is the hash of the last one that the node knows.
         let key = |account: &AccountId| -> Digest { node::place(last_hash, *account) };
         accounts.min_by_key(key).unwrap_or(first)
+    }
+}
+
+impl Attack for Reader {
+    fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        means: &mut Means,
+        view: &dyn View,
+        out: &mut Vec<Action>,
+    ) {
+        match event {
+            ActorEvent::Passes { message, last_hash, .. } => {
+                self.read(now, message, &last_hash, means, view, out);
+            }
+            ActorEvent::Confirmed(message) => self.confirmed(now, message, means, out),
+            ActorEvent::Colluding(change) => {
+                self.colluding = self.colluding.saturating_add_signed(change);
+            }
+            _ => {}
+        }
+    }
+
+    fn reads_at(&self) -> Option<NodeId> {
+        Some(self.keys.node)
+    }
+
+    fn follows(&self, message: MessageId) -> bool {
+        self.offers.contains_key(&message)
+    }
+
+    /// It is at the node.
+    fn link_ns(&self) -> Option<Ns> {
+        Some(0)
     }
 }

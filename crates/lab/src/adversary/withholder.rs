@@ -2,52 +2,43 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{Body, Message, Side};
-use surgetank_layer::node::Unsealing;
 use surgetank_layer::units::Ns;
 
 use super::means::{Means, send};
-use crate::actors::{Action, Timer, View};
+use super::{Attack, AttackRequest};
+use crate::actors::{Action, ActorEvent, Timer, View};
 use crate::scenario::ms;
 
-/// An attacker that commits to a purchase and a sale, and reveals the profitable one.
-pub struct Withholder {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    /// Rate of the Poisson process of pairs, per second.
     rate_per_s: f64,
+    /// Size of each order, in USD.
     size_usd: f64,
+}
+
+/// An attacker that commits to a purchase and a sale, and reveals the profitable one.
+struct Withholder {
+    keys: Keys,
     /// Whether commitments need not be revealed.
     allowed: bool,
     /// ClOrdIDs of the pairs' orders that are not in a block yet.
     committed: BTreeSet<u64>,
-    withheld: u64,
+}
+
+pub(super) fn build(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
+    let (allowed, committed) = (asked.unsealing.reveal_ns > 0, BTreeSet::new());
+    Ok(Box::new(Withholder { keys: asked.keys()?, allowed, committed }))
 }
 
 impl Withholder {
-    /// A withholder without commitments.
-    pub fn new(rate_per_s: f64, size_usd: f64, unsealing: &Unsealing) -> Withholder {
-        let (allowed, committed) = (unsealing.reveal_ns > 0, BTreeSet::new());
-        Withholder { rate_per_s, size_usd, allowed, committed, withheld: 0 }
-    }
-
-    /// Number of commitments that it did not reveal.
-    pub fn withheld(&self) -> u64 {
-        self.withheld
-    }
-
-    /// Whether it has commitments that it may withhold.
-    pub fn may_withhold(&self) -> bool {
-        self.allowed && !self.committed.is_empty()
-    }
-
     /// Two commitments at the outside price, of which at most one will be revealed.
-    pub fn commit_both(
-        &mut self,
-        now: Ns,
-        means: &mut Means,
-        view: &impl View,
-        out: &mut Vec<Action>,
-    ) {
-        let gap = means.draws.exponential() / self.rate_per_s;
+    fn commit_both(&mut self, now: Ns, means: &mut Means, view: &dyn View, out: &mut Vec<Action>) {
+        let gap = means.draws.exponential() / self.keys.rate_per_s;
         let at = now + ms(gap * 1e3);
         if at < means.window.end {
             out.push(Action::Wake { at, timer: Timer::Attack });
@@ -55,7 +46,7 @@ impl Withholder {
         let Some(outside) = view.outside() else { return };
         // Near enough to the makers' quotes to trade, whichever way the price moves.
         let (ticks, reach) = (outside.ticks, outside.ticks / 1_000);
-        let qty = outside.lots(self.size_usd);
+        let qty = outside.lots(self.keys.size_usd);
         let sides = [(Side::Buy, ticks + reach), (Side::Sell, ticks - reach)];
         for (index, (side, limit)) in (0..).zip(sides) {
             let order = means.taking(side, limit, qty);
@@ -69,11 +60,11 @@ impl Withholder {
 
     /// A block requests the reveal of its message: it is withheld unless the outside price has
     /// since moved in its favour.
-    pub fn reveal(
+    fn reveal(
         &mut self,
         message: &Message,
-        means: &Means,
-        view: &impl View,
+        means: &mut Means,
+        view: &dyn View,
         out: &mut Vec<Action>,
     ) {
         let Body::NewOrderSingle(order) = message.body else { return };
@@ -88,8 +79,29 @@ impl Withholder {
             Side::Sell => bid.is_some_and(|bid| bid > outside.ticks),
         };
         if !pays {
-            self.withheld += 1;
+            means.withheld += 1;
             out.push(Action::Withhold(message.id));
         }
+    }
+}
+
+impl Attack for Withholder {
+    fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        means: &mut Means,
+        view: &dyn View,
+        out: &mut Vec<Action>,
+    ) {
+        match event {
+            ActorEvent::Timer(Timer::Attack) => self.commit_both(now, means, view, out),
+            ActorEvent::Reveal(message) => self.reveal(message, means, view, out),
+            _ => {}
+        }
+    }
+
+    fn may_withhold(&self) -> bool {
+        self.allowed && !self.committed.is_empty()
     }
 }

@@ -2,7 +2,6 @@
 //! measurements.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use surgetank_layer::units::NodeId;
 
 use crate::scenario;
@@ -23,19 +22,22 @@ impl<'a> FaultRequest<'a> {
         FaultRequest { index, entry, nodes, key: key.wrapping_add(index as u64) }
     }
 
+    /// The fault's key in the scenario.
+    fn place(&self) -> String {
+        format!("faults[{}]", self.index)
+    }
+
     /// The entry of the list of kinds that the scenario names.
-    pub fn kind<'k, T>(&self, kinds: &'k [(&str, T)]) -> Result<&'k (&'k str, T), String> {
-        let asked = self.entry.what.get("kind").and_then(Value::as_str).unwrap_or_default();
-        let found = kinds.iter().find(|(name, _)| *name == asked);
-        found.ok_or_else(|| format!("faults[{}].kind: there is no fault `{asked}`", self.index))
+    pub fn kind<'k, T>(
+        &self,
+        kinds: &'k [(&'static str, T)],
+    ) -> Result<&'k (&'static str, T), String> {
+        self.entry.what.among(kinds, &self.place())
     }
 
     /// The keys of this kind.
     pub fn keys<T: DeserializeOwned>(&self) -> Result<T, String> {
-        let mut keys = self.entry.what.clone();
-        keys.remove("kind");
-        serde_json::from_value(Value::Object(keys))
-            .map_err(|error| format!("faults[{}]: {error}", self.index))
+        self.entry.what.keys(&self.place())
     }
 
     /// The listed nodes only.

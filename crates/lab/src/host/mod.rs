@@ -13,6 +13,8 @@
 mod busy;
 mod service;
 
+use std::sync::Arc;
+
 use surgetank_layer::machine::Machine;
 use surgetank_layer::node::{Done, Input, Node, Output, Task, Timer};
 use surgetank_layer::units::Ns;
@@ -176,15 +178,17 @@ impl Host {
     }
 
     /// Stops the host. State in memory is lost: `next` is a node of the same configuration, which
-    /// continues on what this one left on disk. Earlier timers and work are void ([`Host::epoch`]).
+    /// continues on what this one left on disk, and builds blocks by the same policy. Earlier timers
+    /// and work are void ([`Host::epoch`]).
     pub fn crash(&mut self, now: Ns, next: Node) {
         self.up = false;
         self.epoch += 1;
         self.validation.stop(now);
         self.verification.stop(now);
         self.execution.stop(now);
-        let disk = std::mem::replace(&mut self.node, next).into_disk(now);
-        self.node.recover(disk);
+        let before = std::mem::replace(&mut self.node, next);
+        self.node.set_builder(Arc::clone(before.builder()));
+        self.node.recover(before.into_disk(now));
     }
 
     /// Starts the host again. Step [`Input::Start`] next, for the new process.

@@ -8,6 +8,7 @@
 mod admission;
 mod attack;
 mod flow;
+mod kinded;
 mod layer;
 mod market;
 mod network;
@@ -17,6 +18,7 @@ mod tuning;
 pub use admission::*;
 pub use attack::*;
 pub use flow::*;
+pub use kinded::Kinded;
 pub use layer::*;
 pub use market::*;
 pub use network::*;

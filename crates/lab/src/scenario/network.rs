@@ -101,5 +101,5 @@ pub struct Fault {
     /// Duration of the fault, in s.
     pub duration_s: f64,
     /// Its `kind` and that kind's keys, which the kind's file in [`faults`](crate::faults) reads.
-    pub what: serde_json::Map<String, serde_json::Value>,
+    pub what: super::Kinded,
 }

@@ -11,6 +11,8 @@
 mod rebroadcast;
 mod sizes;
 
+use std::collections::BTreeMap;
+
 use surgetank_layer::gossip::Frame;
 use surgetank_layer::message::{Class, Envelope, Payload};
 use surgetank_layer::node::Packet;
@@ -63,6 +65,8 @@ pub struct Wire {
     /// First arrival of message m at node k, at m·n + k.
     arrivals: Vec<Ns>,
     rebroadcast: Rebroadcast,
+    /// Messages that their origin does not send to some nodes: the origin, and those nodes.
+    withheld: BTreeMap<MessageId, (NodeId, Vec<NodeId>)>,
     duplicates: u64,
     first_arrivals: u64,
 }
@@ -81,6 +85,7 @@ impl Wire {
             parcels: Slab::default(),
             arrivals: Vec::new(),
             rebroadcast: Rebroadcast::default(),
+            withheld: BTreeMap::new(),
             duplicates: 0,
             first_arrivals: 0,
         }
@@ -174,6 +179,18 @@ impl Wire {
         envelope
     }
 
+    /// The origin of a message does not send it to these nodes. Others may pass it on to them.
+    pub fn withhold(&mut self, message: MessageId, origin: NodeId, from: &[NodeId]) {
+        if !from.is_empty() {
+            self.withheld.insert(message, (origin, from.to_vec()));
+        }
+    }
+
+    fn is_withheld(&self, message: MessageId, sender: NodeId, to: NodeId) -> bool {
+        let withheld = self.withheld.get(&message);
+        withheld.is_some_and(|(origin, from)| *origin == sender && from.contains(&to))
+    }
+
     /// A client's message arrived at its gateway; returns whether for the first time.
     #[inline]
     pub fn reaches_gateway(&mut self, now: Ns, gateway: NodeId, message: MessageId) -> bool {
@@ -197,7 +214,10 @@ impl Wire {
         let index = link as usize;
         let to = self.links.graph.peers[index];
         let consensus = envelope.class.is_consensus();
-        if consensus && self.is_known(now, envelope.id, to, nodes) {
+        if consensus
+            && (self.is_known(now, envelope.id, to, nodes)
+                || self.is_withheld(envelope.id, node, to))
+        {
             return None;
         }
         let cell = envelope.id as usize * self.nodes + to as usize;

@@ -5,7 +5,7 @@ use surgetank_layer::node::{Input, Task};
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::{Event, World};
-use crate::actors::{Sending, size_and_price};
+use crate::actors::{ActorEvent, Sending, size_and_price};
 use crate::exchange::Public;
 use crate::faults::{Impairment, Seen};
 use crate::trace::Source;
@@ -26,10 +26,12 @@ impl World {
 
     /// Applies a changed impairment to a host.
     fn impair(&mut self, node: NodeId, before: Impairment, after: Impairment) {
+        if after.bought != before.bought {
+            self.notify_attacker(ActorEvent::Colluding(after.bought - before.bought));
+        }
         let host = &mut self.nodes[node as usize];
         host.slow_down(after.slow);
         host.deliver_shares(after.shares());
-        self.adversary.change_colluding(after.bought - before.bought);
         if after.down && !before.down {
             self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
             let next = self.processes.node(&self.scenario, &self.wire.links.graph, node, self.now);

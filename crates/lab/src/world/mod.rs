@@ -26,7 +26,7 @@ use surgetank_layer::queue::Discipline;
 use surgetank_layer::tuning::Controller;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
-use crate::actors::{self, Action, Actors};
+use crate::actors::{self, Action, ActorEvent, Actors};
 use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::chain::Chain;
@@ -310,10 +310,10 @@ impl World {
             Output::Work(task) => self.begin_work(node, &task),
             Output::Send { to, frame } => self.send_frame(node, to, frame),
             Output::Packet { to, packet } => self.send_packet(node, to, packet),
-            Output::Publish(payload) => self.publish(node, payload, false),
+            Output::Publish(payload) => self.publish_or_replace(node, payload),
             Output::PublishAgain(payload) => {
                 if self.wire.is_lacked_near(self.now, node, &payload, &self.nodes) {
-                    self.publish(node, payload, true);
+                    self.publish(node, payload, true, &[]);
                 }
             }
             Output::Admitted(message) => {
@@ -324,7 +324,12 @@ impl World {
             }
             Output::Decided(block, round) => self.decided(node, &block, round),
             Output::Executed(block) => self.executed(node, &block),
-            Output::Equivocation(_) => self.chain.equivocation(),
+            Output::Equivocation(found) => {
+                // A validator of the attacker's reports nothing.
+                if !self.adversary.controls(node) {
+                    self.chain.equivocation(found);
+                }
+            }
             Output::Charged(message, micros) => {
                 self.clients.charge(self.wire.slot(message), micros);
             }
@@ -371,13 +376,24 @@ impl World {
         }
     }
 
-    /// Publishes a consensus message of a node.
-    fn publish(&mut self, node: NodeId, payload: Payload, again: bool) {
+    /// Publishes a consensus message of a node, or what the attacker lets it publish instead.
+    fn publish_or_replace(&mut self, node: NodeId, payload: Payload) {
+        if self.adversary.controls(node) {
+            let last_hash = self.nodes[node as usize].node.last_hash();
+            self.notify_attacker(ActorEvent::Publishes { node, payload: &payload, last_hash });
+        } else {
+            self.publish(node, payload, false, &[]);
+        }
+    }
+
+    /// Publishes a consensus message of a node, which does not send it to some of the others itself.
+    fn publish(&mut self, node: NodeId, payload: Payload, again: bool, withheld_from: &[NodeId]) {
         if let Some(waits) = &mut self.waits {
             let publisher = &self.nodes[node as usize].node;
             waits.publishes(self.now, node, &payload, again, publisher);
         }
         let envelope = self.wire.publish(self.now, node, &payload, again);
+        self.wire.withhold(envelope.id, node, withheld_from);
         self.waits.iter_mut().for_each(|waits| waits.carried(envelope.id));
         self.step(node, Input::Publish(envelope, payload));
     }

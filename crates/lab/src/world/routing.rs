@@ -71,22 +71,31 @@ impl World {
     pub(super) fn outside_timer(&mut self, timer: Timer) {
         match timer {
             Timer::Attack => self.notify_attacker(ActorEvent::Timer(timer)),
+            Timer::Auction => {
+                self.notify_actors(ActorEvent::Timer(timer));
+                self.notify_attacker(ActorEvent::Timer(timer));
+            }
             _ => self.notify_actors(ActorEvent::Timer(timer)),
         }
     }
 
     /// Performs actions, and keeps the list's allocation.
     fn act(&mut self, mut actions: Vec<Action>) {
-        let mut sent: [MessageId; 2] = [MessageId::MAX; 2];
         for action in actions.drain(..) {
             match action {
-                Action::Send(sending) => sent = [sent[1], self.send(&sending)],
+                Action::Send(sending) => self.send(&sending),
                 Action::Wake { at, timer } => self.agenda.push(at, Event::Outside(timer)),
                 Action::Bid { round, bidder, amount } => {
                     self.at_the_lane(|lane, now, out| lane.bid(now, (round, bidder, amount), out));
                 }
                 Action::Withhold(message) => self.clients.withheld(self.wire.slot(message)),
-                Action::PutBefore(message) => self.adversary.put_before(sent, message),
+                Action::Halt(span) => self.actors.background.halt(span),
+                Action::BuildBlocks { node, builder } => {
+                    self.nodes[node as usize].node.set_builder(builder);
+                }
+                Action::Publish { node, payload, withheld_from } => {
+                    self.publish(node, payload, false, &withheld_from);
+                }
             }
         }
         self.actions = actions;
@@ -131,7 +140,7 @@ impl World {
 /// Clients' messages and the express lane.
 impl World {
     /// A client sends a message.
-    pub(super) fn send(&mut self, sending: &Sending) -> MessageId {
+    pub(super) fn send(&mut self, sending: &Sending) {
         let executed = self.nodes[sending.gateway as usize].node.executed_height();
         let envelope = self.clients.envelope(sending, executed);
         let slot = self.clients.messages().len() as u32;
@@ -142,7 +151,6 @@ impl World {
             exchange.note_sent(&message);
         }
         self.agenda.push(at, Event::Gateway(slot));
-        envelope.id
     }
 
     pub(super) fn reach_gateway(&mut self, slot: u32) {

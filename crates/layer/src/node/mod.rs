@@ -57,7 +57,7 @@ pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, FairRule, Tally as FairTally};
 pub use life::Disk;
-pub use ordering::{Engine, Ordering, Wait, WaitKind};
+pub use ordering::{Engine, Equivocation, Ordering, Wait, WaitKind};
 pub use reason::Reason;
 pub use tune::Tuning;
 pub use unsealing::{Places, Unsealing, place};
@@ -228,8 +228,8 @@ pub enum Output {
     Decided(Arc<Block>, crate::units::Round),
     /// This node has executed the block.
     Executed(Arc<Block>),
-    /// A validator voted twice.
-    Equivocation(u32),
+    /// A validator made two statements of one kind in one round.
+    Equivocation(Equivocation),
     /// A message admitted here owes this fee, in millionths of a USD, if it is executed.
     Charged(MessageId, u64),
     /// A setting of this node was changed.
@@ -282,15 +282,6 @@ impl Node {
     /// If a fair order is asked of an engine without a leader, or a controller is to start from a
     /// setting outside its bounds.
     pub fn new(config: Config) -> Node {
-        Node::with_builder(config, Arc::new(Honest))
-    }
-
-    /// A node with another proposer's policy.
-    ///
-    /// # Panics
-    /// If a fair order is asked of an engine without a leader, or a controller is to start from a
-    /// setting outside its bounds.
-    pub fn with_builder(config: Config, builder: Arc<dyn BlockBuilder>) -> Node {
         let engine = config.ordering.engine(config.id, config.nodes);
         let fair = config.fair.map(|fair| {
             let leader = engine.leader().expect("Config::fair: the engine has a leader");
@@ -325,7 +316,7 @@ impl Node {
             executed: 0,
             executing: None,
             unsealing: unsealing::State::new(config.unsealing),
-            builder,
+            builder: Arc::new(Honest),
             sync: sync::State::default(),
             armed: Vec::new(),
             pending: Vec::new(),
@@ -341,6 +332,16 @@ impl Node {
             node.adapt(timeouts);
         }
         node
+    }
+
+    /// The proposer's policy.
+    pub fn builder(&self) -> &Arc<dyn BlockBuilder> {
+        &self.builder
+    }
+
+    /// Sets the policy by which this node builds its next blocks; at first it is [`Honest`].
+    pub fn set_builder(&mut self, builder: Arc<dyn BlockBuilder>) {
+        self.builder = builder;
     }
 
     /// Messages waiting for validation.

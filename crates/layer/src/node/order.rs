@@ -132,7 +132,7 @@ impl Node {
                 }
             }
             ordering::Output::Missing { to_height, at } => self.sync.seen(to_height + 1, at),
-            ordering::Output::Equivocation(validator) => out.push(Output::Equivocation(validator)),
+            ordering::Output::Equivocation(found) => out.push(Output::Equivocation(found)),
         }
     }
 

@@ -63,7 +63,11 @@ impl Rig {
         leader: Arc<dyn BlockBuilder>,
     ) -> Rig {
         let builder = move |id| if id == 0 { Arc::clone(&leader) } else { Arc::new(Honest) };
-        let make = move |id| Node::with_builder(config(id, count, rule, mempool_max), builder(id));
+        let make = move |id| {
+            let mut node = Node::new(config(id, count, rule, mempool_max));
+            node.set_builder(builder(id));
+            node
+        };
         let nodes = (0..count).map(&make).collect();
         let mut rig = Rig {
             nodes,

@@ -1,4 +1,4 @@
-"""Block intervals and rounds per block."""
+"""Block intervals, rounds per block, equivocations of validators."""
 
 from __future__ import annotations
 
@@ -17,9 +17,20 @@ _MS: Final = 1e6
 
 
 def blocks(trace: Trace) -> list[Measure]:
-    """block_interval_p50_ms (between first decisions of neighbours) and rounds_mean (1 = first)."""
+    """block_interval_p50_ms (between first decisions of neighbours) and rounds_mean (1 = first);
+    where validators vote, equivocations (of the whole run)."""
     if trace.stats.live is not None and trace["blocks"].is_empty():
         return []  # this target shows none
+    return [*_of_the_window(trace), *_equivocations(trace)]
+
+
+def _equivocations(trace: Trace) -> list[Measure]:
+    if trace.stats.live is not None or not trace.scenario.layer.consensus.votes:
+        return []
+    return [Measure("equivocations", float(trace.stats.equivocations), n=trace["blocks"].height)]
+
+
+def _of_the_window(trace: Trace) -> list[Measure]:
     rows = (
         trace["blocks"]
         .sort("height")

@@ -7,14 +7,12 @@ mod control;
 mod fair;
 mod layer;
 
-use std::sync::Arc;
-
 use surgetank_layer::node::{Input, Node};
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::{Event, Plugins, World};
 use crate::actors::Actors;
-use crate::adversary::{Adversary, Proposer};
+use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::chain::Chain;
 use crate::clients::Clients;
@@ -53,14 +51,13 @@ impl World {
     ) -> Result<World, String> {
         let seed = Seed::new(seed);
         let links = build_links(&scenario, &seed)?;
-        let processes = Processes { seed, plugins, proposer: Proposer::of(&scenario) };
+        let processes = Processes { seed, plugins };
         let nodes = build_hosts(&scenario, &links.graph, &processes)?;
         let hindrances = links.faults.hindrances();
         let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
         let waits = build_waits(&scenario, &nodes, hindrances);
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
-        let proposer = processes.proposer.as_ref().map(|(_, proposer)| proposer.clone());
-        let adversary = Adversary::new(&scenario, &nodes[0].node, proposer, &seed);
+        let adversary = Adversary::new(&scenario, &nodes[0].node, &seed)?;
         let clients = Clients::new(&scenario, &nodes, adversary.link_ns(), &seed);
         let mut world = World {
             now: 0,
@@ -112,8 +109,6 @@ impl World {
 pub(super) struct Processes {
     seed: Seed,
     plugins: Plugins,
-    /// The node whose proposer the attacker controls.
-    proposer: Option<(NodeId, Arc<Proposer>)>,
 }
 
 impl Processes {
@@ -129,10 +124,7 @@ impl Processes {
         now: Ns,
     ) -> Result<Node, String> {
         let config = node_config(scenario, graph, id, now, &self.seed, &self.plugins)?;
-        Ok(match &self.proposer {
-            Some((at, proposer)) if *at == id => Node::with_builder(config, proposer.clone()),
-            _ => Node::new(config),
-        })
+        Ok(Node::new(config))
     }
 }
 

@@ -179,7 +179,18 @@ pub enum Output {
         at: NodeId,
     },
     /// A validator equivocated.
-    Equivocation(u32),
+    Equivocation(Equivocation),
+}
+
+/// Two different statements of one kind by one validator in one round, as a node has received them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Equivocation {
+    /// Height of the statements.
+    pub height: Height,
+    /// Round of the statements.
+    pub round: Round,
+    /// Index of the validator.
+    pub validator: u32,
 }
 
 /// How fast an engine goes: what may be set while it runs. An engine reads what it has.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdaptiveTimeouts, Engine, Input, Output, Pace, Wait, WaitKind};
+use super::{AdaptiveTimeouts, Engine, Equivocation, Input, Output, Pace, Wait, WaitKind};
 use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
 use crate::message::{Statement, VoteType};
@@ -87,7 +87,9 @@ impl Voted {
             tendermint::Output::Decide { round, value, .. } => {
                 Output::Decide { hash: value, round }
             }
-            tendermint::Output::Equivocation { validator, .. } => Output::Equivocation(validator),
+            tendermint::Output::Equivocation { validator, height, round } => {
+                Output::Equivocation(Equivocation { height, round, validator })
+            }
         }
     }
 }
