@@ -10,12 +10,12 @@ that what is there after any time is balanced.
 
 Declared before any run. Scenarios: the shipped ones, and days 61–80 of `day`, which nothing was
 designed on (`train` uses days 1001 and up; days 1–60 judged earlier policies, and what was seen of
-them went into this one). Fixed configurations: FIXED below, in each scenario.
-The best in hindsight is the one of the least mean bad debt over all seeds; among those within 1 USD
-of it, the one of the least mean liquidation p99. Per scenario the bad debt and the liquidation p99
-of a controller are compared with that configuration's, paired by seed: t-test, two sides, corrected
-over all comparisons of a controller (Holm 1979). A permutation test of ten pairs gives no p below
-2/1024, which no correction over 56 comparisons would ever let through.
+them went into this one). Fixed configurations: FIXED below, in each scenario. The best in hindsight
+is the one of the least mean bad debt over all seeds; among those within 1 USD of it, the one of the
+least mean liquidation p99. Per scenario the bad debt and the liquidation p99 of a controller are
+compared with that configuration's, paired by seed: t-test, two sides, corrected over all
+comparisons of a controller (Holm 1979). A permutation test of ten pairs gives no p below 2/1024,
+which no correction over 56 comparisons would ever let through.
 
 Beside that, declared when days 21–40 had been run: the controller against each fixed configuration
 in all scenarios; and `policy` with parts of it taken away (ABLATED), to tell what its parts do.

@@ -6,11 +6,11 @@ Each repetition starts the target anew, calibrates it at low load, predicts, and
 repetition that lies in --out, or in docs/predictions.jsonl by the same method (the same code of
 calibration, prediction and live runs, the same core), is not made again, so a run that was cut off
 goes on where it ended; one that failed is tried again. Targets are taken in turn, so that a busy
-quarter of an hour does not fall on one of them.
-A target whose programs are not here is left out and said so. About six minutes a broker and eight a
-chain, each repetition, on two quiet cores. Misses stay in the tables. With --docs, the tables and
-figures of docs/calibrate.md, all repetitions in docs/predictions.jsonl, and the model's errors that
-`calibrate --check` allows for (predict/model_error.json) are replaced.
+quarter of an hour does not fall on one of them. A target whose programs are not here is left out
+and said so. About six minutes a broker and eight a chain, each repetition, on two quiet cores.
+Misses stay in the tables. With --docs, the tables and figures of docs/calibrate.md, all repetitions
+in docs/predictions.jsonl, and the model's errors that `calibrate --check` allows for
+(predict/model_error.json) are replaced.
 """
 
 from __future__ import annotations

@@ -29,8 +29,7 @@ class _LazyPackage(ModuleType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an attribute, with one exception: after the import of `surgetank.run`, Python binds
-        that module
-        to the name `run`, which here is the function in it."""
+        that module to the name `run`, which here is the function in it."""
         if not (isinstance(value, ModuleType) and name in self._homes):
             super().__setattr__(name, value)
 

@@ -142,6 +142,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
     Raises:
         ValueError: a number is not finite.
-        OSError: the file cannot be written.
+        SurgetankError: the file cannot be written.
     """
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    write_file(path, text, hint="Choose another path")

@@ -46,8 +46,7 @@ class Calibration:
 
     def late_ms_max(self, options: LiveOptions) -> float:
         """Allowed lateness of the generator at p99, ms: as the options say, or 5 % of the base
-        delay;
-        10 % for a chain, whose nodes keep all cores busy and whose latencies are longer."""
+        delay; 10 % for a chain, whose nodes keep all cores busy and whose latencies are longer."""
         base = self.estimate("base_delay_p50")
         part = 10 if self.kind == "chain" else 20
         return max(options.lateness_p99_ms, 0.0 if base is None else base.value / part)

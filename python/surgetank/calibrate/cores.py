@@ -4,8 +4,8 @@ A chain on one machine has no stage that a train could keep busy by itself: ever
 gossips and executes every message on the same cores that also make the blocks and feed them. How
 many cores are busy is measured at two light, steady loads; the secant through them, extrapolated to
 all cores, gives the capacity. Batching makes each further message cheaper, so the true capacity is
-somewhat
-higher; a law with a bend (a·λᵇ through three loads) was tried and overestimated it as often.
+somewhat higher; a law with a bend (a·λᵇ through three loads) was tried and overestimated it as
+often.
 """
 
 from __future__ import annotations

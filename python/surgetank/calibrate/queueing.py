@@ -136,8 +136,7 @@ def fit(service_us: float, lights: Sequence[LightLoad], *, samples: int = _SAMPL
     """The queue that comes nearest to the light loads.
 
     The variation of service is fitted to the light loads alone. That of trains differs: under a
-    train
-    a broker flushes, collects garbage and competes for cores more than at a light load.
+    train a broker flushes, collects garbage and competes for cores more than at a light load.
     """
     asked = np.array([(light.p50_ms, light.p99_ms) for light in lights])
     grid = Grid(service_us, [x.rate_per_s for x in lights], float(asked.max()), samples=samples)

@@ -1,11 +1,11 @@
 """Random error of a prediction, from the calibration's own repeatability.
 
 A broker is calibrated in rounds of trains and light loads. The rounds' answers scatter by all that
-a round is subject to, the operating system's noise included.
-The interval is the one in which a *further measurement* lies, not the one of the mean: with the
-rounds' standard deviation s of the logarithms, centre ± t·s·√(v_k + v_m), where v_n is the variance
-of the median of n normal observations (David and Nagaraja, Order Statistics, 3rd ed., 2003, §2.3,
-by Monte Carlo of 10⁶), k the rounds and m the live runs whose median is predicted.
+a round is subject to, the operating system's noise included. The interval is the one in which a
+*further measurement* lies, not the one of the mean: with the rounds' standard deviation s of the
+logarithms, centre ± t·s·√(v_k + v_m), where v_n is the variance of the median of n normal
+observations (David and Nagaraja, Order Statistics, 3rd ed., 2003, §2.3, by Monte Carlo of 10⁶), k
+the rounds and m the live runs whose median is predicted.
 """
 
 from __future__ import annotations
@@ -83,8 +83,7 @@ def of_chain(step: Estimate | None, single_p99: Estimate) -> dict[str, Spread]:
 
 def joined(parts: Sequence[Spread | None]) -> Spread | None:
     """Independent causes together: half-widths of logarithms add in squares, for each side
-    separately. None
-    if one of them is not known."""
+    separately. None if one of them is not known."""
     known = [p for p in parts if p is not None]
     if not known or len(known) < len(parts):
         return None

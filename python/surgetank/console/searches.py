@@ -53,8 +53,7 @@ class SearchWatch(Display):
 
     def __call__(self, seen: Progress, of: str = "") -> None:
         """Shows progress (`of` names the search); without a terminal a line for each phase and
-        every 20
-        runs."""
+        every 20 runs."""
         self._seen.append((time.monotonic(), seen.runs))
         text = f"{of}: {self.line(seen)}" if of else self.line(seen)
         if self._live is not None:

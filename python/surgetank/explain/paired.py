@@ -1,8 +1,7 @@
 """The effect of an intervention, paired by seed: the same scenario and seeds, one change.
 
 Of each seed the logarithm of the changed run's latency over the unchanged run's is taken; the gain
-is
-from the mean of these, with Student's interval. Where several interventions are compared, the
+is from the mean of these, with Student's interval. Where several interventions are compared, the
 interval of each is widened so that all of them hold simultaneously (Bonferroni).
 """
 

@@ -1,8 +1,7 @@
 """The measures and thresholds by which a league can be ranked, and those that it shows first.
 
 A league is ranked by a measure of its runs or by a threshold that searches found; names, titles,
-units
-and directions are those of the catalogue.
+units and directions are those of the catalogue.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ Every pair of entrants is compared seed by seed, and the p-values of all pairs a
 their number by Holm's step-down method (Scandinavian Journal of Statistics 6, 1979), which keeps
 the probability of any false positive at 5 % whatever the dependence between pairs. An entrant's
 ranks run from 1 + the number of significantly better entrants to the number not significantly
-worse; the true
-rank lies within for all of them together (Al Mohamad, Goeman and van Zwet, Statistics and
-Computing 32, 2022).
+worse; the true rank lies within for all of them together (Al Mohamad, Goeman and van Zwet,
+Statistics and Computing 32, 2022).
 
 A pair is compared by the paired t-test. Where a difference is infinite, or all are the same, that
 test is undefined and the exact sign test is used: it cannot be significant with fewer than six

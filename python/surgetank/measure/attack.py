@@ -1,9 +1,8 @@
 """Gain of an attacker and losses of the other parties, in money.
 
-Every trade is judged against the outside price of the moment at which it was executed: an
-account that bought below it or sold above it gained the difference, as if the position were closed
-outside at once. So a gain does not depend on where the price went afterwards, and over all
-accounts the
+Every trade is judged against the outside price of the moment at which it was executed: an account
+that bought below it or sold above it gained the difference, as if the position were closed outside
+at once. So a gain does not depend on where the price went afterwards, and over all accounts the
 differences sum to zero.
 """
 
@@ -107,14 +106,13 @@ def _with_outside(trace: Trace) -> pl.LazyFrame:
 def attack(trace: Trace) -> list[Measure]:
     """Edges of makers, traders and leveraged accounts, uncovered loss; gain and cost of an attack.
 
-    `others_loss_usd` is what the attacker took from others: its edge, and its debts borne by
-    others (the fund,
-    the venue, those who were deleveraged, or a vault).
-    `attacker_gain_usd` is that less `attacker_cost_usd`: fees of its trades, of its messages
-    (where the rule asks for fees) and of its liquidations, bonds it forfeited and the price of the
-    express lane. What its positions made as the outside price moved is not a gain of the attack; it
-    is in the ledger (`surgetank.measure.ledger`). Bad debt among the others is no loss of
-    the group as a whole and is a measure of its own (`bad_debt_usd`). None without a market.
+    `others_loss_usd` is what the attacker took from others: its edge, and its debts borne by others
+    (the fund, the venue, those who were deleveraged, or a vault). `attacker_gain_usd` is that less
+    `attacker_cost_usd`: fees of its trades, of its messages (where the rule asks for fees) and of
+    its liquidations, bonds it forfeited and the price of the express lane. What its positions made
+    as the outside price moved is not a gain of the attack; it is in the ledger
+    (`surgetank.measure.ledger`). Bad debt among the others is no loss of the group as a whole and
+    is a measure of its own (`bad_debt_usd`). None without a market.
     """
     if trace["market"].is_empty() or trace.stats.accounts == Accounts():
         return []
@@ -156,9 +154,9 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
 
 
 def _unpaid(trace: Trace) -> int:
-    """The attacker's debts, by whatever party they were borne, quanta. The ledger's column
-    `relief` has only those
-    that the fund and the venue bore; what was deleveraged or taken over lies in `held`."""
+    """The attacker's debts, by whatever party they were borne, quanta. The ledger's column `relief`
+    has only those that the fund and the venue bore; what was deleveraged or taken over lies in
+    `held`."""
     first, count = trace.stats.accounts.attackers
     debts = market_of(trace, MarketKind.BAD_DEBT)
     own = debts["account"].is_between(first, first + count, closed="left")

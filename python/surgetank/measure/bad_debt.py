@@ -21,10 +21,9 @@ def triggers(trace: Trace) -> pl.DataFrame:
     account has become due and did not recover before any keeper sent an order for it. It is bad if
     closing the account cost more than its collateral, or if the account is still open and the
     outside price is beyond its bankruptcy price: an account that a stopped layer never closed is
-    not thereby
-    solvent. An order that meets a recovered price is a trigger without bad debt. Bankruptcy lies at
-    P_liq·(1 ∓ m), for a maintenance share m of one linear position; a portfolio is bankrupt where
-    the trace has it underwater.
+    not thereby solvent. An order that meets a recovered price is a trigger without bad debt.
+    Bankruptcy lies at P_liq·(1 ∓ m), for a maintenance share m of one linear position; a portfolio
+    is bankrupt where the trace has it underwater.
     """
     episodes = due_episodes(trace)
     touched = pl.col("sent") | pl.col("how").eq_missing(pl.lit("recovered")).not_()

@@ -4,10 +4,10 @@ An account is due when the outside price crosses its liquidation price. The epis
 venue closes something of it, or when the outside price recovers (then the time to liquidation is
 censored). So
 
-    due                 = due_liquidated + due_recovered + unliquidated
-    late + in time      = due_liquidated + unliquidated − due too shortly before the end to decide
-    liquidations        = due_liquidated + liquidations_parts + liquidations_not_due
-    due (in the window) = liquidations_triggered + recovered before any keeper acted
+    due                 = due_liquidated + due_recovered + unliquidated late + in time      =
+    due_liquidated + unliquidated − due too shortly before the end to decide liquidations        =
+    due_liquidated + liquidations_parts + liquidations_not_due due (in the window) =
+    liquidations_triggered + recovered before any keeper acted
 
 where liquidations are orders executed that closed something: the first of an episode, further parts
 of it, and those of accounts that were due at the venue's mark and not at the outside price. An

@@ -8,8 +8,7 @@ middle of the venue's own book at the intended send time. It is the sum of
 - *execution*: what the fill was worse than the middle at that moment.
 
 What did not trade is not part of it and is counted separately (*failed trades*), with the move of
-the
-outside price that it missed until the end of the run (*opportunity cost*).
+the outside price that it missed until the end of the run (*opportunity cost*).
 
 Against the outside price at execution, stale quotes while the outside price falls would let
 every seller "gain" what their makers lose: a stalled venue would look like a good one. Against the

@@ -1,8 +1,7 @@
 """Quantiles with censored observations, and intervals for autocorrelated ones.
 
-Messages of one run are not independent: a surge slows neighbouring messages together. All
-intervals here
-therefore estimate the variance from batches of neighbours (batch means; Schmeiser, "Batch size
+Messages of one run are not independent: a surge slows neighbouring messages together. All intervals
+here therefore estimate the variance from batches of neighbours (batch means; Schmeiser, "Batch size
 effects in the analysis of simulation output", Operations Research 30(3), 1982: 10 to 30 batches
 suffice) and are 95 %, two-sided. They are about this run, not about other seeds.
 """

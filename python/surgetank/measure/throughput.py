@@ -77,12 +77,10 @@ def _goodput(trace: Trace, offered: Floats, begin: int, end: int) -> Interval:
     the ratio (Cochran, Sampling Techniques, 3rd ed., 1977, §6.3). The backlog is what was sent and
     will be executed or is still in transit; its growth over the window is a difference of two
     numbers, whose error follows from how the backlog moves. If it is a random walk (a server that
-    is always
-    busy), the variances of its steps add up, correlation of neighbours included. If it is
-    mean-reverting,
-    steps cancel, and the error is that of two levels; √6 instead of √2 standard deviations,
-    so that for a random walk, of which the standard deviation is √(slices/6) steps on average, both
-    errors are equal and taking the smaller one is not too narrow.
+    is always busy), the variances of its steps add up, correlation of neighbours included. If it is
+    mean-reverting, steps cancel, and the error is that of two levels; √6 instead of √2 standard
+    deviations, so that for a random walk, of which the standard deviation is √(slices/6) steps on
+    average, both errors are equal and taking the smaller one is not too narrow.
     """
     sent = trace["messages"].filter(pl.col("source") != Source.ATTACKER)
     refused = pl.col("outcome").is_in([Outcome.REFUSED, Outcome.LOST])

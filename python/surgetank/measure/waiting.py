@@ -1,8 +1,7 @@
 """Attribution: each nanosecond of a message's latency, charged to a resource.
 
 Stages say where a message was; attribution says what it waited for (docs/attribution.md). The
-charges are
-made in the simulation and sum exactly to the latency. Live runs have none.
+charges are made in the simulation and sum exactly to the latency. Live runs have none.
 """
 
 from __future__ import annotations

@@ -12,8 +12,7 @@
   Liquidations are keepers' messages, not the proposer's. Market orders are immediate-or-cancel with
   a worst price 5 % away (MARKET_ORDER_MAX_SLIPPAGE of the front end, dydxprotocol/v4-web); the
   chain has no price bands, and liquidations stop at the fillable price. A short-term order is
-  replaced by another of its client id: makers
-  replace.
+  replaced by another of its client id: makers replace.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions, mark
   = median; of positions above 100,000 USD 20 % first, then for 30 s all; a vault below 2/3 of

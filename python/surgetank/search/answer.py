@@ -141,8 +141,7 @@ class Answer:
     @property
     def bottleneck(self) -> tuple[str, ...]:
         """Resources whose relief moves the threshold: one each, or two that only help together;
-        empty
-        if none is known. The most used resource need not be among them."""
+        empty if none is known. The most used resource need not be among them."""
         known = {used.resource for used in self.used}
         found = sorted((r for r in self.remedies if r.helps), key=lambda r: r.size)
         return tuple(dict.fromkeys(x for r in found for x in r.resources if x in known))

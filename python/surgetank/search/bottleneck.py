@@ -80,8 +80,7 @@ def remedies(search: Search, line: Line, used: Sequence[Used]) -> list[Remedy]:
     Single changes first, the small before the large. Of each resource, larger changes are left out
     once one helps; so are changes larger than the smallest that has helped so far, but for those of
     the most used resource: whether its relief helps is always determined. If no single change
-    helps,
-    pairs are tried until one does.
+    helps, pairs are tried until one does.
     """
     trial = _Trial(search, line, past(search.state))
     changes = trial.changes(used)

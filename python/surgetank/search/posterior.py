@@ -1,13 +1,12 @@
 """The posterior of a threshold, at which a probability crosses its target.
 
 Theory of operation. Whether a limit is violated in a run at level x is a Bernoulli trial with P(x)
-that rises with
-x. Near the crossing P is taken as logistic in u = ln x (or x): logit P = logit t + β(u − θ), with
-P(θ) = t. Threshold θ and slope β get the posterior on a grid, before any run uniform in θ and with
-density β^−½ in ln β (a gentle slope is a little likelier than a steep one, which errs towards wide
-intervals), as in the Ψ method (Kontsevich & Tyler, Vision Research 39, 1999) with the slope
-marginalised (Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all pass
-below and all fail above are no special case, and evaluating it after every run is valid.
+that rises with x. Near the crossing P is taken as logistic in u = ln x (or x): logit P = logit t +
+β(u − θ), with P(θ) = t. Threshold θ and slope β get the posterior on a grid, before any run uniform
+in θ and with density β^−½ in ln β (a gentle slope is a little likelier than a steep one, which errs
+towards wide intervals), as in the Ψ method (Kontsevich & Tyler, Vision Research 39, 1999) with the
+slope marginalised (Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all
+pass below and all fail above are no special case, and evaluating it after every run is valid.
 
 Counts (bad debts among n liquidations of a run) enter as binomial, with the log-likelihood divided
 by their dispersion φ ≥ 1 (quasi-likelihood, Wedderburn, Biometrika 61, 1974): liquidations of one

@@ -60,13 +60,13 @@ def search(
 ) -> Answer:
     """Finds a threshold: the level of a quantity at which a limit is violated.
 
-    `find` is "capacity" (the default), "failure-threshold" or "safe-leverage"; with
-    `until` (a limit of the scenario, or "any") instead, the level at which that limit is violated.
-    `vary` names what is varied, within `range` (good end first).
-    `budget` is the P(bad debt) of safe leverage, `per` liquidation or run. Replicates run in
-    `workers` processes (default: one per core) or on any `executor`; the answer does not depend on
-    which. `journal` keeps finished runs; a search given the same journal resumes. With
-    `live`, every run is one against a live target, one at a time, in this process.
+    `find` is "capacity" (the default), "failure-threshold" or "safe-leverage"; with `until` (a
+    limit of the scenario, or "any") instead, the level at which that limit is violated. `vary`
+    names what is varied, within `range` (good end first). `budget` is the P(bad debt) of safe
+    leverage, `per` liquidation or run. Replicates run in `workers` processes (default: one per
+    core) or on any `executor`; the answer does not depend on which. `journal` keeps finished runs;
+    a search given the same journal resumes. With `live`, every run is one against a live target,
+    one at a time, in this process.
 
     Raises:
         SurgetankError: naming what cannot be searched, and the hint.

@@ -25,8 +25,7 @@ def read_tape(
     `.gz`; docs/tapes.md.
 
     `start_s` and `seconds` choose a part of it, in recorded time; `speed` compresses it: 600
-    replays
-    ten hours in a minute.
+    replays ten hours in a minute.
 
     Raises:
         SurgetankError: naming file and line, and the hint.

@@ -5,8 +5,7 @@ rows gives the next link: BLAKE3(previous link, number of rows, columns). A colu
 bytes (only where the schema allows null), then its values little-endian with 0 in place of null;
 text is its byte lengths (u32), then its UTF-8. Two runs that differ share their links up to the
 first chunk that differs, so that chunk is found without the rows. The hash of the whole also
-commits
-to the run's name and to its stats, as JSON with sorted keys: a verdict depends on them too.
+commits to the run's name and to its stats, as JSON with sorted keys: a verdict depends on them too.
 """
 
 from __future__ import annotations

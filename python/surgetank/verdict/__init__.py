@@ -1,7 +1,7 @@
 """Measures against limits → PASS, FAIL, INVALID or UNKNOWN, with reasons.
 
-`judging` compares measures with limits, `validity` first checks the run itself,
-`junit` writes both for a CI server.
+`judging` compares measures with limits, `validity` first checks the run itself, `junit` writes both
+for a CI server.
 """
 
 from surgetank.verdict.judging import EXIT_CODES, Reason, Status, Verdict, judge

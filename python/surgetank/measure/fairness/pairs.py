@@ -30,8 +30,7 @@ _NOT_ALL = "most nodes do not receive all messages, so there is no order of rece
 
 def gamma_of(scenario: Scenario) -> float:
     """γ: the share of nodes that must have received a pair in one order; 1 unless the scenario's
-    order
-    is `themis` with another (`layer.queue.fair.gamma`)."""
+    order is `themis` with another (`layer.queue.fair.gamma`)."""
     queue = scenario.layer.queue
     return queue.fair.gamma if queue.order == "themis" else 1.0
 

@@ -57,8 +57,7 @@ def against_receipt(rows: pl.DataFrame, receipts: FirstReceipts) -> list[Measure
     """inversions_receive and rank_error.
 
     A message is received when half of the nodes have it; where most messages never reach half of
-    them, or
-    no receipts were recorded, when it reaches its gateway.
+    them, or no receipts were recorded, when it reaches its gateway.
     """
     received, note = _received(rows, receipts)
     if len(received) < 2:

@@ -22,11 +22,9 @@ def faults(trace: Trace) -> Iterator[Saturation]:
     """The worst fault: its severity times the share of nodes affected, 1 = it must halt the layer.
 
     How many: the share of nodes that it affects over one third, at most 1 (a quorum does not
-    survive
-    the loss of more than a third). How much: the severity of its kind (`scenario.faults`), where
-    delays
-    are compared with timeout_propose (1 s where there is none). A fault that sends messages: its
-    share of the messages of its time.
+    survive the loss of more than a third). How much: the severity of its kind (`scenario.faults`),
+    where delays are compared with timeout_propose (1 s where there is none). A fault that sends
+    messages: its share of the messages of its time.
     """
     rows = trace["faults"].unique("index").iter_rows(named=True)
     # The severity of a kind that the scenario does not know is unknown, too.

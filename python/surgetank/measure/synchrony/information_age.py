@@ -3,8 +3,8 @@
 An update has a time at which it arose and one at which the observer had it (or never). Newer
 updates supersede older ones: an observer that has a later update lacks none of the earlier ones. At
 time t the observer lacks news for t less the time at which the first update arose that is newer
-than
-all it has; 0 if there is none. That is the age of information (Kaul, Yates and Gruteser, "Real-time
+than all it has; 0 if there is none. That is the age of information (Kaul, Yates and Gruteser,
+"Real-time
 status: how often should one update?", INFOCOM 2012) less the time in which there was no update.
 
 - A node **trails** by how long it has lacked the newest block that any node executed.

@@ -46,8 +46,8 @@ def _messages(trace: Trace) -> pl.DataFrame:
 
 def classes(trace: Trace) -> Iterator[tuple[str, News]]:
     """Each class that clients sent, and its messages as updates: they arise when created, and are
-    had when
-    the first node had executed them. A refused message is an update that the state never gets."""
+    had when the first node had executed them. A refused message is an update that the state never
+    gets."""
     for (number,), rows in _messages(trace).group_by("class", maintain_order=True):
         name = CLASSES[int(str(number))]
         yield name, news(rows["created_ns"].to_numpy(), rows["done_ns"].to_numpy())

@@ -217,8 +217,7 @@ def block_of(
     """A block with a follower's observations of it; without a follower, `proposed_ns` is the
     header's time.
 
-    `validators`: address → number of the node; an unknown proposer is one more
-    than there are.
+    `validators`: address → number of the node; an unknown proposer is one more than there are.
     """
     executed: Mapping[int, int] = {}
     proposed = content.time_ns
