@@ -36,7 +36,7 @@ pub struct Chain {
     /// (decided, executed) per node and height.
     executions: Vec<Vec<(Ns, Ns)>>,
     rows: Vec<BlockRow>,
-    /// Whether nodes agree.
+    /// Whether nodes agree, and no orderer's chain broke.
     safe: bool,
     equivocations: BTreeSet<Equivocation>,
     /// Executed blocks, each in the order in which it took effect.
@@ -87,7 +87,8 @@ impl Chain {
         &self.rows
     }
 
-    /// Whether no two nodes have decided different blocks of one height.
+    /// Whether no two nodes have decided different blocks of one height, and every block that an
+    /// orderer sent followed the one before it.
     pub fn is_safe(&self) -> bool {
         self.safe
     }
@@ -100,6 +101,11 @@ impl Chain {
     /// Records an equivocation that a node has detected.
     pub fn equivocation(&mut self, found: Equivocation) {
         self.equivocations.insert(found);
+    }
+
+    /// Records that a node was sent a block that does not follow the one before it.
+    pub fn broken(&mut self) {
+        self.safe = false;
     }
 
     /// Records that a node knows a block as decided.

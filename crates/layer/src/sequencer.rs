@@ -14,7 +14,6 @@
 //!
 //! Departures: none. No message is larger than `batch_bytes_max`: the node refuses those.
 
-use std::borrow::Borrow;
 use std::sync::Arc;
 
 use crate::machine::{Draws, Machine};
@@ -230,38 +229,4 @@ pub fn chain(prev: &Digest, height: Height, entries: &[Entry]) -> Digest {
     bytes.extend(entries.iter().map(|e| e.envelope.class as u8));
     hasher.update(&bytes);
     Digest(*hasher.finalize().as_bytes())
-}
-
-/// Where a chain of batches breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BrokenChain {
-    /// The first height that is missing, out of order, or inconsistent with its hash.
-    pub height: Height,
-}
-
-impl std::fmt::Display for BrokenChain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "the hash chain breaks at height {}: the batch is missing, out of order, or changed; \
-             fetch it again from an honest node",
-            self.height,
-        )
-    }
-}
-
-impl std::error::Error for BrokenChain {}
-
-/// Checks batches that follow the one of height `height` and hash `prev` (0 and the zero digest for
-/// a whole chain). Returns the hash of the last one, or the first broken height.
-pub fn verify_chain<B: Borrow<Block>>(
-    height: Height,
-    prev: &Digest,
-    blocks: &[B],
-) -> Result<Digest, BrokenChain> {
-    blocks.iter().zip(height + 1..).try_fold(*prev, |prev, (block, height)| {
-        let block = block.borrow();
-        let whole = block.height == height && block.hash == chain(&prev, height, &block.entries);
-        whole.then_some(block.hash).ok_or(BrokenChain { height })
-    })
 }

@@ -67,8 +67,9 @@ fn a_reserved_share_is_the_whole_gates_and_then_the_accounts_own() {
 /// Hyperliquid: orders to the limit, cancels to min(limit + 100 000, 2 · limit), then a trickle.
 #[test]
 fn a_quota_must_be_earned_and_cancels_go_further() {
-    let config =
-        Config { policy: Policy::hyperliquid(), reducing: Reducing::Exempt, accounts_max: 9 };
+    let trickle = Limit::new(1, 1, 10 * SECOND);
+    let policy = Policy::Quota { initial: 10_000, cancels_extra: 100_000, trickle };
+    let config = Config { policy, reducing: Reducing::Exempt, accounts_max: 9 };
     let mut budgets = Budgets::new(config);
     // The trickle gives one more, at once; it is counted too.
     assert_eq!(through(&mut budgets, 0, 1, Kind::Order), 10_001);

@@ -89,7 +89,6 @@ fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
         price: price::Config::Fixed { fee_micros: 0 },
         relief: Relief::Exempt,
         cancel_memory: None,
-        admission_limit: u32::MAX,
     };
     let admission = Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false };
     let setting = |admission_limit| Setting {

@@ -12,7 +12,6 @@ mod audit_rig;
 mod audit_seed;
 mod audit_verify_order;
 mod audit_verify_tamper;
-mod codec;
 mod codec_layout;
 mod codel_law;
 mod fair_graph;

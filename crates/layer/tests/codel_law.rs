@@ -86,7 +86,7 @@ fn count_on_return(sheds: usize, pause_ns: Ns) -> u32 {
     }
     let due_ns = codel.drop_next_ns().expect("shedding");
     assert_eq!(codel.on_dequeue(now, 0, true), Verdict::Keep);
-    assert!(!codel.is_dropping());
+    assert_eq!(codel.drop_next_ns(), None);
     let back_ns = due_ns + pause_ns;
     assert_eq!(codel.on_dequeue(back_ns - INTERVAL_NS, TARGET_NS, true), Verdict::Keep);
     assert_eq!(codel.on_dequeue(back_ns, TARGET_NS, true), Verdict::Drop);

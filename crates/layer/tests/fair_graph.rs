@@ -62,15 +62,20 @@ fn a_long_line_does_not_exhaust_the_stack() {
 #[test]
 fn thresholds() {
     // n = 5, f = 1, γ = 1: edge 2, solid 3. n = 21, f = 3, γ = 0.9: ⌊2.1⌋ + 4 and 15.
-    let strict = Thresholds::new(5, 1, 1000).unwrap();
+    let strict = Thresholds::new(5, 1, 1000);
     assert_eq!((strict.edge_min(), strict.solid_min()), (2, 3));
-    assert_eq!(Thresholds::strictest(5).unwrap(), strict);
-    let loose = Thresholds::new(21, 3, 900).unwrap();
+    let loose = Thresholds::new(21, 3, 900);
     assert_eq!((loose.edge_min(), loose.solid_min()), (6, 15));
-    // n > 4f / (2γ − 1): at γ = 0.9 and f = 3 that is above 15.
-    assert!(Thresholds::new(15, 3, 900).is_err() && Thresholds::new(16, 3, 900).is_ok());
-    assert!(Thresholds::new(4, 1, 1000).unwrap_err().contains("at least 5"));
-    assert!(Thresholds::new(9, 0, 500).is_err() && Thresholds::new(0, 0, 1000).is_err());
+}
+
+/// n > 4f / (2γ − 1): at γ = 0.9 and f = 3 that is above 15.
+#[test]
+fn thresholds_need_the_bound() {
+    Thresholds::new(16, 3, 900);
+    for (replicas, faulty, gamma) in [(15, 3, 900), (4, 1, 1000), (9, 0, 500), (0, 0, 1000)] {
+        let made = std::panic::catch_unwind(|| Thresholds::new(replicas, faulty, gamma));
+        assert!(made.is_err(), "{replicas} {faulty} {gamma}");
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn case() -> impl Strategy<Value = Case> {
 impl Case {
     fn thresholds(&self) -> Thresholds {
         let (replicas, faulty, gamma) = self.group;
-        Thresholds::new(replicas, faulty, gamma).unwrap()
+        Thresholds::new(replicas, faulty, gamma)
     }
 
     /// What replica `r` will have reported in the end.
@@ -205,7 +205,7 @@ proptest! {
     /// Garbage from faulty replicas is bounded and keeps no one else waiting.
     #[test]
     fn memory_is_bounded(junk in prop::collection::vec(100u32..10_000, 0..200)) {
-        let thresholds = Thresholds::new(5, 1, 1000).unwrap();
+        let thresholds = Thresholds::new(5, 1, 1000);
         let config = Config { pending_max: 8, memory_rounds: 3, ..Config::of(thresholds) };
         let mut rig = Rig::new(config);
         for (round, part) in junk.chunks(20).enumerate() {

@@ -68,7 +68,6 @@ fn admission(remember: bool) -> Admission {
         price: price::Config::Fixed { fee_micros: 0 },
         relief: Relief::Exempt,
         cancel_memory: remember.then_some(cancel_memory::Config { capacity: 10, horizon: 20 }),
-        admission_limit: u32::MAX,
     };
     Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: true }
 }

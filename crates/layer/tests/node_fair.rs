@@ -4,19 +4,19 @@ use crate::node_fair_rig;
 
 use node_fair_rig::{REPORT, Rig, is_report};
 use proptest::prelude::*;
-use surgetank_layer::fair::median::{self, Within};
+use surgetank_layer::fair::median;
 use surgetank_layer::fair::order;
 use surgetank_layer::fair::themis;
 use surgetank_layer::node::{FairRule, FairTally, Input, Packet, Reason, Report};
 use surgetank_layer::units::{MS, MessageId, NodeId, SECOND};
 
 fn themis(replicas: u32, faulty: u32) -> FairRule {
-    let thresholds = themis::Thresholds::new(replicas, faulty, 1000).expect("thresholds");
+    let thresholds = themis::Thresholds::new(replicas, faulty, 1000);
     FairRule::Themis(order::Config::of(thresholds))
 }
 
 fn by_median(members: u32) -> FairRule {
-    FairRule::Median(median::Config { within: Within::MedianTime, ..median::Config::of(members) })
+    FairRule::Median(median::Config::of(members, (members - 1) / 3))
 }
 
 /// Five nodes under Themis, of which one may be faulty.

@@ -20,7 +20,7 @@ fn five() -> Rig {
 
 /// The same, under a leader that makes its blocks so.
 fn under(leader: Arc<dyn BlockBuilder>) -> Rig {
-    let thresholds = themis::Thresholds::new(5, 1, 1000).expect("thresholds");
+    let thresholds = themis::Thresholds::new(5, 1, 1000);
     Rig::with_leader(5, FairRule::Themis(order::Config::of(thresholds)), 1_000, leader)
 }
 

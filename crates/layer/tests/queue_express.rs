@@ -224,21 +224,6 @@ fn what_waits_at_the_rounds_end_goes_where_the_rule_says() {
 }
 
 #[test]
-fn control_is_transferred_by_the_controller_alone() {
-    let mut rig = Rig::sold(config());
-    let now = ROUND + 9;
-    rig.express(now, 7, (1, 0), 10);
-    rig.express(now, 7, (1, 2), 12);
-    let by_other = Input::Transfer { from: 8, to: 8 };
-    assert_eq!(rig.at(now, by_other), vec![Output::TransferRefused { from: 8 }]);
-    let outputs = rig.at(now, Input::Transfer { from: 7, to: 8 });
-    let control = Output::Control { round: 1, controller: Some(8) };
-    assert_eq!(outputs, [vec![control], refused(12, ExpressRefusal::ChangedHands)].concat());
-    assert_eq!(rig.express(now, 7, (1, 1), 11), refused(11, ExpressRefusal::NotController));
-    assert_eq!(rig.express(now, 8, (1, 0), 20), vec![ready(20, now, Lane::Express)]);
-}
-
-#[test]
 fn a_long_silence_ends_control() {
     let mut rig = Rig::sold(config());
     let control = Output::Control { round: 2, controller: None };
@@ -301,7 +286,7 @@ proptest! {
             let round = now / ROUND;
             let outputs = match kind {
                 0 | 1 => rig.bid(now, round + 1, account, Money::from(number) * 5),
-                2 => rig.at(now, Input::Transfer { from: account, to: (account + 1) % 3 }),
+                2 => rig.at(now, Input::Timer),
                 3 => { sent += 1; rig.ordinary(now, id) }
                 _ => { sent += 1; rig.express(now, account, (round, number), id) }
             };

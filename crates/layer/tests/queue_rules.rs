@@ -3,21 +3,12 @@
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
-use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::queue::codel::Law;
-use surgetank_layer::queue::{Config, Input, Output, Queue, QueueRefusal, Rule};
-use surgetank_layer::units::MS;
+use surgetank_layer::queue::{Config, Queue, Rule};
+use surgetank_layer::units::{MS, Ns};
 
 const HIGH: u8 = 1 << Class::OrderCancelRequest as u8 | 1 << Class::LiquidationOrder as u8;
-
-struct NoDraws;
-
-impl Draws for NoDraws {
-    fn next_u64(&mut self) -> u64 {
-        unreachable!("queues draw nothing")
-    }
-}
 
 fn rules() -> Vec<Rule> {
     let law = Law { target_ns: MS, interval_ns: 10 * MS };
@@ -53,6 +44,23 @@ fn steps() -> impl Strategy<Value = Vec<Option<Envelope>>> {
     prop::collection::vec(prop::option::weighted(0.6, envelopes()), 0..200)
 }
 
+/// Pushes an item, or serves the next one: what was served, refused, and shed or dropped for it.
+fn apply(
+    queue: &mut Queue<usize>,
+    now: Ns,
+    step: Option<Envelope>,
+    item: usize,
+) -> (Option<usize>, Option<usize>, Vec<usize>) {
+    let Some(envelope) = step else {
+        let served = queue.pop(now).map(|waiting| waiting.item);
+        return (served, None, queue.shed());
+    };
+    match queue.push(now, &envelope, item) {
+        Ok(displaced) => (None, None, displaced.into_iter().collect()),
+        Err(refused) => (None, Some(refused), Vec::new()),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -66,41 +74,28 @@ proptest! {
         let rule = if priority { Rule::Priority { high: HIGH } } else { Rule::Fifo };
         let mut queue = Queue::new(&Config { rule, capacity });
         let (mut high, mut low) = (VecDeque::new(), VecDeque::new());
-        let mut outbox = Vec::new();
         for (number, step) in steps.into_iter().enumerate() {
             let now = number as u64;
             if let Some(envelope) = step {
-                let input = Input::Push { envelope, item: number };
-                queue.step(now, input, &mut NoDraws, &mut outbox);
+                let pushed = queue.push(now, &envelope, number);
                 let is_high = priority && HIGH >> envelope.class as u8 & 1 == 1;
                 let is_full = high.len() + low.len() == capacity;
                 if is_full && (!is_high || low.is_empty()) {
-                    let reason = QueueRefusal::QueueFull;
-                    prop_assert_eq!(outbox.pop(), Some(Output::Refused { item: number, reason }));
+                    prop_assert_eq!(pushed, Err(number));
                     continue;
                 }
-                if is_full {
-                    let (item, _) = low.pop_back().expect("somebody low waits");
-                    let reason = QueueRefusal::Shed;
-                    prop_assert_eq!(outbox.pop(), Some(Output::Refused { item, reason }));
-                }
+                let displaced = if is_full { low.pop_back().map(|(item, _)| item) } else { None };
+                prop_assert_eq!(pushed, Ok(displaced));
                 if is_high {
                     high.push_back((number, now));
                 } else {
                     low.push_back((number, now));
                 }
             } else {
-                queue.step(now, Input::Pop, &mut NoDraws, &mut outbox);
-                let expected = high.pop_front().or_else(|| low.pop_front());
-                match (outbox.pop(), expected) {
-                    (Some(Output::Served(served)), Some(due)) => {
-                        prop_assert_eq!((served.item, served.queued_ns), due);
-                    }
-                    (Some(Output::Empty), None) => {}
-                    other => prop_assert!(false, "{:?}", other),
-                }
+                let served = queue.pop(now).map(|waiting| (waiting.item, waiting.queued_ns));
+                prop_assert_eq!(served, high.pop_front().or_else(|| low.pop_front()));
+                prop_assert!(queue.shed().is_empty());
             }
-            prop_assert!(outbox.is_empty());
             let seen: Vec<usize> = queue.iter().map(|waiting| waiting.item).collect();
             let due: Vec<usize> = high.iter().chain(&low).map(|&(item, _)| item).collect();
             prop_assert_eq!(seen, due);
@@ -117,34 +112,23 @@ proptest! {
         let by_fee = matches!(rule, Rule::Fee);
         let mut queue = Queue::new(&Config { rule, capacity });
         let mut twin = queue.clone();
-        let (mut outbox, mut other) = (Vec::new(), Vec::new());
         let mut pushed: Vec<Option<Envelope>> = Vec::new();
         let mut ends: Vec<usize> = Vec::new();
         for (number, step) in steps.into_iter().chain(vec![None; capacity + 1]).enumerate() {
             let now = number as u64 * MS;
-            let input = match step {
-                Some(envelope) => Input::Push { envelope, item: number },
-                None => Input::Pop,
-            };
             pushed.push(step);
-            queue.step(now, input.clone(), &mut NoDraws, &mut outbox);
-            twin.step(now, input, &mut NoDraws, &mut other);
-            prop_assert_eq!(&outbox, &other);
+            let (served, refused, shed) = apply(&mut queue, now, step, number);
+            let again = apply(&mut twin, now, step, number);
+            prop_assert_eq!(&(served, refused, shed.clone()), &again);
             prop_assert!(queue.len() <= capacity);
             prop_assert_eq!(queue.iter().count(), queue.len());
-            other.clear();
-            for output in outbox.drain(..) {
-                match output {
-                    Output::Served(served) => ends.push(served.item),
-                    Output::Refused { item, reason } => {
-                        let safe = pushed[item].is_some_and(|e| e.reduces_risk());
-                        let for_its_like = step.is_some_and(|e| e.reduces_risk());
-                        let fine = reason == QueueRefusal::QueueFull || !safe || for_its_like || by_fee;
-                        prop_assert!(fine, "{:?} made room for {:?}", pushed[item], step);
-                        ends.push(item);
-                    }
-                    Output::Empty => {}
-                }
+            ends.extend(served.into_iter().chain(refused));
+            for item in shed {
+                let safe = pushed[item].is_some_and(|e| e.reduces_risk());
+                let for_its_like = step.is_some_and(|e| e.reduces_risk());
+                let fine = !safe || for_its_like || by_fee;
+                prop_assert!(fine, "{:?} made room for {:?}", pushed[item], step);
+                ends.push(item);
             }
         }
         prop_assert!(queue.is_empty());
@@ -394,19 +378,6 @@ fn codel_sheds_what_stands_but_never_cancels() {
     assert!(!shed.is_empty());
     assert!(shed.iter().all(|number| number % 2 == 1), "{shed:?}");
     assert_eq!(served.len() + shed.len(), 400);
-}
-
-#[test]
-fn a_cleared_queue_is_empty_and_has_all_its_room() {
-    for rule in rules() {
-        let mut queue = Queue::new(&Config { rule, capacity: 1 });
-        queue.push(0, &of(Class::NewOrderSingle), 1).expect("there is room");
-        assert!(queue.push(0, &of(Class::NewOrderSingle), 2).is_err());
-        queue.clear();
-        assert!(queue.is_empty());
-        assert_eq!(queue.pop(0), None);
-        queue.push(0, &of(Class::NewOrderSingle), 3).expect("there is room");
-    }
 }
 
 /// Ten thousand nodes have two each.

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Block, Class, Entry, Envelope};
-use surgetank_layer::sequencer::{
-    BrokenChain, Config, Input, Output, Sequencer, chain, verify_chain,
-};
+use surgetank_layer::sequencer::{Config, Input, Output, Sequencer, chain};
 use surgetank_layer::units::{Digest, Ns};
 
 struct NoDraws;
@@ -174,34 +172,6 @@ fn an_early_or_stale_timer_closes_nothing() {
     bench.feed(60, Input::Timer);
     bench.feed(61, Input::Timer);
     assert_eq!(bench.sizes(), [(60, 1)]);
-}
-
-#[test]
-fn a_whole_chain_verifies_and_a_broken_one_names_the_first_broken_height() {
-    let mut bench = Bench::new(0);
-    bench.arrive(10, 6);
-    let whole: Vec<Block> = bench.blocks.iter().map(|block| (**block).clone()).collect();
-    let zero = Digest::default();
-    assert_eq!(verify_chain(0, &zero, &whole), Ok(bench.sequencer.hash()));
-    assert_eq!(verify_chain(2, &whole[1].hash, &whole[2..]), Ok(bench.sequencer.hash()));
-    assert_eq!(verify_chain::<Block>(0, &zero, &[]), Ok(zero));
-
-    let broken = |harm: &dyn Fn(&mut Vec<Block>)| {
-        let mut blocks = whole.clone();
-        harm(&mut blocks);
-        verify_chain(0, &zero, &blocks).unwrap_err()
-    };
-    assert_eq!(broken(&|b| b[3].entries[0].envelope.id = 99), BrokenChain { height: 4 });
-    assert_eq!(
-        broken(&|b| b[1].entries[0].envelope.class = Class::Vote),
-        BrokenChain { height: 2 }
-    );
-    assert_eq!(broken(&|b| b[2].entries.clear()), BrokenChain { height: 3 });
-    assert_eq!(broken(&|b| b[5].hash.0[31] ^= 1), BrokenChain { height: 6 });
-    assert_eq!(broken(&|b| drop(b.remove(2))), BrokenChain { height: 3 });
-    assert_eq!(broken(&|b| b.swap(3, 4)), BrokenChain { height: 4 });
-    let text = broken(&|b| b.swap(3, 4)).to_string();
-    assert!(text.contains("height 4"), "{text}");
 }
 
 #[test]

@@ -66,19 +66,9 @@ fn a_gap_is_reported_once_and_filled_in_any_order() {
     assert_eq!(batch(&mut machine, 4), [missing(1, 3)]);
     assert!(batch(&mut machine, 5).is_empty());
     assert!(batch(&mut machine, 3).is_empty());
-    assert_eq!(feed(&mut machine, Input::Retry), [missing(1, 2)]);
     assert!(batch(&mut machine, 2).is_empty());
     assert_eq!(batch(&mut machine, 1), decided(1..=5));
-    assert!(feed(&mut machine, Input::Retry).is_empty());
     assert_eq!(batch(&mut machine, 7), [missing(6, 6)]);
-}
-
-#[test]
-fn a_heartbeat_shows_a_lost_tail() {
-    let mut machine = follower();
-    batch(&mut machine, 1);
-    assert!(feed(&mut machine, Input::Head { height: 1 }).is_empty());
-    assert_eq!(feed(&mut machine, Input::Head { height: 3 }), [missing(2, 3)]);
 }
 
 #[test]
@@ -104,5 +94,4 @@ fn what_is_held_is_bounded_and_what_was_dropped_is_asked_for_again() {
     let (gap, decisions) = out.split_last().expect("outputs");
     assert!(decisions == decided(1..=first_dropped - 1), "{} decisions", decisions.len());
     assert_eq!(*gap, missing(first_dropped, last));
-    assert_eq!(feed(&mut machine, Input::Retry), [missing(first_dropped, last)]);
 }

@@ -97,7 +97,7 @@ fn the_second_of_two_proposals_can_be_decided() {
 
 #[test]
 fn a_single_validator_decides_alone() {
-    let mut rig = Rig::idle(&[1], Some(0));
+    let mut rig = Rig::idle(&[1], 0);
     rig.feed(Input::Start);
     for height in 1..5 {
         let out = rig.feed(Input::Value { height, round: 0, value: A.unwrap() });
@@ -118,19 +118,4 @@ fn catching_up_goes_on_after_the_synced_height_without_deciding_it_again() {
     assert!(rig.feed(Input::CatchUp { height: 5, value }).is_empty(), "it is done");
     rig.expire(Step::Commit, 6, 0);
     assert_eq!(decisions_in(&rig.decide(6)), [(6, 0, A)]);
-}
-
-#[test]
-fn a_follower_decides_without_a_word() {
-    let mut rig = Rig::idle(&[1; 4], None);
-    let mut out = rig.feed(Input::Start);
-    for height in 1..4 {
-        out.extend(rig.propose(height, 1, A, None));
-        for voter in 0..4 {
-            out.extend(rig.vote(Precommit, height, 1, voter, A));
-        }
-    }
-    assert_eq!(decisions_in(&out), [(1, 1, A), (2, 1, A), (3, 1, A)]);
-    assert_eq!(out.len(), 3, "nothing but decisions: {out:?}");
-    assert_eq!(rig.machine.own_messages(), (None, Vec::new()));
 }

@@ -61,7 +61,7 @@ fn a_kept_decision_of_the_next_height_follows_at_once() {
 
 #[test]
 fn messages_before_the_start_are_kept() {
-    let mut rig = Rig::idle(&[1; 4], Some(0));
+    let mut rig = Rig::idle(&[1; 4], 0);
     rig.propose(1, 0, A, None);
     rig.votes(Precommit, 1, 0, &[(1, A), (2, A), (3, A)]);
     assert_eq!(rig.at(), (1, 0, Step::Commit));
@@ -94,7 +94,7 @@ fn a_second_vote_counts_for_a_value_that_more_than_a_third_stands_behind() {
 
 #[test]
 fn what_is_held_is_bounded_whatever_two_byzantine_validators_send() {
-    let mut rig = Rig::idle(&[1; 7], Some(0));
+    let mut rig = Rig::idle(&[1; 7], 0);
     rig.feed(Input::Start);
     for k in 0..20_000u32 {
         let mut bytes = [0; 32];

@@ -63,7 +63,7 @@ fn line_44_precommits_nil_without_waiting() {
 #[test]
 fn a_quorum_is_strictly_more_than_two_thirds() {
     for (weights, enough) in [(vec![1, 1, 1], 3), (vec![1; 4], 3), (vec![2, 1, 1, 1, 1], 4)] {
-        let mut rig = Rig::idle(&weights, None);
+        let mut rig = Rig::idle(&weights, 0);
         rig.feed(surgetank_layer::consensus::tendermint::Input::Start);
         rig.propose(1, 0, A, None);
         let voters = weights.len() as u32;

@@ -8,7 +8,7 @@ use tendermint_rig::*;
 
 #[test]
 fn the_proposer_asks_for_a_value_proposes_it_and_prevotes_it() {
-    let mut rig = Rig::idle(&[1; 4], Some(1));
+    let mut rig = Rig::idle(&[1; 4], 1);
     let start = rig.feed(Input::Start);
     assert!(start.contains(&Output::GetValue { height: 1, round: 0 }));
     let out = rig.feed(Input::Value { height: 1, round: 0, value: A.unwrap() });
@@ -21,7 +21,7 @@ fn the_proposer_asks_for_a_value_proposes_it_and_prevotes_it() {
 
 #[test]
 fn the_others_wait_for_timeout_propose_and_then_prevote_nil() {
-    let mut rig = Rig::idle(&[1; 4], Some(0));
+    let mut rig = Rig::idle(&[1; 4], 0);
     let start = rig.feed(Input::Start);
     assert_eq!(timeouts_in(&start), [(Step::Propose, 0, 1000)]);
     let out = rig.expire(Step::Propose, 1, 0);
@@ -91,7 +91,7 @@ fn line_16_proposes_the_valid_value_again_with_its_round() {
 
 #[test]
 fn equal_weights_propose_in_turn_and_unequal_ones_by_their_share() {
-    let rig = Rig::idle(&[7; 4], None);
+    let rig = Rig::idle(&[7; 4], 0);
     for height in 1..9 {
         for round in 0..9 {
             let turn = (height + u64::from(round)) % 4;
@@ -99,7 +99,7 @@ fn equal_weights_propose_in_turn_and_unequal_ones_by_their_share() {
         }
     }
     let weights = [20, 0, 60, 30, 90];
-    let rig = Rig::idle(&weights, None);
+    let rig = Rig::idle(&weights, 0);
     let turns: Vec<u32> = (0..20).map(|round| rig.machine.proposer(5, round)).collect();
     for (validator, weight) in (0u32..).zip(weights) {
         let mine = turns.iter().filter(|&&turn| turn == validator).count() as u64;

@@ -330,6 +330,7 @@ impl World {
                     self.chain.equivocation(found);
                 }
             }
+            Output::Broken(_) => self.chain.broken(),
             Output::Charged(message, micros) => {
                 self.clients.charge(self.wire.slot(message), micros);
             }

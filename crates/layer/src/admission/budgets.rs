@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::bucket::Bucket;
 use super::limit::Limit;
 use super::{AdmissionReason, Kind, Refusal};
-use crate::units::{AccountId, Ns, SECOND};
+use crate::units::{AccountId, Ns};
 
 /// Limit of cancels where orders have a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -61,14 +61,6 @@ pub enum Policy {
         /// Rate that remains when the quota is used up.
         trickle: Limit,
     },
-}
-
-impl Policy {
-    /// Hyperliquid's address-based limits (documentation, "Rate limits").
-    pub fn hyperliquid() -> Policy {
-        let trickle = Limit::new(1, 1, 10 * SECOND);
-        Policy::Quota { initial: 10_000, cancels_extra: 100_000, trickle }
-    }
 }
 
 /// Limit of risk-reducing messages.

@@ -37,8 +37,6 @@ pub enum AdmissionReason {
     ExpiryTooFar = 4,
     /// The cancel of its order arrived first.
     CancelledBefore = 5,
-    /// The number of messages in flight is at the admission limit.
-    Busy = 6,
 }
 
 /// A refusal with its reason and retry hint.

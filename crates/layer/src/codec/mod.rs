@@ -7,62 +7,16 @@
 //! Fields are in the order of their structs. Enumerations are their FIX numbers in a byte, flags a
 //! byte of 0 or 1, `Option` a byte of 0 or 1 and then the value (zeros where there is none).
 //!
-//! # Rules
-//! 1. One message, one encoding: decoded bytes encode to the same bytes.
-//! 2. No input panics: bytes that are not a message are refused, naming the field and its offset.
+//! One message has one encoding. Journals contain it, and its length is the size on the wire.
 
-mod read;
 mod write;
 
-use std::fmt;
-
 use crate::message::{Body, Message};
-
-pub use read::decode;
 
 /// Version of the format that is written.
 pub const VERSION: u8 = 1;
 /// Size of the part before the body, in bytes.
 const HEADER: usize = 18;
-
-/// Error of decoding: these bytes are not a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecodeError {
-    /// Offset of the field.
-    pub offset: usize,
-    /// Name of the field.
-    pub field: &'static str,
-    /// Kind of the error.
-    pub kind: Malformed,
-}
-
-/// Kinds of malformed fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// The bytes end here.
-    Truncated,
-    /// The version is not known.
-    UnknownVersion(u8),
-    /// The byte is not a value of this field.
-    UnknownValue(u8),
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DecodeError { offset, field, kind } = self;
-        match kind {
-            Malformed::Truncated => write!(f, "byte {offset}: `{field}` is cut off"),
-            Malformed::UnknownVersion(version) => {
-                write!(f, "byte {offset}: version {version} is not known; this reads {VERSION}")
-            }
-            Malformed::UnknownValue(value) => {
-                write!(f, "byte {offset}: `{field}` has no value {value}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {}
 
 /// Appends a message's encoding.
 pub fn encode(message: &Message, out: &mut Vec<u8>) {

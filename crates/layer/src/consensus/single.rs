@@ -48,13 +48,6 @@ pub enum Input {
         /// Hash of the batch.
         hash: Digest,
     },
-    /// The orderer is known to have reached this height (a heartbeat: it shows a lost tail).
-    Head {
-        /// The height of its last batch.
-        height: Height,
-    },
-    /// Request the missing batches again.
-    Retry,
 }
 
 /// Requests of the machine to its node.
@@ -187,14 +180,6 @@ impl Machine for Single {
                 if self.held.len() > HELD_MAX {
                     self.held.pop_last();
                 }
-                self.ask(outbox);
-            }
-            Input::Head { height } => {
-                self.head = self.head.max(height);
-                self.ask(outbox);
-            }
-            Input::Retry => {
-                self.asked = None;
                 self.ask(outbox);
             }
         }

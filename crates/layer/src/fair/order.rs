@@ -139,11 +139,6 @@ impl Ordered {
     pub fn cycles(&self) -> impl Iterator<Item = usize> {
         self.batches.iter().map(Vec::len).filter(|&len| len > 1)
     }
-
-    /// Number of pairs without a guarantee of order: those inside a batch.
-    pub fn pairs_in_batches(&self) -> u64 {
-        self.cycles().map(|len| (len * (len - 1) / 2) as u64).sum()
-    }
 }
 
 #[derive(Clone, Debug, Default)]

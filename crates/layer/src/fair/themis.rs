@@ -33,9 +33,6 @@ use serde::{Deserialize, Serialize};
 
 use super::graph::Graph;
 
-/// Greatest number of replicas.
-pub const REPLICAS_MAX: u32 = 4096;
-
 /// Numbers of replicas and of tolerated faults, and the vote thresholds that follow from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
@@ -47,32 +44,16 @@ pub struct Thresholds {
 impl Thresholds {
     /// The thresholds for `replicas` of which at most `faulty` are faulty, at γ = `gamma_permille` / 1000.
     ///
-    /// # Errors
-    /// If γ is not above ½ and at most 1, or n(2γ − 1) ≤ 4f, or there are too many replicas.
-    pub fn new(replicas: u32, faulty: u32, gamma_permille: u32) -> Result<Thresholds, String> {
-        if !(501..=1000).contains(&gamma_permille) {
-            return Err(format!("gamma is {gamma_permille}/1000; give one in 501 to 1000"));
-        }
-        if replicas == 0 || replicas > REPLICAS_MAX {
-            return Err(format!("{replicas} replicas; give one to {REPLICAS_MAX}"));
-        }
+    /// # Panics
+    /// If γ is not above ½ and at most 1, or n(2γ − 1) ≤ 4f.
+    pub fn new(replicas: u32, faulty: u32, gamma_permille: u32) -> Thresholds {
+        assert!((501..=1000).contains(&gamma_permille), "themis: gamma is {gamma_permille}/1000");
         let room = u64::from(replicas) * u64::from(2 * gamma_permille - 1000);
-        if room <= 4000 * u64::from(faulty) {
-            let least = 4000 * u64::from(faulty) / u64::from(2 * gamma_permille - 1000) + 1;
-            return Err(format!(
-                "{replicas} replicas cannot order fairly with {faulty} faulty ones at gamma \
-                 {gamma_permille}/1000; give at least {least}, fewer faulty ones or a greater gamma"
-            ));
-        }
-        Ok(Thresholds { replicas, faulty, gamma_permille })
-    }
-
-    /// The thresholds with the greatest number of tolerated faults at γ = 1.
-    ///
-    /// # Errors
-    /// As [`Thresholds::new`].
-    pub fn strictest(replicas: u32) -> Result<Thresholds, String> {
-        Thresholds::new(replicas, replicas.saturating_sub(1) / 4, 1000)
+        assert!(
+            room > 4000 * u64::from(faulty),
+            "themis: {faulty} of {replicas} replicas are faulty at gamma {gamma_permille}/1000"
+        );
+        Thresholds { replicas, faulty, gamma_permille }
     }
 
     /// Number of replicas.

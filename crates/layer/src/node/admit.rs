@@ -16,7 +16,7 @@ use super::intake::Work;
 use super::{Node, Output, Reason};
 use crate::admission::cancel_memory::CancelMemory;
 use crate::admission::criticality::Criticality;
-use crate::admission::gate::{self, Gate, Load, Request};
+use crate::admission::gate::{self, Gate, Request};
 use crate::message::{Block, Class, Envelope};
 use crate::units::{AccountId, Height, Ns};
 
@@ -34,7 +34,7 @@ pub enum Unit {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {
-    /// The gate. Its own admission limit is not used: the node's is below.
+    /// What is asked of each message by itself.
     pub gate: gate::Config,
     /// Unit of work of the price.
     pub unit: Unit,
@@ -61,8 +61,7 @@ impl State {
     pub(super) fn new(admission: Admission) -> State {
         let Admission { gate, unit, limit, expires } = admission;
         let decided = gate.cancel_memory.map(CancelMemory::new);
-        let gate = Gate::new(gate::Config { admission_limit: u32::MAX, ..gate });
-        State { gate, decided, unit, limit, expires }
+        State { gate: Gate::new(gate), decided, unit, limit, expires }
     }
 }
 
@@ -133,10 +132,9 @@ impl Node {
         let Some(admission) = &mut self.admission else { return Ok(()) };
         let order = (envelope.order > 0).then_some(u64::from(envelope.order));
         let Some(ask) = Request::of(envelope, order) else { return Ok(()) };
-        let load = Load { height, ..Load::default() };
         admission
             .gate
-            .admit(now, &ask, &load)
+            .admit(now, &ask, height)
             .map_err(|no| (no.reason.into(), no.retry_after_ns))?;
         let owed = admission.gate.owed(now, ask.kind);
         if owed > 0 {

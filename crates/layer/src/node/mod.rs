@@ -230,6 +230,8 @@ pub enum Output {
     Executed(Arc<Block>),
     /// A validator made two statements of one kind in one round.
     Equivocation(Equivocation),
+    /// The orderer's block of this height does not follow the one before it, and is not decided.
+    Broken(Height),
     /// A message admitted here owes this fee, in millionths of a USD, if it is executed.
     Charged(MessageId, u64),
     /// A setting of this node was changed.

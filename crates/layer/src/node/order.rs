@@ -133,6 +133,7 @@ impl Node {
             }
             ordering::Output::Missing { to_height, at } => self.sync.seen(to_height + 1, at),
             ordering::Output::Equivocation(found) => out.push(Output::Equivocation(found)),
+            ordering::Output::Broken(height) => out.push(Output::Broken(height)),
         }
     }
 

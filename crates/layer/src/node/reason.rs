@@ -34,7 +34,6 @@ impl From<AdmissionReason> for Reason {
             AdmissionReason::FeeTooLow => Reason::FeeTooLow,
             AdmissionReason::Expired | AdmissionReason::ExpiryTooFar => Reason::Expired,
             AdmissionReason::CancelledBefore => Reason::CancelledBefore,
-            AdmissionReason::Busy => Reason::Throttled,
         }
     }
 }

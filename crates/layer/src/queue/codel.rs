@@ -131,11 +131,6 @@ impl Codel {
         Verdict::Drop
     }
 
-    /// Whether the law is in its shedding state.
-    pub fn is_dropping(&self) -> bool {
-        self.dropping
-    }
-
     /// Items shed in a row, or where the next row would start from.
     pub fn count(&self) -> u32 {
         self.count

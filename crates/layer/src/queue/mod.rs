@@ -37,7 +37,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{Draws, Machine};
 use crate::message::{Class, Envelope};
 use crate::units::Ns;
 
@@ -164,45 +163,6 @@ pub struct Waiting<T> {
     pub queued_ns: Ns,
 }
 
-/// Reason for which an item was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueRefusal {
-    /// The queue is at its capacity.
-    QueueFull,
-    /// It waited too long, or was dropped for another item.
-    Shed,
-}
-
-/// Events of a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input<T> {
-    /// An item arrives.
-    Push {
-        /// Attributes of the item's message.
-        envelope: Envelope,
-        /// The arriving item.
-        item: T,
-    },
-    /// The server is free: serve the next item.
-    Pop,
-}
-
-/// Answers of a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output<T> {
-    /// The next item to serve.
-    Served(Waiting<T>),
-    /// An item was refused or shed.
-    Refused {
-        /// The item that was refused.
-        item: T,
-        /// Reason of the refusal.
-        reason: QueueRefusal,
-    },
-    /// The queue is empty.
-    Empty,
-}
-
 /// A bounded queue under a rule.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
@@ -323,36 +283,6 @@ impl<T> Queue<T> {
         if self.places.remove_if(|waiting| !stays(waiting)) {
             self.next = self.next.filter(|&place| self.places.get(place).is_some());
             self.discipline.retain(&|place| self.places.get(place).is_some());
-        }
-    }
-
-    /// Empties the queue.
-    pub fn clear(&mut self) {
-        self.discipline = self.discipline.fresh();
-        self.places = Places::default();
-        self.next = None;
-        self.shed.clear();
-    }
-}
-
-impl<T> Machine for Queue<T> {
-    type Input = Input<T>;
-    type Output = Output<T>;
-
-    fn step(&mut self, now: Ns, input: Input<T>, _: &mut dyn Draws, outbox: &mut Vec<Output<T>>) {
-        match input {
-            Input::Push { envelope, item } => match self.push(now, &envelope, item) {
-                Ok(None) => {}
-                Ok(Some(item)) => outbox.push(Output::Refused { item, reason: QueueRefusal::Shed }),
-                Err(item) => outbox.push(Output::Refused { item, reason: QueueRefusal::QueueFull }),
-            },
-            Input::Pop => {
-                let served = self.pop(now);
-                let shed = self.shed().into_iter();
-                outbox
-                    .extend(shed.map(|item| Output::Refused { item, reason: QueueRefusal::Shed }));
-                outbox.push(served.map_or(Output::Empty, Output::Served));
-            }
         }
     }
 }

@@ -39,14 +39,14 @@ pub const NIL: Option<Digest> = None;
 
 impl Rig {
     /// Not yet started.
-    pub fn idle(weights: &[Weight], validator: Option<u32>) -> Rig {
+    pub fn idle(weights: &[Weight], validator: u32) -> Rig {
         let config = Config { validator, weights: weights.to_vec(), timeouts: TIMEOUTS };
         Rig { machine: Tendermint::new(config), validators: weights.len() as u32 }
     }
 
     /// One of four equals, started.
     pub fn of_four(validator: u32) -> Rig {
-        let mut rig = Rig::idle(&[1; 4], Some(validator));
+        let mut rig = Rig::idle(&[1; 4], validator);
         rig.feed(Input::Start);
         rig
     }

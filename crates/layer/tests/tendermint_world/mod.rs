@@ -86,7 +86,7 @@ pub struct World {
     now: Ns,
     agenda: BTreeMap<(Ns, u64), Event>,
     seq: u64,
-    /// One per node; a Byzantine one is `None`. The last node may be a follower.
+    /// One per node; a Byzantine one is `None`.
     pub nodes: Vec<Option<Tendermint>>,
     byzantine: Vec<Option<Byzantine>>,
     heights: Height,
@@ -149,20 +149,14 @@ impl World {
         let weights: Vec<Weight> =
             (0..validators).map(|_| if equal { 10 } else { 1 + draws.below(5) }).collect();
         let lies = choose_byzantine(&mut draws, &weights, lying);
-        let followers = draws.below(2) as usize;
         // Alike at all: with unlike growths the gap between nodes can outgrow timeoutPropose.
         let timeouts = random_timeouts(&mut draws);
         let mut nodes = Vec::new();
         let mut byzantine = Vec::new();
-        for i in 0..validators + followers {
-            let lies = lies.get(i).copied().unwrap_or(false);
-            let config = Config {
-                validator: (i < validators).then_some(i as u32),
-                weights: weights.clone(),
-                timeouts,
-            };
+        for (validator, lies) in (0..).zip(lies) {
+            let config = Config { validator, weights: weights.clone(), timeouts };
             nodes.push((!lies).then(|| Tendermint::new(config)));
-            byzantine.push(lies.then(|| Byzantine::new(&mut draws, validators + followers)));
+            byzantine.push(lies.then(|| Byzantine::new(&mut draws, validators)));
         }
         let count = nodes.len();
         let mut world = World {

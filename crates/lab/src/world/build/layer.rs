@@ -43,7 +43,7 @@ pub(super) fn node_config(
         validations_max: service.servers,
         costs: service.means,
         ordering: layer.consensus.clone(),
-        fair: build_fair(scenario)?,
+        fair: build_fair(scenario),
         admission: layer.admission.node.clone(),
         tuning: tuning(scenario, seed, plugins, id, now),
     })

@@ -5,7 +5,7 @@ use super::{Line, Output, Step, Tendermint, Timeout};
 impl Tendermint {
     pub(super) fn expire(&mut self, timeout: Timeout, outbox: &mut Vec<Output>) {
         let now = (timeout.height, timeout.round) == (self.height, self.round);
-        if !now || !self.started || self.me.is_none() {
+        if !now || !self.started {
             return;
         }
         match timeout.step {

@@ -21,7 +21,6 @@
 //!   proposer too has a propose timeout, as in CometBFT, else an idle node would stall n ≤ 3.
 //! - Between a decision and the next round 0 passes a commit timeout (CometBFT's
 //!   `timeout_commit`): [`Step::Commit`]. Lines 49 and 55 still apply during it.
-//! - A follower (no validator index) runs lines 49 and 55 only, and schedules no timeouts.
 //! - The log is bounded (the paper's is not). Of a validator's different votes of one kind in one
 //!   round the first counts; another one counts for its value only once more than 1/3 of the weight
 //!   stands behind that value, so that at most two more are kept. Without that exception an
@@ -96,8 +95,8 @@ impl Timeouts {
 /// Parameters of the machine.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Index of this validator; `None` for a follower that only listens.
-    pub validator: Option<u32>,
+    /// Index of this validator.
+    pub validator: u32,
     /// Voting weight of each validator; at least one is positive.
     pub weights: Vec<Weight>,
     /// How long each step waits.
@@ -220,7 +219,7 @@ pub enum Output {
 /// A node's part in Tendermint.
 #[derive(Clone, Debug)]
 pub struct Tendermint {
-    me: Option<u32>,
+    me: u32,
     electorate: Electorate,
     timeouts: Timeouts,
     started: bool,
@@ -252,14 +251,10 @@ impl Tendermint {
     /// overflow, or if the validator index is beyond them.
     pub fn new(config: Config) -> Tendermint {
         let electorate = Electorate::new(config.weights);
-        if let Some(me) = config.validator {
-            assert!(
-                (me as usize) < electorate.len(),
-                "consensus: validator {me} has no weight; give one weight per validator",
-            );
-        }
+        let me = config.validator;
+        assert!((me as usize) < electorate.len(), "consensus: validator {me} has no weight");
         Tendermint {
-            me: config.validator,
+            me,
             electorate,
             timeouts: config.timeouts,
             started: false,

@@ -15,9 +15,7 @@ impl Tendermint {
     /// both of the current and the previous round, and prevotes for values of older ones (for
     /// line 28). Re-broadcasting these is enough while every validator is honest and alive.
     pub fn own_messages(&self) -> (Option<Proposal>, Vec<Vote>) {
-        let Some(me) = self.me else {
-            return (None, Vec::new());
-        };
+        let me = self.me;
         let now = self.rounds.get(&self.round);
         let proposal = now.and_then(|log| log.proposals().find(|p| p.validator == me));
         let mut votes = Vec::new();

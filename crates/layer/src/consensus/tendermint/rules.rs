@@ -21,8 +21,7 @@ impl Tendermint {
         self.round = round;
         self.step = Step::Propose;
         self.forget_old_rounds();
-        let Some(me) = self.me else { return };
-        if self.proposer(self.height, round) != me {
+        if self.proposer(self.height, round) != self.me {
             self.fire(Line::L21);
             self.schedule(Step::Propose, outbox);
         } else if let Some((valid_round, value)) = self.valid {
@@ -43,9 +42,8 @@ impl Tendermint {
         value: Digest,
         outbox: &mut Vec<Output>,
     ) {
-        let Some(me) = self.me else { return };
         let asked = self.started && (height, round) == (self.height, self.round);
-        let waiting = self.step == Step::Propose && self.proposer(height, round) == me;
+        let waiting = self.step == Step::Propose && self.proposer(height, round) == self.me;
         let proposed = self.rounds.get(&round).is_some_and(|log| log.proposal().is_some());
         if asked && waiting && !proposed {
             self.propose(value, None, outbox);
@@ -55,15 +53,14 @@ impl Tendermint {
     /// 19: broadcast ⟨PROPOSAL, h_p, round_p, proposal, validRound_p⟩.
     fn propose(&mut self, value: Digest, valid_round: Option<Round>, outbox: &mut Vec<Output>) {
         self.fire(Line::L19);
-        let validator = self.me.expect("only validators propose");
-        let (height, round) = (self.height, self.round);
+        let (height, round, validator) = (self.height, self.round, self.me);
         let proposal = Proposal { height, round, value, valid_round, validator };
         outbox.push(Output::Propose(proposal));
         self.receive(Received::Proposal(proposal, true), outbox);
     }
 
     fn vote(&mut self, vote_type: VoteType, value: Option<Digest>, outbox: &mut Vec<Output>) {
-        let validator = self.me.expect("only validators vote");
+        let validator = self.me;
         let vote = Vote { vote_type, height: self.height, round: self.round, value, validator };
         outbox.push(Output::Vote(vote));
         self.receive(Received::Vote(vote), outbox);
@@ -105,8 +102,7 @@ impl Tendermint {
 
     /// The rules about the current round, in the paper's order; whether one fired.
     fn round_rules(&mut self, outbox: &mut Vec<Output>) -> bool {
-        self.me.is_some()
-            && self.step != Step::Commit
+        self.step != Step::Commit
             && self.rounds.contains_key(&self.round)
             && (self.line_22(outbox)
                 || self.line_28(outbox)
@@ -286,10 +282,8 @@ impl Tendermint {
             true => next.into_values().flatten().collect(),
             false => Default::default(),
         };
-        if self.started && self.me.is_some() {
+        if self.started {
             self.schedule(Step::Commit, outbox);
-        } else if self.started {
-            self.start_round(0, outbox);
         }
     }
 }

@@ -20,7 +20,7 @@ use super::FairRule;
 use super::leader::Leader;
 use crate::message::Block;
 use crate::order_report::Evidence;
-use crate::units::{Digest, MessageId, Ns};
+use crate::units::{MessageId, Ns};
 
 /// Recomputes the order and compares.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Check {
             Evidence::Report(report) => self.judge.report(report.author, report.clone()),
             Evidence::RoundClosed => {
                 self.rounds += 1;
-                self.judge.close(self.rounds, Digest::default());
+                self.judge.close(self.rounds);
             }
             Evidence::ContentMissing(message) => _ = self.places.remove(message),
             Evidence::ContentArrived(message) => self.place(*message),

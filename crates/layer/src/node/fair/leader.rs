@@ -89,10 +89,7 @@ impl Draws for NoDraws {
 fn machine_of(rule: &FairRule) -> Order {
     match rule {
         FairRule::Themis(config) => Order::Themis(Box::new(FairOrder::new(*config))),
-        FairRule::Median(config) => match MedianOrder::new(*config) {
-            Ok(machine) => Order::Median(Box::new(machine)),
-            Err(error) => panic!("{error}"),
-        },
+        FairRule::Median(config) => Order::Median(Box::new(MedianOrder::new(*config))),
     }
 }
 
@@ -237,13 +234,13 @@ impl Leader {
     }
 
     /// The round ends.
-    pub(super) fn close(&mut self, now: Ns, seed: Digest) {
+    pub(super) fn close(&mut self, now: Ns) {
         (0..self.reporters.len() as NodeId).for_each(|from| self.take(from));
         self.evidence.push(Evidence::RoundClosed);
         self.tally.rounds += 1;
         match self.rule {
             FairRule::Themis(_) => self.close_themis(now),
-            FairRule::Median(_) => self.close_median(now, seed),
+            FairRule::Median(_) => self.close_median(now),
         }
     }
 
@@ -272,7 +269,7 @@ impl Leader {
         }
     }
 
-    fn close_median(&mut self, now: Ns, seed: Digest) {
+    fn close_median(&mut self, now: Ns) {
         let Order::Median(machine) = &mut self.machine else { return };
         let mut outbox = Vec::new();
         for (from, reporter) in (0..).zip(&mut self.reporters) {
@@ -283,13 +280,13 @@ impl Leader {
             machine.step(now, input, &mut NoDraws, &mut outbox);
             reporter.list.take_if(|(_, rounds)| *rounds >= LIST_AGE);
         }
-        machine.step(now, median::Input::Close { seed }, &mut NoDraws, &mut outbox);
+        machine.step(now, median::Input::Close, &mut NoDraws, &mut outbox);
         for output in outbox {
             match output {
                 median::Output::Ordered(ordered) => {
-                    self.tally.ordered += ordered.rest.len() as u64;
+                    self.tally.ordered += ordered.messages.len() as u64;
                     self.tally.deferred += u64::from(ordered.too_few);
-                    self.places.extend(ordered.rest.into_iter().map(|message| (message, now)));
+                    self.places.extend(ordered.messages.into_iter().map(|message| (message, now)));
                 }
                 median::Output::Failed { .. } => self.tally.failed += 1,
                 median::Output::Refused { .. } => {}
@@ -345,9 +342,9 @@ impl Leader {
     }
 }
 
-/// An entry for the median rule. Accounts matter to the lot only, content to ties.
+/// An entry for the median rule. Content breaks ties.
 fn listed(sight: &ReceivedEntry) -> median::ListedMessage {
     let content = Digest(*blake3::hash(&sight.message.to_le_bytes()).as_bytes());
     let ReceivedEntry { message, seen_ns } = *sight;
-    median::ListedMessage { message, seen_ns, account: 0, nonce: 0, content, express: None }
+    median::ListedMessage { message, seen_ns, content }
 }

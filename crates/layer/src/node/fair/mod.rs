@@ -225,7 +225,7 @@ impl Node {
 
     /// Time to report; at the leader, to close a round.
     pub(super) fn report(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        let (id, leader, seed) = (self.id, self.leader(), self.last_hash());
+        let (id, leader) = (self.id, self.leader());
         let Some(fair) = &mut self.fair else { return };
         fair.arm(out);
         let report = fair.log.report(id, now);
@@ -234,7 +234,7 @@ impl Node {
             return out.push(Output::Packet { to: leader, packet: Packet::OrderReport(report) });
         };
         judge.report(id, report);
-        judge.close(now, seed);
+        judge.close(now);
         for (to, next, again) in judge.answers(now) {
             if to == id {
                 fair.log.confirmed(next, again);

@@ -180,6 +180,8 @@ pub enum Output {
     },
     /// A validator equivocated.
     Equivocation(Equivocation),
+    /// The orderer's block of this height does not follow the one before it.
+    Broken(Height),
 }
 
 /// Two different statements of one kind by one validator in one round, as a node has received them.

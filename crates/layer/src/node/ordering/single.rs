@@ -106,7 +106,7 @@ impl Sequenced {
                 single::Output::Missing { to_height, .. } => {
                     out.push(Output::Missing { to_height, at: self.leader });
                 }
-                single::Output::Broken { .. } => {}
+                single::Output::Broken { height } => out.push(Output::Broken(height)),
             }
         }
     }

@@ -64,7 +64,7 @@ impl Voted {
     /// Validator `id` of `nodes`, before its start.
     pub fn new(id: NodeId, nodes: u32, config: Config) -> Voted {
         let machine = Tendermint::new(tendermint::Config {
-            validator: Some(id),
+            validator: id,
             weights: vec![1; nodes as usize],
             timeouts: config.timeouts(),
         });

@@ -143,13 +143,6 @@ pub enum Input {
         /// Ticket for the express lane, if the message has one.
         ticket: Option<ExpressTicket>,
     },
-    /// The controller transfers the rest of the round to another account.
-    Transfer {
-        /// Account that transfers: it must be the controller.
-        from: AccountId,
-        /// Account that becomes the controller.
-        to: AccountId,
-    },
     /// A time armed by [`Output::Arm`] was reached.
     Timer,
 }
@@ -175,11 +168,6 @@ pub enum Output {
         bidder: AccountId,
         /// Reason of the refusal.
         reason: BidRefusal,
-    },
-    /// A transfer is refused: the account is not the controller.
-    TransferRefused {
-        /// Account that tried to transfer.
-        from: AccountId,
     },
     /// The controller of the lane changes.
     Control {
@@ -383,13 +371,6 @@ impl Machine for Express {
             Input::Message { id, account, ticket: Some(ticket) } => {
                 if let Err(reason) = self.express(now, (id, account), ticket, outbox) {
                     outbox.push(Output::Refused { id, reason });
-                }
-            }
-            Input::Transfer { from, to } => {
-                if self.controller == Some(from) {
-                    self.hand_over(now, Some(to), outbox);
-                } else {
-                    outbox.push(Output::TransferRefused { from });
                 }
             }
             Input::Timer => {}
