@@ -13,6 +13,7 @@
 mod busy;
 mod service;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use surgetank_layer::machine::Machine;
@@ -70,6 +71,8 @@ pub struct Host {
     verification: Busy,
     execution: Busy,
     finished: Option<Done>,
+    /// Counters of the engines of processes that died.
+    counted: BTreeMap<String, u64>,
 }
 
 impl Host {
@@ -89,7 +92,18 @@ impl Host {
             verification: Busy::default(),
             execution: Busy::default(),
             finished: None,
+            counted: BTreeMap::new(),
         }
+    }
+
+    /// Counters of the engine over all processes: of Tendermint, how often each line of Algorithm 1
+    /// fired.
+    pub fn counters(&self) -> BTreeMap<String, u64> {
+        let mut counted = self.counted.clone();
+        for (line, times) in self.node.engine().counters() {
+            *counted.entry(line).or_insert(0) += times;
+        }
+        counted
     }
 
     /// Steps the node with one input.
@@ -186,6 +200,7 @@ impl Host {
         self.validation.stop(now);
         self.verification.stop(now);
         self.execution.stop(now);
+        self.counted = self.counters();
         let before = std::mem::replace(&mut self.node, next);
         self.node.set_builder(Arc::clone(before.builder()));
         self.node.recover(before.into_disk(now));

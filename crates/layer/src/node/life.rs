@@ -22,7 +22,7 @@ use crate::units::{Digest, Height, Ns};
 pub struct Disk {
     chain: Vec<Arc<Block>>,
     executed: Height,
-    engine: Box<dyn ordering::Engine>,
+    log: Option<ordering::Log>,
     proposed: BTreeMap<Digest, Arc<Block>>,
     /// Timers of the engine that had not expired, each with its duration.
     pending: Vec<(Ns, Wait)>,
@@ -55,8 +55,8 @@ impl Node {
 
     /// The process dies at `now`; what it leaves.
     pub fn into_disk(mut self, now: Ns) -> Disk {
-        let logged = self.engine.recover(self.chain.len() as Height, self.last_hash());
-        if !logged {
+        let log = self.engine.into_log();
+        if log.is_none() {
             self.proposed.clear();
         }
         let armed = self.armed.iter().filter(|(at, ..)| *at >= now);
@@ -66,7 +66,7 @@ impl Node {
         Disk {
             chain: self.chain,
             executed: self.executed,
-            engine: self.engine,
+            log,
             proposed: self.proposed,
             pending,
             fair: self.fair,
@@ -78,7 +78,8 @@ impl Node {
     /// [`super::Input::Start`] next.
     pub fn recover(&mut self, disk: Disk) {
         let pace = self.engine.pace();
-        self.engine = disk.engine;
+        let hash = disk.chain.last().map_or(Digest::default(), |block| block.hash);
+        self.engine.resume(disk.log, disk.chain.len() as Height, hash);
         if let Some(pace) = pace {
             self.engine.set_pace(pace);
         }

@@ -30,8 +30,8 @@
 //!   line 55. Messages of the next height: [`NEXT_PER_VALIDATOR`] each. All else is dropped and
 //!   must be sent again.
 //! - Line 55 with rounds beyond the window: the highest round that f+1 reached or passed.
-//! - No state is persisted. A validator that restarts and votes again in a height in which it had
-//!   voted may equivocate; it should follow until that height is decided.
+//! - What a validator must not forget is its [`Log`], which the paper's model, without restarts, does
+//!   not have. One that restarted without it could equivocate.
 
 mod electorate;
 mod expiry;
@@ -246,6 +246,22 @@ pub struct Tendermint {
     fired: [(Line, u64); Line::COUNT],
 }
 
+/// What outlives a validator's process: its place in the algorithm, its locks, and the messages that
+/// it has sent and received. Of CometBFT's write-ahead log, which is replayed, this is the outcome.
+#[derive(Clone, Debug)]
+pub struct Log {
+    started: bool,
+    height: Height,
+    round: Round,
+    step: Step,
+    locked: Option<(Round, Digest)>,
+    valid: Option<(Round, Digest)>,
+    decided: Option<(Height, Digest)>,
+    rounds: BTreeMap<Round, RoundLog>,
+    far: BTreeMap<u32, Round>,
+    next: BTreeMap<u32, Vec<Received>>,
+}
+
 impl Tendermint {
     /// A machine before its start, at height 1. Panics if no weight is positive, if the weights
     /// overflow, or if the validator index is beyond them.
@@ -270,6 +286,40 @@ impl Tendermint {
             next: BTreeMap::new(),
             replay: VecDeque::new(),
             fired: Line::ALL.map(|line| (line, 0)),
+        }
+    }
+
+    /// The process ends: what is on its disk.
+    pub fn into_log(self) -> Log {
+        Log {
+            started: self.started,
+            height: self.height,
+            round: self.round,
+            step: self.step,
+            locked: self.locked,
+            valid: self.valid,
+            decided: self.decided,
+            rounds: self.rounds,
+            far: self.far,
+            next: self.next,
+        }
+    }
+
+    /// A new machine, which continues where the log ends. Its timeouts are to be set again.
+    pub fn from_log(config: Config, log: Log) -> Tendermint {
+        let Log { started, height, round, step, locked, valid, decided, rounds, far, next } = log;
+        Tendermint {
+            started,
+            height,
+            round,
+            step,
+            locked,
+            valid,
+            decided,
+            rounds,
+            far,
+            next,
+            ..Tendermint::new(config)
         }
     }
 

@@ -195,6 +195,14 @@ pub struct Equivocation {
     pub validator: u32,
 }
 
+/// Logs of the engines that have one: what was heard, and what was signed, written before it is acted
+/// on.
+#[derive(Clone, Debug)]
+pub enum Log {
+    /// A validator's.
+    Tendermint(Box<crate::consensus::tendermint::Log>),
+}
+
 /// How fast an engine goes: what may be set while it runs. An engine reads what it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -211,10 +219,16 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// Takes one input and appends what follows from it.
     fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>);
 
-    /// The process dies. What remains is what the engine of the next process has, whose node has
-    /// decided `height` blocks, the last with this hash; [`Engine::set_pace`] follows. Returns
-    /// whether it logs proposed blocks, too, before it acts on them.
-    fn recover(&mut self, height: Height, hash: Digest) -> bool;
+    /// The process dies: its log, from which that of the next one continues. `None`: there is no
+    /// log, and no block that was proposed and not decided outlives the process.
+    fn into_log(self: Box<Self>) -> Option<Log>;
+
+    /// This engine, which is new, continues after one of the same configuration that left this log.
+    /// Its node has decided `height` blocks, the last with this hash.
+    ///
+    /// # Panics
+    /// If the log is that of another engine.
+    fn resume(&mut self, log: Option<Log>, height: Height, hash: Digest);
 
     /// Whether this node makes blocks, at some time, and so needs a queue of messages.
     fn proposes(&self) -> bool;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Input, Output};
+use super::{Engine, Input, Log, Output};
 use crate::machine::Draws;
 use crate::units::{Digest, Height, NodeId, Ns};
 
@@ -24,9 +24,11 @@ pub struct NoOrdering;
 impl Engine for NoOrdering {
     fn step(&mut self, _now: Ns, _input: Input, _draws: &mut dyn Draws, _out: &mut Vec<Output>) {}
 
-    fn recover(&mut self, _height: Height, _hash: Digest) -> bool {
-        false
+    fn into_log(self: Box<Self>) -> Option<Log> {
+        None
     }
+
+    fn resume(&mut self, _log: Option<Log>, _height: Height, _hash: Digest) {}
 
     fn proposes(&self) -> bool {
         false

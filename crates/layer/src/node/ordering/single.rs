@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Input, Output, Pace, Wait, WaitKind};
+use super::{Engine, Input, Log, Output, Pace, Wait, WaitKind};
 use crate::consensus::single::{self, Single};
 use crate::machine::{Draws, Machine};
 use crate::sequencer::{self, Sequencer};
@@ -130,15 +130,18 @@ impl Engine for Sequenced {
         }
     }
 
-    /// There is no log: batches beyond a gap are fetched again, and no batch is open.
-    fn recover(&mut self, height: Height, hash: Digest) -> bool {
+    /// Batches beyond a gap are fetched again, and no batch is open.
+    fn into_log(self: Box<Self>) -> Option<Log> {
+        None
+    }
+
+    fn resume(&mut self, _log: Option<Log>, height: Height, hash: Digest) {
         self.follower =
             Single::resume(single::Config { node: self.id, orderer: self.leader }, height, hash);
         self.sequencer = self
             .sequencer
             .take()
             .map(|sequencer| Sequencer::resume(sequencer.config(), height, hash));
-        false
     }
 
     fn proposes(&self) -> bool {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdaptiveTimeouts, Engine, Equivocation, Input, Output, Pace, Wait, WaitKind};
+use super::{
+    AdaptiveTimeouts, Engine, Equivocation, Input, Log, Output, Pace, Wait, WaitKind,
+};
 use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
 use crate::message::{Statement, VoteType};
@@ -56,6 +58,7 @@ impl Config {
 #[derive(Clone, Debug)]
 pub struct Voted {
     machine: Tendermint,
+    validator: tendermint::Config,
     config: Config,
     outbox: Vec<tendermint::Output>,
 }
@@ -63,12 +66,12 @@ pub struct Voted {
 impl Voted {
     /// Validator `id` of `nodes`, before its start.
     pub fn new(id: NodeId, nodes: u32, config: Config) -> Voted {
-        let machine = Tendermint::new(tendermint::Config {
+        let validator = tendermint::Config {
             validator: id,
             weights: vec![1; nodes as usize],
             timeouts: config.timeouts(),
-        });
-        Voted { machine, config, outbox: Vec::new() }
+        };
+        Voted { machine: Tendermint::new(validator.clone()), validator, config, outbox: Vec::new() }
     }
 
     fn ask(&self, output: tendermint::Output) -> Output {
@@ -140,9 +143,15 @@ impl Engine for Voted {
         self.outbox = outbox;
     }
 
-    /// The log has all received messages and, synced before sending, all signed ones.
-    fn recover(&mut self, _height: Height, _hash: Digest) -> bool {
-        true
+    fn into_log(self: Box<Self>) -> Option<Log> {
+        Some(Log::Tendermint(Box::new(self.machine.into_log())))
+    }
+
+    fn resume(&mut self, log: Option<Log>, _height: Height, _hash: Digest) {
+        let Some(Log::Tendermint(log)) = log else {
+            panic!("a validator restarts without its log")
+        };
+        self.machine = Tendermint::from_log(self.validator.clone(), *log);
     }
 
     fn proposes(&self) -> bool {
