@@ -46,7 +46,7 @@ def journalled(scenario: st.Scenario, path: Path, seed: int = 1) -> st.Trace:
     return simulate(scenario, seed=seed, journal=path)
 
 
-@pytest.mark.parametrize("rule", ["fifo", "priority", "fee", "class", "drr", "hash", "auction"])
+@pytest.mark.parametrize("rule", ["fifo", "priority", "fee", "class", "lanes", "drr", "hash", "auction"])
 def test_order_count_and_hashes_are_those_of_the_trace(rule: str, tmp_path: Path) -> None:
     path = tmp_path / "run.journal"
     trace = journalled(short(rule), path)
@@ -75,6 +75,41 @@ def test_a_run_has_one_journal(tmp_path: Path) -> None:
     for path, seed in [(one, 3), (two, 3), (other, 4)]:
         journalled(short("fee"), path, seed)
     assert one.read_bytes() == two.read_bytes() != other.read_bytes()
+
+
+#: Blocks are voted on.
+VOTED = {"kind": "tendermint", "timeout_commit_ms": 200.0, "block_messages_max": 30}
+
+
+@pytest.mark.parametrize(
+    ("rule", "consensus", "checked"),
+    [("lanes", VOTED, True), ("lanes", None, False), ("drr", VOTED, False), ("fifo", VOTED, True)],
+)
+def test_the_terms_name_the_rule_where_it_can_be_checked(
+    rule: str, consensus: dict[str, Any] | None, checked: bool, tmp_path: Path
+) -> None:
+    """A lane's turns begin anew with each voted block; a sequencer goes on with them."""
+    path = tmp_path / "run.journal"
+    asked: dict[str, Any] = {"layer__queue__rule": rule, "duration_s": 6.0}
+    if consensus is not None:
+        asked |= {"layer__consensus": consensus, "layer__gossip": {"kind": "flood"}}
+    trace = journalled(venue(**asked), path)
+    report = verify(path)
+    assert report.whole, report.findings
+    assert trace["blocks"]["messages"].max() > 10
+    named = {batch.rule.split()[0] for batch in Journal(path).batches}
+    assert named == {rule if checked else "fifo"}
+
+
+def test_a_swapped_pair_in_lanes_is_found(tmp_path: Path) -> None:
+    """The control: under an insider, blocks of lanes are not in the order of their turns."""
+    path = tmp_path / "run.journal"
+    insider = {"kind": "insider", "least_usd": 100.0}
+    asked: dict[str, Any] = {"layer__consensus": VOTED, "layer__gossip": {"kind": "flood"}}
+    journalled(venue(layer__queue__rule="lanes", attack=insider, duration_s=8.0, **asked), path)
+    report = verify(path)
+    assert {finding.kind for finding in report.findings} <= {"out-of-order", "swapped-pair"}
+    assert report.findings_count >= 1
 
 
 @pytest.mark.parametrize("rule", ["fifo", "class"])

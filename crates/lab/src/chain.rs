@@ -3,9 +3,9 @@
 //!
 //! # Rules
 //! 1. One batch per executed block, sealed when the block was made; its beacon is the block's hash.
-//! 2. Under the disciplines `fifo`, `priority`, `fee` and `class` the inputs are in the order in
-//!    which the proposer queued them and the terms name the rule, so that a verifier can derive
-//!    each block's order.
+//! 2. Under the disciplines `fifo`, `priority`, `fee` and `class`, and under `lanes` where blocks are
+//!    voted on and no controller sets weights, the inputs are in the order in which the proposer
+//!    queued them and the terms name the rule, so that a verifier can derive each block's order.
 //! 3. Other disciplines keep state between blocks. Their blocks are sealed as published, under
 //!    `fifo`; so are those ordered elsewhere (by an express lane, a draw, an auction, a fair
 //!    order).
@@ -22,12 +22,11 @@ use surgetank_layer::audit::batch::{OpenBatch, Ticket};
 use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Entry, Message};
-use surgetank_layer::node::Equivocation;
+use surgetank_layer::node::{self, Equivocation};
 use surgetank_layer::pipe::terms::Ordering;
-use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
-use crate::scenario::{BlockOrder, Matching, Scenario};
+use crate::scenario::{self, BlockOrder, Matching, Scenario};
 use crate::seed::Seed;
 use crate::trace::BlockRow;
 
@@ -54,13 +53,16 @@ fn checkable(scenario: &Scenario) -> Option<Ordering> {
     if queue.order != BlockOrder::AsProposed || queue.express.enabled || calls {
         return None;
     }
-    match queue.discipline {
-        Some(Rule::Fifo) => Some(Ordering::Fifo),
-        Some(Rule::Priority { high }) => Some(Ordering::Priority { high }),
-        Some(Rule::Fee) => Some(Ordering::Fee),
-        Some(Rule::Class) => Some(Ordering::Class),
-        _ => None,
-    }
+    let layer = &scenario.layer;
+    let votes = matches!(layer.consensus, node::Ordering::Tendermint(_));
+    let tuned = layer.tuning.controller != scenario::Controller::None;
+    Ordering::of(queue.discipline.as_ref()?).filter(|rule| match rule {
+        // A sequencer goes on with the turns of its last block; a voted block begins the turns anew.
+        Ordering::Lanes { .. } => votes && !tuned,
+        // An account keeps its turn from block to block while a message of it waits.
+        Ordering::Drr { .. } => false,
+        _ => true,
+    })
 }
 
 impl Chain {

@@ -80,6 +80,19 @@ impl Ordering {
         .filter(|rule| rule.to_string() == text)
     }
 
+    /// Of a queue's rule; `None` if it has no text.
+    pub fn of(rule: &Rule) -> Option<Ordering> {
+        match *rule {
+            Rule::Fifo => Some(Ordering::Fifo),
+            Rule::Priority { high } => Some(Ordering::Priority { high }),
+            Rule::Fee => Some(Ordering::Fee),
+            Rule::Class => Some(Ordering::Class),
+            Rule::Lanes { weights } => Some(Ordering::Lanes { weights }),
+            Rule::Drr { quantum_bytes } => Some(Ordering::Drr { quantum_bytes }),
+            Rule::Codel { .. } | Rule::FqCodel { .. } | Rule::Custom(_) => None,
+        }
+    }
+
     /// With these limits, as a batch's terms.
     pub fn terms(&self, messages_max: u32, bytes_max: u64) -> String {
         format!("{self} messages_max={messages_max} bytes_max={bytes_max}")
