@@ -371,6 +371,11 @@ impl Envelope {
         Envelope { id, class, flags: 0, size_bytes, account, fee_micros: 0, expires: 0, order: 0 }
     }
 
+    /// What can be read of it while it is sealed: sender, size, fee and expiry.
+    pub fn sealed(&self) -> Envelope {
+        Envelope { class: Class::NewOrderSingle, flags: flags::SEALED, order: 0, ..*self }
+    }
+
     /// Whether all of these flags are set.
     #[inline]
     pub fn has(&self, flags: u8) -> bool {
@@ -396,6 +401,8 @@ pub mod flags {
     pub const IMMEDIATE: u8 = 2;
     /// The order only reduces a position.
     pub const REDUCE_ONLY: u8 = 4;
+    /// Class, other flags and order number cannot be read yet.
+    pub const SEALED: u8 = 8;
 }
 
 /// A message in a block, with the time at which it entered the proposer's queue.

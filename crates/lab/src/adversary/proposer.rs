@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use surgetank_layer::message::{Class, Entry, Envelope};
+use surgetank_layer::message::{Class, Entry, Envelope, flags};
 use surgetank_layer::node::BlockBuilder;
 use surgetank_layer::units::{AccountId, MessageId};
 
@@ -57,7 +57,7 @@ impl Proposer {
 
 impl BlockBuilder for Proposer {
     fn takes(&self, waiting: &Envelope) -> bool {
-        self.omitted != Some(waiting.class)
+        waiting.has(flags::SEALED) || self.omitted != Some(waiting.class)
     }
 
     fn arrange(&self, entries: &mut [Entry]) {

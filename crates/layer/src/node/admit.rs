@@ -116,6 +116,7 @@ impl Node {
         envelope: &Envelope,
         out: &mut Vec<Output>,
     ) -> Result<(), (Reason, Ns)> {
+        let envelope = &self.readable(envelope);
         if let Some(retry_after_ns) = self.throttles(envelope, out) {
             return Err((Reason::Throttled, retry_after_ns));
         }
@@ -150,7 +151,8 @@ impl Node {
             return None;
         }
         let waiting = u64::from(self.on_the_way());
-        let throttled = Criticality::of(envelope)?.throttled(waiting, u64::from(limit));
+        let throttled =
+            Criticality::of(&self.readable(envelope))?.throttled(waiting, u64::from(limit));
         throttled.then(|| self.backlog_ns())
     }
 
@@ -166,6 +168,7 @@ impl Node {
             return Some(Reason::Expired);
         }
         let decided = self.admission.as_ref()?.decided.as_ref()?;
+        let envelope = self.readable(envelope);
         let key = (envelope.account, envelope.order);
         match envelope.class {
             Class::OrderCancelRequest => {

@@ -46,7 +46,7 @@ impl Node {
         if self.validating < self.validations_max {
             return self.validate(work, out);
         }
-        match self.ingress.push(now, &work.envelope, work) {
+        match self.ingress.push(now, &self.readable(&work.envelope), work) {
             Ok(None) => {}
             Ok(Some(displaced)) => self.refuse(displaced, Reason::IngressShed, out),
             Err(work) => self.refuse(work, Reason::IngressFull, out),
@@ -138,7 +138,7 @@ impl Node {
         if self.known.contains(envelope.id) {
             return;
         }
-        match self.mempool.push(now, &envelope, envelope) {
+        match self.mempool.push(now, &self.readable(&envelope), envelope) {
             Ok(None) => {}
             Ok(Some(displaced)) => self.forget(displaced, Reason::MempoolShed, out),
             Err(_) => return self.refuse(work, Reason::MempoolFull, out),

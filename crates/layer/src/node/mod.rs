@@ -358,7 +358,7 @@ impl Node {
 
     /// Messages waiting for ordering, by class number.
     pub fn mempool_by_class(&self) -> [u32; 8] {
-        self.mempool.by_class()
+        self.mempool.by_class(|envelope| envelope.class)
     }
 
     /// Messages decided and not yet executed.

@@ -168,7 +168,7 @@ impl Node {
         if draft.messages == 0 {
             return Choice::Full;
         }
-        if !self.builder.takes(waiting) {
+        if !self.builder.takes(&self.readable(waiting)) {
             return Choice::LeaveOut;
         }
         if let Some(reason) = self.is_void(draft.height, waiting, &mut draft.cancelled) {

@@ -98,10 +98,11 @@ impl Node {
 
     #[inline]
     pub(super) fn note_refusal(&mut self, refused: &Envelope) {
+        let class = self.readable(refused).class;
         if let Some(tuning) = &mut self.tuning {
             tuning.arrived.remove(&refused.id);
             tuning.observer.refused();
-            tuning.refused_by_class[refused.class as usize] += 1;
+            tuning.refused_by_class[class as usize] += 1;
         }
     }
 
@@ -115,7 +116,7 @@ impl Node {
     /// A block is decided.
     pub(super) fn observe(&mut self, now: Ns, block: &Block) {
         let waiting = self.on_the_way();
-        let agrees = self.engine.leader().is_none();
+        let (agrees, sealed) = (self.engine.leader().is_none(), self.unsealing.config().hides());
         let Some(tuning) = &mut self.tuning else { return };
         tuning.observer.inflight(waiting);
         if let Some(last_ns) = tuning.decided_ns.replace(now).filter(|_| agrees) {
@@ -130,7 +131,7 @@ impl Node {
                 let since = arrived.unwrap_or(entry.queued_ns);
                 let sojourn_ns = block.proposed_ns.saturating_sub(since);
                 tuning.observer.served(sojourn_ns);
-                if Criticality::of(&entry.envelope) == Some(Criticality::Reducing) {
+                if !sealed && Criticality::of(&entry.envelope) == Some(Criticality::Reducing) {
                     tuning.reducing.served(sojourn_ns);
                 }
             }
@@ -141,7 +142,7 @@ impl Node {
     pub(super) fn tune_on(&mut self, now: Ns, out: &mut Vec<Output>) {
         let (inflight, backlog_ns) = (self.on_the_way(), self.backlog_ns());
         let ahead_ns = self.ahead_of_reducing_ns();
-        let waiting = self.mempool.by_class();
+        let waiting = self.mempool.by_class(|envelope| self.readable(envelope).class);
         let Some(tuning) = &mut self.tuning else { return };
         out.push(Output::After(tuning.interval_ns, Timer::Tune));
         let reducing = tuning.reducing.close(now, 0, 0);

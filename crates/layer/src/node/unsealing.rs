@@ -5,6 +5,8 @@
 //! 2. Every node opens the same block into the same order: it is a function of the block and of a
 //!    seed that all nodes know.
 //! 3. Blocks open in the order of their heights.
+//! 4. Of a sealed message ([`Unsealing::hides`]) admission, queues, controllers and the proposer see
+//!    what [`Envelope::sealed`] leaves.
 //!
 //! # Theory of operation
 //! [`Places::Drawn`] draws an order over accounts: by BLAKE3 of seed and account, an account's own
@@ -18,7 +20,8 @@
 //! Source: Felten & Shoup's specification (order); Shutter's (keypers); `crate::sealed`.
 //!
 //! Departures: shares are messages without arithmetic, their work is the host's
-//! ([`Task::MakeShare`], [`Task::Execute`]). A batch is never skipped: nodes could disagree about that. Too few shares stop the chain instead.
+//! ([`Task::MakeShare`], [`Task::Execute`]), and a sealed message is validated in the mean time of
+//! its class. A batch is never skipped: nodes could disagree about that. Too few shares stop the chain instead.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Node, Output, Packet, Task, Timer};
 use crate::machine::{Draws, Machine};
-use crate::message::{Block, Entry};
+use crate::message::{Block, Entry, Envelope};
 use crate::sealed::keypers::{self, Keyper, Keypers};
 use crate::units::{AccountId, Digest, Height, NodeId, Ns};
 
@@ -184,6 +187,12 @@ impl Node {
         } else {
             self.unsealing.open = height;
         }
+    }
+
+    /// What this node can read of a message before its block is open.
+    #[inline]
+    pub(super) fn readable(&self, envelope: &Envelope) -> Envelope {
+        if self.unsealing.config.hides() { envelope.sealed() } else { *envelope }
     }
 
     pub(super) fn revealed(&mut self, height: Height, out: &mut Vec<Output>) {

@@ -157,8 +157,6 @@ pub struct Config {
 pub struct Waiting<T> {
     /// The queued item itself.
     pub item: T,
-    /// Class of the item's message.
-    pub class: Class,
     /// Time at which it entered the queue.
     pub queued_ns: Ns,
 }
@@ -199,7 +197,7 @@ impl<T> Queue<T> {
                 None => return Err(item),
             }
         }
-        let place = self.places.put(Waiting { item, class: envelope.class, queued_ns: now });
+        let place = self.places.put(Waiting { item, queued_ns: now });
         self.discipline.push(now, place, envelope);
         Ok(displaced)
     }
@@ -237,11 +235,11 @@ impl<T> Queue<T> {
         self.places.len() - self.shed.len()
     }
 
-    /// Number of waiting items by class number, including those shed since [`Queue::shed`] was
-    /// read.
-    pub fn by_class(&self) -> [u32; 8] {
+    /// Number of waiting items by number of their class, including those shed since
+    /// [`Queue::shed`] was read.
+    pub fn by_class(&self, class: impl Fn(&T) -> Class) -> [u32; 8] {
         let mut waiting = [0; 8];
-        self.places.iter().for_each(|waits| waiting[waits.class as usize] += 1);
+        self.places.iter().for_each(|waits| waiting[class(&waits.item) as usize] += 1);
         waiting
     }
 
