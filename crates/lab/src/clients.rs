@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Body, Entry, Envelope, Message};
-use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
 use crate::actors::Sending;
@@ -76,7 +75,7 @@ impl Clients {
             fee_key: seed.key("flow.fees"),
             fees: flow.fees.clone(),
             expires_blocks: scenario.layer.admission.expires_blocks,
-            pays_bids: matches!(scenario.layer.queue.discipline, Some(Rule::Fee)),
+            pays_bids: scenario.layer.queue.pays_bids,
             leader: nodes[0].node.engine().leader(),
             attacker_ns,
             serials: [0; 8],
@@ -202,7 +201,8 @@ impl Clients {
     /// Records the fee that a message owes if it is executed.
     #[inline]
     pub fn charge(&mut self, slot: u32, micros: u64) {
-        self.messages.owed_micros[slot as usize] = u32::try_from(micros).unwrap_or(u32::MAX);
+        self.messages.owed_micros[slot as usize] =
+            u32::try_from(micros).expect("a message owes at most what it bids");
     }
 
     /// Processes a refusal: the client retries, or gives up.

@@ -143,7 +143,6 @@ fn a_cancel_that_the_proposer_omits_stops_no_order() {
             price: price::Config::Fixed { fee_micros: 0 },
             relief: Relief::Exempt,
             cancel_memory,
-            admission_limit: u32::MAX,
         };
         let admission =
             Some(Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false });

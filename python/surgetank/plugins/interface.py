@@ -22,7 +22,7 @@ class Ticket(Protocol):
     class_number: int
     """Index into `surgetank.trace.CLASSES`."""
     flags: int
-    """1 post-only, 2 immediate, 4 reduce-only."""
+    """1 post-only, 2 immediate, 4 reduce-only, 8 sealed: nothing else about it can be read."""
     size_bytes: int
     account: int
     fee_micros: int
@@ -37,6 +37,9 @@ class QueueRule:
     Override `push`, `pop` and `remove`. The same calls must give the same answers: draw from a
     `random.Random(seed)` of your own, and never read the clock.
     """
+
+    pays_bids: ClassVar[bool] = False
+    """Whether an executed message owes the fee that it bid, as under the discipline `fee`."""
 
     def push(self, now_ns: int, place: int, ticket: Ticket) -> None:
         """A message is put into a place."""

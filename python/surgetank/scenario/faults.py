@@ -9,7 +9,15 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import Count, Integer, NonNegative, Positive, Section, Share
+from surgetank.scenario.section import (
+    Count,
+    Integer,
+    NonNegative,
+    Number,
+    Positive,
+    Section,
+    Share,
+)
 
 Nodes = list[Count]
 #: −1 = the clients.
@@ -35,7 +43,7 @@ class Timed(Section):
     """The numbers whose increase makes the fault less severe."""
 
     at_s: NonNegative = Field(description="begin, seconds")
-    duration_s: Positive = Field(description="length, seconds")
+    duration_s: Number = Field(ge=1e-6, description="length, seconds")
 
     @property
     def live_only(self) -> bool:

@@ -243,7 +243,10 @@ class Fees(Section):
     """Fees that senders bid, where the rule or the price requires them."""
 
     background_usd: NonNegative = Field(
-        0.01, le=1_000, description="bid of background traders, mean (exponential), USD"
+        0.01,
+        le=100,
+        description="bid of background traders, mean (exponential), USD; the largest bid drawn is 37 "
+        "times it, and bids are counted up to 4,294 USD",
     )
     maker_usd: FeeUsd = Field(0.02, le=1_000, description="bid of makers, USD")
     keeper_usd: FeeUsd = Field(0.5, le=1_000, description="bid of keepers, USD")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from surgetank.plugins import is_plugin
+from surgetank.plugins import QueueRule, is_plugin, load_plugin
 from surgetank.scenario.section import (
     Integer,
     NonNegative,
@@ -210,6 +210,18 @@ class Queue(Section):
         return self.order in ("themis", "median")
 
     @property
+    def pays_bids(self) -> bool:
+        """Whether an executed message owes the fee that it bid.
+
+        Raises:
+            SurgetankError: if the discipline is a class of the user's that cannot be loaded.
+        """
+        if is_plugin(self.discipline):
+            rule: Any = load_plugin(self.discipline, QueueRule)
+            return bool(rule.pays_bids)
+        return self.discipline == "fee"
+
+    @property
     def has_keypers(self) -> bool:
         """Whether blocks wait for shares of a key."""
         beacon = self.order == "drawn" and self.seed == "beacon" and self.unsealing == "none"
@@ -234,6 +246,7 @@ class Queue(Section):
         keys = ("order", "ingress_max", "mempool_max", "express")
         return {key: of[key] for key in keys} | {
             "discipline": self._discipline(of),
+            "pays_bids": self.pays_bids,
             "bond_usd": self.sealed.bond_usd,
         }
 

@@ -177,6 +177,8 @@ class Stats(_Closed):
     equivocations: int = 0
     """Equivocations, by validator, height and round, that an honest node detected."""
     money_conserved: bool | None = None
+    numbers_fit: bool | None = None
+    """Whether every price and amount fits the integers that the trace has for it."""
     safety: bool | None = None
     uncovered_usd: float = 0.0
     node_regions: tuple[str, ...] = ()

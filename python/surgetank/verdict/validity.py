@@ -36,6 +36,7 @@ class CheckKind(StrEnum):
     TARGET_CODE = "target_code"
     """Whether the target's own code works."""
     MONEY_CONSERVED = "money_conserved"
+    NUMBERS_FIT = "numbers_fit"
     SAFETY = "safety"
     LEDGER_BALANCED = "ledger_balanced"
     STAGES_EXACT = "stages_exact"
@@ -59,6 +60,7 @@ _TITLES: Final = {
     CheckKind.CPU: "Generator had processor time to spare",
     CheckKind.TARGET_CODE: "Target's code ran without error",
     CheckKind.MONEY_CONSERVED: "Money conserved",
+    CheckKind.NUMBERS_FIT: "Prices and amounts in range",
     CheckKind.SAFETY: "Same block order on all nodes",
     CheckKind.LEDGER_BALANCED: "Gains and losses sum to zero",
     CheckKind.STAGES_EXACT: "Stages sum to the latency",
@@ -94,9 +96,15 @@ def checks(trace: Trace) -> list[Check]:
             "money in equals money out at every step",
         ),
         (
+            CheckKind.NUMBERS_FIT,
+            trace.stats.numbers_fit,
+            "no price is above 2^40 ticks and no amount above 2^63 quanta; if one is, make "
+            "`market.tick_usd` or `market.lot` larger",
+        ),
+        (
             CheckKind.SAFETY,
             trace.stats.safety,
-            "no two nodes executed different blocks at one height",
+            "no two nodes executed different blocks at one height, and no orderer's chain broke",
         ),
     )
     for kind, held, text in flags:

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use surgetank_layer::units::{AccountId, Money, Price};
 use surgetank_market::{Bearer, Fact, Market};
 
-use super::{Exchange, clamp};
+use super::{Exchange, saturated};
 use crate::actors::Accounts;
 use crate::trace::{LaneRow, Messages, Source};
 
@@ -172,8 +172,8 @@ impl Ledger {
 impl Exchange {
     /// The ledger by group, in quanta: edge, fees, relief, held and total. Every column sums to
     /// zero. Payments outside the market are fees of messages, rounds of the express lane and the
-    /// attacker's bonds.
-    pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> Value {
+    /// attacker's bonds. Second: whether all of them fit 64 bits.
+    pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> (Value, bool) {
         let mut lines = self.ledger.lines(&self.market, self.ticks);
         let micros_per_quantum = self.quantum_usd() * 1e6;
         for (group, micros) in self.paid_outside_market(messages, rounds, bonds_usd) {
@@ -184,18 +184,25 @@ impl Exchange {
                 line.total += sign * paid;
             }
         }
+        let mut all_fit = true;
+        let mut whole = |money| {
+            let (amount, fits) = saturated(money);
+            all_fit &= fits;
+            amount
+        };
         let row = |(name, line): (&str, &Line)| {
             let held = line.total - line.edge - line.fees - line.relief;
             json!({
                 "group": name,
-                "edge": clamp(line.edge),
-                "fees": clamp(line.fees),
-                "relief": clamp(line.relief),
-                "held": clamp(held),
-                "total": clamp(line.total),
+                "edge": whole(line.edge),
+                "fees": whole(line.fees),
+                "relief": whole(line.relief),
+                "held": whole(held),
+                "total": whole(line.total),
             })
         };
-        NAMES.into_iter().zip(&lines).map(row).collect()
+        let rows = NAMES.into_iter().zip(&lines).map(row).collect();
+        (rows, all_fit)
     }
 
     /// Payments outside the market by account, in millionths of a USD.

@@ -3,7 +3,7 @@
 use surgetank_layer::units::{AccountId, Money, NEVER, Ns};
 use surgetank_market::{Deferral, Fact};
 
-use super::{Exchange, clamp};
+use super::Exchange;
 use crate::trace::{MarketKind, MarketRow};
 
 impl Exchange {
@@ -31,11 +31,11 @@ impl Exchange {
             Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
             Fact::Trade { .. } => self.traded(now, message, fact),
             Fact::BadDebt { account, amount, borne_by, .. } => {
-                let (code, amount) = (borne_by as u8, clamp(amount));
+                let (code, amount) = (borne_by as u8, self.fitting(amount));
                 self.row(MarketRow { account, code, amount, ..row(MarketKind::BadDebt) });
             }
             Fact::Deleveraged { account, against, qty, price, haircut, .. } => {
-                let (other, amount) = (against, clamp(haircut));
+                let (other, amount) = (against, self.fitting(haircut));
                 let row = row(MarketKind::Deleveraged);
                 self.row(MarketRow { account, other, price, qty, amount, ..row });
             }
@@ -53,7 +53,7 @@ impl Exchange {
                 self.row(MarketRow { account, other: keeper, code, ref_ns, ..row });
             }
             Fact::TakenOver { account, vault, price, qty, margin, .. } => {
-                let (other, amount) = (vault, clamp(margin));
+                let (other, amount) = (vault, self.fitting(margin));
                 let row = row(MarketKind::TakenOver);
                 self.row(MarketRow { account, other, price, qty, amount, ..row });
             }
@@ -73,13 +73,14 @@ impl Exchange {
         };
         let kind = if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
         let (_, observed_ns) = self.market.oracle(0);
+        let amount = self.fitting(Money::from(price) * Money::from(qty));
         self.row(MarketRow {
             message,
             account: taker_account,
             other: maker_account,
             price,
             qty: qty * taker_side.sign(),
-            amount: price.saturating_mul(qty),
+            amount,
             ref_ns: observed_ns,
             ..MarketRow::new(now, kind)
         });
@@ -130,8 +131,11 @@ impl Exchange {
         else {
             return;
         };
-        let average =
-            if book_qty > 0 { clamp(book_notional / Money::from(book_qty)) } else { mark_price };
+        let average = match book_qty {
+            0 => mark_price,
+            _ => self.fitting(book_notional / Money::from(book_qty)),
+        };
+        let amount = self.fitting(fee);
         let ref_ns = self.due_ns(account);
         self.row(MarketRow {
             message,
@@ -139,7 +143,7 @@ impl Exchange {
             other: keeper,
             price: average,
             qty: -held.signum() * (book_qty + deleveraged_qty + taken_over_qty),
-            amount: clamp(fee),
+            amount,
             ref_ns,
             ..MarketRow::new(now, MarketKind::Liquidated)
         });

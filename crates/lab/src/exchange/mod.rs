@@ -78,8 +78,9 @@ pub struct Exchange {
     /// Gains and losses by group.
     ledger: Ledger,
     insurance: Money,
-    money: Money,
     conserved: bool,
+    /// Whether no price and no amount was beyond what the trace can hold.
+    fits: bool,
     rows: Vec<MarketRow>,
     facts: Vec<Fact>,
     /// Whether each block is matched as a call auction.
@@ -100,7 +101,7 @@ struct Opening {
 
 impl Exchange {
     fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
-        let (insurance, money) = (opening.market.insurance(), opening.market.total_money());
+        let insurance = opening.market.insurance();
         let every = opening.accounts.end() as usize;
         Exchange {
             ledger: Ledger::new(&opening.market, opening.ticks, &opening.accounts),
@@ -126,8 +127,8 @@ impl Exchange {
             unmoved: None,
             underwater: BTreeSet::new(),
             insurance,
-            money,
             conserved: true,
+            fits: true,
             rows: Vec::new(),
             facts: Vec::new(),
             calls: opening.calls,
@@ -143,6 +144,11 @@ impl Exchange {
     /// Whether total money equals deposits.
     pub fn is_conserved(&self) -> bool {
         self.conserved
+    }
+
+    /// Whether every price was at most [`PRICE_MAX`], and every amount fits the trace.
+    pub fn numbers_fit(&self) -> bool {
+        self.fits
     }
 
     /// Whether the block of this height is the next to be executed.
@@ -230,6 +236,13 @@ impl Exchange {
         below
     }
 
+    /// An amount of a row. One that does not fit makes the run invalid.
+    fn fitting(&mut self, money: Money) -> i64 {
+        let (amount, fits) = saturated(money);
+        self.fits &= fits;
+        amount
+    }
+
     fn row(&mut self, row: MarketRow) {
         self.rows.push(row);
     }
@@ -244,7 +257,9 @@ impl Exchange {
     fn move_outside(&mut self, now: Ns) {
         let usd = self.outside.advance(now, &mut self.draws);
         self.pressure.stepped(now);
-        let ticks = ((usd / self.tick_usd).round() as Price).clamp(1, PRICE_MAX);
+        let ticks = (usd / self.tick_usd).round().max(1.0) as Price;
+        self.fits &= ticks <= PRICE_MAX;
+        let ticks = ticks.min(PRICE_MAX);
         if ticks == self.ticks && now > 0 {
             return;
         }
@@ -308,11 +323,11 @@ impl Exchange {
         let insurance = self.market.insurance();
         if insurance != self.insurance {
             self.insurance = insurance;
-            let amount = clamp(insurance);
+            let amount = self.fitting(insurance);
             self.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
         }
         self.note_touch(now);
-        self.conserved &= self.market.total_money() == self.money;
+        self.conserved &= self.market.total_money() == self.market.paid_in();
         self.marks.push(self.market.mark(0));
         facts
     }
@@ -345,7 +360,8 @@ impl Exchange {
     }
 }
 
-/// Saturates at 64 bits.
-fn clamp(money: Money) -> i64 {
-    money.clamp(Money::from(i64::MIN), Money::from(i64::MAX)) as i64
+/// Money in 64 bits, and whether it fits.
+fn saturated(money: Money) -> (i64, bool) {
+    let within = money.clamp(Money::from(i64::MIN), Money::from(i64::MAX));
+    (within as i64, within == money)
 }

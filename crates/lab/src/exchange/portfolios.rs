@@ -9,7 +9,7 @@ use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Price, Qty};
 use surgetank_market::options::{Contract, Listing};
 use surgetank_market::{Fact, MarginMode, Market};
 
-use super::{Exchange, clamp};
+use super::Exchange;
 use crate::actors::Accounts;
 use crate::scenario::{self, Hold, ms};
 use crate::seed::{Seed, Stream};
@@ -130,8 +130,9 @@ impl Exchange {
                 self.underwater.remove(&account)
             };
             if changed {
-                let row = MarketRow::new(now, MarketKind::Underwater);
-                self.row(MarketRow { account, amount: clamp(worth), ..row });
+                let (row, amount) =
+                    (MarketRow::new(now, MarketKind::Underwater), self.fitting(worth));
+                self.row(MarketRow { account, amount, ..row });
             }
         }
     }
@@ -143,13 +144,14 @@ impl Exchange {
         else {
             return;
         };
+        let amount = self.fitting(discount);
         self.row(MarketRow {
             message,
             account,
             other: keeper,
             price: mark_price,
             qty: if delta > 0 { -size } else { size },
-            amount: clamp(discount),
+            amount,
             ref_ns: self.due_ns(account),
             ..MarketRow::new(now, MarketKind::Liquidated)
         });

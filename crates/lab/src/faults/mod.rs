@@ -288,9 +288,9 @@ impl Faults {
     pub fn boundaries(&self) -> Vec<(Ns, u32, bool)> {
         let mut all: Vec<(Ns, u32, bool)> = Vec::new();
         for (entry, index) in self.entries.iter().zip(0..) {
-            // At least 1 ns long: else it would end before it begins, and never end.
+            assert!(entry.begin < entry.end, "Python refuses a fault that is shorter than 1 µs");
             all.push((entry.begin, index, true));
-            all.push((entry.end.max(entry.begin + 1), index, false));
+            all.push((entry.end, index, false));
         }
         all.sort_by_key(|&(at, index, begins)| (at, begins, index));
         all

@@ -102,6 +102,9 @@ pub fn ms(value: f64) -> Ns {
 }
 
 /// US dollars (as scenarios have them) in millionths of a USD.
+///
+/// # Panics
+/// If they are 4,294.97 or more: Python bounds what a sender can bid.
 pub fn micros(usd: f64) -> u32 {
-    u32::try_from(nearest(usd * 1e6)).unwrap_or(u32::MAX)
+    u32::try_from(nearest(usd * 1e6)).expect("a bid is below 4,294.97 USD")
 }

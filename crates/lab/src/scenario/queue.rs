@@ -11,6 +11,8 @@ use surgetank_layer::{node, queue};
 pub struct Queue {
     /// The queue discipline; `None` = the user's own class, passed to the run.
     pub discipline: Option<queue::Rule>,
+    /// Whether an executed message owes the fee that it bid.
+    pub pays_bids: bool,
     /// The order inside a block.
     pub order: BlockOrder,
     /// The unsealing of a decided block before its execution.

@@ -6,6 +6,7 @@ use surgetank_layer::node::FairTally;
 use super::World;
 use crate::exchange::Exchange;
 use crate::faults::Ended;
+use crate::host::Host;
 use crate::lane::Lane;
 use crate::scenario::Delay;
 use crate::trace::{LaneRow, Outcome, Receipts, Rows, Table};
@@ -57,6 +58,7 @@ impl World {
         let tick_usd = market.map_or(1.0, |m| m.tick_usd);
         let lot = market.map_or(1.0, |m| m.lot);
         let flow_until = self.now.min(scenario.flow_end_ns());
+        let (ledger, numbers_fit) = self.ledger();
         json!({
             "events": self.events,
             "transmissions": counts.transmissions,
@@ -82,12 +84,13 @@ impl World {
             "consensus_lines": self.consensus_lines(),
             "equivocations": self.chain.equivocations(),
             "money_conserved": self.exchange.as_ref().is_none_or(Exchange::is_conserved),
+            "numbers_fit": numbers_fit,
             "safety": self.chain.is_safe(),
             "uncovered_usd": self.exchange.as_ref().map_or(0.0, Exchange::uncovered_usd),
             "node_regions": regions,
             "accounts": self.account_ranges(),
             "attack": self.attack(),
-            "ledger": self.ledger(),
+            "ledger": ledger,
             "makers_broke": self.actors.makers.broke(),
             "lane": self.lane_rounds(),
             "fair": self.fair_order(),
@@ -116,12 +119,12 @@ impl World {
         })
     }
 
-    /// Gains and losses by group.
-    fn ledger(&self) -> Value {
+    /// Gains and losses by group, and whether all prices and amounts fit the trace.
+    fn ledger(&self) -> (Value, bool) {
+        let Some(exchange) = &self.exchange else { return (json!([]), true) };
         let rounds = self.lane.as_ref().map_or(&[][..], Lane::rows);
-        let bonds_usd = self.bonds_usd();
-        let exchange = self.exchange.as_ref();
-        exchange.map_or_else(|| json!([]), |e| e.ledger(self.clients.messages(), rounds, bonds_usd))
+        let (ledger, fits) = exchange.ledger(self.clients.messages(), rounds, self.bonds_usd());
+        (ledger, fits && exchange.numbers_fit())
     }
 
     /// Bonds that the attacker forfeited for withheld reveals, in USD.
@@ -171,7 +174,7 @@ impl World {
     /// fired.
     fn consensus_lines(&self) -> Value {
         let mut lines = std::collections::BTreeMap::new();
-        for (line, times) in self.nodes.iter().flat_map(|host| host.node.engine().counters()) {
+        for (line, times) in self.nodes.iter().flat_map(Host::counters) {
             *lines.entry(line).or_insert(0u64) += times;
         }
         json!(lines)
