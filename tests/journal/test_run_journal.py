@@ -46,7 +46,9 @@ def journalled(scenario: st.Scenario, path: Path, seed: int = 1) -> st.Trace:
     return simulate(scenario, seed=seed, journal=path)
 
 
-@pytest.mark.parametrize("rule", ["fifo", "priority", "fee", "class", "lanes", "drr", "hash", "auction"])
+@pytest.mark.parametrize(
+    "rule", ["fifo", "priority", "fee", "class", "lanes", "drr", "hash", "auction"]
+)
 def test_order_count_and_hashes_are_those_of_the_trace(rule: str, tmp_path: Path) -> None:
     path = tmp_path / "run.journal"
     trace = journalled(short(rule), path)
@@ -96,7 +98,7 @@ def test_the_terms_name_the_rule_where_it_can_be_checked(
     trace = journalled(venue(**asked), path)
     report = verify(path)
     assert report.whole, report.findings
-    assert trace["blocks"]["messages"].max() > 10
+    assert trace["blocks"].filter(pl.col("messages") > 10).height > 0
     named = {batch.rule.split()[0] for batch in Journal(path).batches}
     assert named == {rule if checked else "fifo"}
 

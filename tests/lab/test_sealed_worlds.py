@@ -21,12 +21,19 @@ def cancels(unsealing: str, **values: Any) -> pl.DataFrame:
     return result.trace["messages"].filter(pl.col("class") == MessageClass.CANCEL)
 
 
+def refused(found: pl.DataFrame, reason: OutcomeReason) -> int:
+    """How many were refused for this reason."""
+    return found.filter(pl.col("reason") == reason).height
+
+
 @pytest.mark.parametrize("unsealing", SEALED)
 def test_a_proposer_cannot_omit_a_class(unsealing: str) -> None:
     """The control: it omits every cancel that it can read."""
     censor = {"attack__kind": "censor", "attack__class": "cancel"}
     assert (cancels("none", **censor)["outcome"] != Outcome.EXECUTED).all()
-    assert (cancels(unsealing, **censor)["outcome"] == Outcome.EXECUTED).mean() > 0.9
+    sealed = cancels(unsealing, **censor)
+    done = sealed.filter(pl.col("outcome") == Outcome.EXECUTED)
+    assert done.height > 0.9 * sealed.height > 20
 
 
 @pytest.mark.parametrize("unsealing", SEALED)
@@ -35,7 +42,7 @@ def test_an_admission_limit_stops_cancels_as_it_stops_orders(unsealing: str) -> 
     limit = {"layer__admission__limit": 1, "flow__retry__tries_max": 0}
 
     def throttled(unsealing: str) -> int:
-        return (cancels(unsealing, **limit)["reason"] == OutcomeReason.THROTTLED).sum()
+        return refused(cancels(unsealing, **limit), OutcomeReason.THROTTLED)
 
     assert throttled("none") == 0
     assert throttled(unsealing) > 0
@@ -48,7 +55,7 @@ def test_a_plug_in_is_not_told_the_class(
     """A rule that raises where it can read a cancel; the control is that it does raise."""
     text = "from plugin_example import Lottery\n\nclass Reads(Lottery):\n"
     text += "    def push(self, now_ns, place, ticket):\n"
-    text += "        if (ticket.class_number, ticket.flags, ticket.reduces_risk) != (4, 8, False):\n"
+    text += "        if (ticket.class_number, ticket.flags) != (4, 8) or ticket.reduces_risk:\n"
     text += "            raise ValueError('it can be read')\n"
     text += "        super().push(now_ns, place, ticket)\n"
     (tmp_path / "reading_rule.py").write_text(text)
@@ -62,13 +69,13 @@ def test_a_plug_in_is_not_told_the_class(
         assert cancels(unsealing, **asked).height > 20
 
 
-def test_a_controller_sees_no_class() -> None:
+def test_shedding_spares_no_class_that_it_cannot_read() -> None:
     """`codel` sheds cancels it cannot tell from orders; the control is that it sheds none."""
     slow = {"layer__queue__discipline": "codel", "layer__queue__codel__target_ms": 0.01}
     slow |= {"layer__queue__codel__interval_ms": 1.0}
 
     def shed(unsealing: str) -> int:
-        return (cancels(unsealing, **slow)["reason"] == OutcomeReason.SHED).sum()
+        return refused(cancels(unsealing, **slow), OutcomeReason.SHED)
 
     assert shed("none") == 0
     assert shed("threshold") > 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 import surgetank as st
 from surgetank.errors import SurgetankError
+from surgetank.scenario.flow import Fees
 from surgetank.scenario.size import MESSAGE_BYTES, needs
 from surgetank.simulate import simulate
+from surgetank.verdict.validity import CheckKind, checks
 
 
 def refused(**values: Any) -> str:
@@ -84,6 +87,22 @@ def test_what_the_core_cannot_count_is_named(values: dict[str, Any], named: str)
     with pytest.raises(SurgetankError) as reported:
         simulate(st.load("calm").with_values({"duration_s": 4.0, "warmup_s": 1.0} | values))
     assert named in str(reported.value)
+
+
+def test_the_largest_bid_that_can_be_drawn_is_counted() -> None:
+    """The core draws −ln(1 − u) · mean with 53 bits, and counts a bid in 32 bits of 1e-6 USD."""
+    most = max(one.le for one in Fees.model_fields["background_usd"].metadata if hasattr(one, "le"))
+    assert -math.log(2.0**-53) * most * 1e6 < 2**32
+
+
+def test_a_price_beyond_the_integers_makes_the_run_invalid() -> None:
+    """It rises above the largest price; before, the run went on with a price that was cut."""
+    path = {"kind": "gbm", "start_usd": 10_000.0, "drift": 1e6, "volatility": 0.5}
+    values = {"market.price.path": path, "market.tick_usd": 1e-8, "duration_s": 20.0}
+    result = st.run(st.load("calm").with_values(values | {"market.lot": 1.0}))
+    [check] = [one for one in checks(result.trace) if one.kind is CheckKind.NUMBERS_FIT]
+    assert not check.ok and "market.tick_usd" in check.text
+    assert result.verdict.status is st.Status.INVALID
 
 
 def test_a_price_that_runs_away_stays_countable() -> None:

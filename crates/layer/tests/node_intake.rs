@@ -2,14 +2,17 @@
 
 use crate::fixed_host;
 
+use std::sync::Arc;
+
 use surgetank_layer::gossip::{self, Frame};
-use surgetank_layer::message::{Class, Envelope, Payload};
+use surgetank_layer::message::{Block, Class, Envelope, Payload};
 use surgetank_layer::node::ordering::{none, single};
 use surgetank_layer::node::{
     Config, Done, Input, Node, Ordering, Output, Packet, Reason, Task, Timer, Unsealing,
 };
 use surgetank_layer::queue::Rule;
-use surgetank_layer::units::{MS, NodeId, Ns, SECOND};
+use surgetank_layer::sequencer::chain;
+use surgetank_layer::units::{Digest, MS, NodeId, Ns, SECOND};
 
 use fixed_host::Times;
 
@@ -204,6 +207,19 @@ fn a_refusal_names_the_queue_that_was_full() {
     assert_eq!([refused(&client(&mut node, 4)), refused(&client(&mut node, 5))], [vec![], vec![]]);
     assert_eq!(refused(&client(&mut node, 6)), [(6, Reason::IngressFull)]);
     assert_eq!(refused(&SLOW.step(&mut node, 0, Input::Done(done))), [(3, Reason::MempoolFull)]);
+}
+
+#[test]
+fn a_block_of_the_orderer_that_does_not_follow_the_last_is_reported_and_not_decided() {
+    let mut follower = Node::new(config(1, FREE, 1, single(0)));
+    let prev = Digest([9; 32]);
+    let (entries, evidence) = (Vec::new(), Vec::new());
+    let hash = chain(&prev, 1, &entries);
+    let block = Block { height: 1, proposer: 0, proposed_ns: 0, entries, hash, evidence };
+    let packet = Packet::Batch(prev, Arc::new(block));
+    let out = step(&mut follower, 0, Input::Packet { from: 0, packet });
+    assert!(out.iter().any(|o| matches!(o, Output::Broken(1))), "{out:?}");
+    assert!(follower.block(1).is_none());
 }
 
 #[test]

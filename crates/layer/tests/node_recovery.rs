@@ -88,6 +88,25 @@ fn a_logged_vote_is_known_and_a_received_one_that_was_not_verified_is_lost() {
 }
 
 #[test]
+fn an_engine_is_made_anew_from_its_log_and_votes_once() {
+    let four = || config(4, fixed_host::tendermint(SECOND, 10));
+    let fired = |node: &Node| node.engine().counters().iter().map(|(_, times)| times).sum::<u64>();
+    let votes = |out: &[Output]| {
+        out.iter().filter(|o| matches!(o, Output::Publish(Payload::Vote(_)))).count()
+    };
+    let mut node = Node::new(four());
+    let first = waits(&step(&mut node, 0, Input::Start));
+    let [(after_ns, wait)] = first[..] else { panic!("{first:?}") };
+    let expired = Input::Timer(Timer::Engine(wait));
+    assert_eq!(votes(&step(&mut node, after_ns, expired.clone())), 1, "nil: no proposal came");
+    assert!(fired(&node) > 0);
+    let mut node = crashed(node, after_ns + 1, four());
+    assert_eq!(fired(&node), 0, "counters are in no log");
+    step(&mut node, after_ns + 2, Input::Start);
+    assert_eq!(votes(&step(&mut node, after_ns + 3, expired)), 0, "it has voted in this round");
+}
+
+#[test]
 fn pending_timers_of_consensus_are_set_again_in_full() {
     let four = || config(4, fixed_host::tendermint(SECOND, 10));
     let mut node = Node::new(four());

@@ -245,8 +245,8 @@ class Fees(Section):
     background_usd: NonNegative = Field(
         0.01,
         le=100,
-        description="bid of background traders, mean (exponential), USD; the largest bid drawn is 37 "
-        "times it, and bids are counted up to 4,294 USD",
+        description="bid of background traders, mean (exponential), USD; a bid may be 37 times the "
+        "mean, and 4,294 USD is the largest that is counted",
     )
     maker_usd: FeeUsd = Field(0.02, le=1_000, description="bid of makers, USD")
     keeper_usd: FeeUsd = Field(0.5, le=1_000, description="bid of keepers, USD")
