@@ -49,7 +49,7 @@ def test_an_admission_limit_stops_cancels_as_it_stops_orders(unsealing: str) -> 
 
 
 @pytest.mark.parametrize("unsealing", ["none", *SEALED])
-def test_a_plug_in_is_not_told_the_class(
+def test_a_plug_in_cannot_read_the_class(
     unsealing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rule that raises where it can read a cancel; the control is that it does raise."""

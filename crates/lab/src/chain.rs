@@ -22,7 +22,7 @@ use surgetank_layer::audit::batch::{OpenBatch, Ticket};
 use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Entry, Message};
-use surgetank_layer::node::{self, Equivocation};
+use surgetank_layer::node::Equivocation;
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
@@ -47,18 +47,17 @@ pub struct Chain {
 }
 
 /// The rule that can be checked block by block, if the scenario's is one.
-fn checkable(scenario: &Scenario) -> Option<Ordering> {
+fn checkable(scenario: &Scenario, peeks: bool) -> Option<Ordering> {
     let queue = &scenario.layer.queue;
     let calls = scenario.market.as_ref().is_some_and(|m| m.matching == Matching::Auction);
     if queue.order != BlockOrder::AsProposed || queue.express.enabled || calls {
         return None;
     }
     let layer = &scenario.layer;
-    let votes = matches!(layer.consensus, node::Ordering::Tendermint(_));
     let tuned = layer.tuning.controller != scenario::Controller::None;
     Ordering::of(queue.discipline.as_ref()?).filter(|rule| match rule {
         // A sequencer goes on with the turns of its last block; a voted block begins the turns anew.
-        Ordering::Lanes { .. } => votes && !tuned,
+        Ordering::Lanes { .. } => peeks && !tuned,
         // An account keeps its turn from block to block while a message of it waits.
         Ordering::Drr { .. } => false,
         _ => true,
@@ -66,15 +65,15 @@ fn checkable(scenario: &Scenario) -> Option<Ordering> {
 }
 
 impl Chain {
-    /// A chain without blocks.
-    pub fn new(scenario: &Scenario, seed: &Seed) -> Chain {
+    /// A chain without blocks. `peeks`: messages stay in the queue until their block is decided.
+    pub fn new(scenario: &Scenario, peeks: bool, seed: &Seed) -> Chain {
         Chain {
             executions: vec![Vec::new(); scenario.network.nodes as usize],
             rows: Vec::new(),
             safe: true,
             equivocations: BTreeSet::new(),
             blocks: Vec::new(),
-            rule: checkable(scenario),
+            rule: checkable(scenario, peeks),
             secret: seed.digest("journal", 0),
         }
     }

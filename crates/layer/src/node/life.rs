@@ -22,7 +22,7 @@ use crate::units::{Digest, Height, Ns};
 pub struct Disk {
     chain: Vec<Arc<Block>>,
     executed: Height,
-    log: Option<ordering::Log>,
+    log: Option<ordering::EngineLog>,
     proposed: BTreeMap<Digest, Arc<Block>>,
     /// Timers of the engine that had not expired, each with its duration.
     pending: Vec<(Ns, Wait)>,

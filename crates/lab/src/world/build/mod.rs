@@ -58,6 +58,7 @@ impl World {
         let waits = build_waits(&scenario, &nodes, hindrances);
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
         let adversary = Adversary::new(&scenario, &nodes[0].node, &seed)?;
+        let chain = Chain::new(&scenario, nodes[0].node.engine().peeks(), &seed);
         let clients = Clients::new(&scenario, &nodes, adversary.link_ns(), &seed);
         let mut world = World {
             now: 0,
@@ -69,7 +70,7 @@ impl World {
             nodes,
             processes,
             wire: Wire::new(links, scenario.network.every_copy || crashes),
-            chain: Chain::new(&scenario, &seed),
+            chain,
             clients,
             lane: Lane::new(&scenario, &seed),
             exchange,

@@ -198,7 +198,7 @@ pub struct Equivocation {
 /// Logs of the engines that have one: what was heard, and what was signed, written before it is acted
 /// on.
 #[derive(Clone, Debug)]
-pub enum Log {
+pub enum EngineLog {
     /// A validator's.
     Tendermint(Box<crate::consensus::tendermint::Log>),
 }
@@ -221,14 +221,14 @@ pub trait Engine: fmt::Debug + Send + Sync {
 
     /// The process dies: its log, from which that of the next one continues. `None`: there is no
     /// log, and no block that was proposed and not decided outlives the process.
-    fn into_log(self: Box<Self>) -> Option<Log>;
+    fn into_log(self: Box<Self>) -> Option<EngineLog>;
 
     /// This engine, which is new, continues after one of the same configuration that left this log.
     /// Its node has decided `height` blocks, the last with this hash.
     ///
     /// # Panics
     /// If the log is that of another engine.
-    fn resume(&mut self, log: Option<Log>, height: Height, hash: Digest);
+    fn resume(&mut self, log: Option<EngineLog>, height: Height, hash: Digest);
 
     /// Whether this node makes blocks, at some time, and so needs a queue of messages.
     fn proposes(&self) -> bool;

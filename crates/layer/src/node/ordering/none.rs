@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Input, Log, Output};
+use super::{Engine, EngineLog, Input, Output};
 use crate::machine::Draws;
 use crate::units::{Digest, Height, NodeId, Ns};
 
@@ -24,11 +24,11 @@ pub struct NoOrdering;
 impl Engine for NoOrdering {
     fn step(&mut self, _now: Ns, _input: Input, _draws: &mut dyn Draws, _out: &mut Vec<Output>) {}
 
-    fn into_log(self: Box<Self>) -> Option<Log> {
+    fn into_log(self: Box<Self>) -> Option<EngineLog> {
         None
     }
 
-    fn resume(&mut self, _log: Option<Log>, _height: Height, _hash: Digest) {}
+    fn resume(&mut self, _log: Option<EngineLog>, _height: Height, _hash: Digest) {}
 
     fn proposes(&self) -> bool {
         false

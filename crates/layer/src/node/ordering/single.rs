@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Input, Log, Output, Pace, Wait, WaitKind};
+use super::{Engine, EngineLog, Input, Output, Pace, Wait, WaitKind};
 use crate::consensus::single::{self, Single};
 use crate::machine::{Draws, Machine};
 use crate::sequencer::{self, Sequencer};
@@ -131,11 +131,11 @@ impl Engine for Sequenced {
     }
 
     /// Batches beyond a gap are fetched again, and no batch is open.
-    fn into_log(self: Box<Self>) -> Option<Log> {
+    fn into_log(self: Box<Self>) -> Option<EngineLog> {
         None
     }
 
-    fn resume(&mut self, _log: Option<Log>, height: Height, hash: Digest) {
+    fn resume(&mut self, _log: Option<EngineLog>, height: Height, hash: Digest) {
         self.follower =
             Single::resume(single::Config { node: self.id, orderer: self.leader }, height, hash);
         self.sequencer = self

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdaptiveTimeouts, Engine, Equivocation, Input, Log, Output, Pace, Wait, WaitKind,
+    AdaptiveTimeouts, Engine, EngineLog, Equivocation, Input, Output, Pace, Wait, WaitKind,
 };
 use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
@@ -143,12 +143,12 @@ impl Engine for Voted {
         self.outbox = outbox;
     }
 
-    fn into_log(self: Box<Self>) -> Option<Log> {
-        Some(Log::Tendermint(Box::new(self.machine.into_log())))
+    fn into_log(self: Box<Self>) -> Option<EngineLog> {
+        Some(EngineLog::Tendermint(Box::new(self.machine.into_log())))
     }
 
-    fn resume(&mut self, log: Option<Log>, _height: Height, _hash: Digest) {
-        let Some(Log::Tendermint(log)) = log else {
+    fn resume(&mut self, log: Option<EngineLog>, _height: Height, _hash: Digest) {
+        let Some(EngineLog::Tendermint(log)) = log else {
             panic!("a validator restarts without its log")
         };
         self.machine = Tendermint::from_log(self.validator.clone(), *log);
