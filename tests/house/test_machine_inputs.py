@@ -81,7 +81,7 @@ def test_every_input_is_sent_by_the_code() -> None:
         ),
     ],
 )
-def test_an_input_that_nobody_sends_is_found(code: str, found: list[str]) -> None:
+def test_an_input_that_no_code_sends_is_found(code: str, found: list[str]) -> None:
     lamp = "pub enum Input {\n    /// On.\n    On,\n    Dim {\n        to: u8,\n    },\n}\n"
     said = unsent({"a/lamp.rs": lamp, "a/room.rs": code})
     assert len(said) == len(found) and all(

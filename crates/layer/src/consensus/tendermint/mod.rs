@@ -30,7 +30,7 @@
 //!   line 55. Messages of the next height: [`NEXT_PER_VALIDATOR`] each. All else is dropped and
 //!   must be sent again.
 //! - Line 55 with rounds beyond the window: the highest round that f+1 reached or passed.
-//! - What a validator must not forget is its [`Log`], which the paper's model, without restarts, does
+//! - What a validator must not forget is its [`ValidatorLog`], which the paper's model, without restarts, does
 //!   not have. One that restarted without it could equivocate.
 
 mod electorate;
@@ -249,7 +249,7 @@ pub struct Tendermint {
 /// What outlives a validator's process: its place in the algorithm, its locks, and the messages that
 /// it has sent and received. Of CometBFT's write-ahead log, which is replayed, this is the outcome.
 #[derive(Clone, Debug)]
-pub struct Log {
+pub struct ValidatorLog {
     started: bool,
     height: Height,
     round: Round,
@@ -290,8 +290,8 @@ impl Tendermint {
     }
 
     /// The process ends: what is on its disk.
-    pub fn into_log(self) -> Log {
-        Log {
+    pub fn into_log(self) -> ValidatorLog {
+        ValidatorLog {
             started: self.started,
             height: self.height,
             round: self.round,
@@ -306,8 +306,19 @@ impl Tendermint {
     }
 
     /// A new machine, which continues where the log ends. Its timeouts are to be set again.
-    pub fn from_log(config: Config, log: Log) -> Tendermint {
-        let Log { started, height, round, step, locked, valid, decided, rounds, far, next } = log;
+    pub fn from_log(config: Config, log: ValidatorLog) -> Tendermint {
+        let ValidatorLog {
+            started,
+            height,
+            round,
+            step,
+            locked,
+            valid,
+            decided,
+            rounds,
+            far,
+            next,
+        } = log;
         Tendermint {
             started,
             height,

@@ -200,7 +200,7 @@ pub struct Equivocation {
 #[derive(Clone, Debug)]
 pub enum EngineLog {
     /// A validator's.
-    Tendermint(Box<crate::consensus::tendermint::Log>),
+    Tendermint(Box<crate::consensus::tendermint::ValidatorLog>),
 }
 
 /// How fast an engine goes: what may be set while it runs. An engine reads what it has.
