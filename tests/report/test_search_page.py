@@ -56,12 +56,21 @@ def test_page_loads_nothing_fits_and_draws_its_figures(
     visit.close()
 
 
+def test_what_is_sent_in_all_is_stated_where_it_is_more_than_the_background() -> None:
+    assert "in all" not in sentence(found())
+    more = tuple(dataclasses.replace(x, offered_per_s=1.5 * x.level + 100) for x in found().levels)
+    text = spaced(sentence(found(levels=more)))
+    assert text.endswith("There, 1,952 messages/s are sent in all.")
+    assert "in all" not in sentence(found(levels=more[:2])), "the threshold lies beyond them"
+
+
 @needs_chromium
 def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
     answer = found()
     visit = Visit(browser, save(render_search(answer), tmp_path / "a.html"), 1280)
     text = spaced(visit.page.inner_text("main"))
-    assert "Throughput capacity of calm: 1,234 messages/s (95 % interval 1,181 to 1,288)" in text
+    head = "Throughput capacity of calm: 1,234 background messages/s"
+    assert f"{head} (95 % interval 1,181 to 1,288)" in text
     assert "Bottleneck: uplink. Smallest change that moves the threshold" in text
     assert "uplink 100 → 150 Mbit/s, by +38 % (+30 % to +46 %), at the same bound of p99." in text
     rows = "() => [...document.querySelectorAll('.levels tbody tr')].map((r) => r.innerText)"
@@ -70,7 +79,7 @@ def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
         (str(x.runs), f"{x.broken:g} of {x.trials:g}") for x in answer.levels
     ]
     assert [c[5] for c in cells][:2] == ["61 ms", "74 ms"] and cells[-1][5] == "∞"
-    assert "58.2 ms" in text and "57.1 ms – 59.4 ms, at 50 messages/s" in text
+    assert "58.2 ms" in text and "57.1 ms – 59.4 ms, at 50 background messages/s" in text
     for name in ("scenario_hash", "build", "seed", "runs"):
         assert str(getattr(answer, name)) in text
     assert "1,234,567" in text

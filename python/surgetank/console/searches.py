@@ -25,7 +25,7 @@ __all__ = ["SearchWatch", "show_against", "show_answer", "show_frontier"]
 
 STYLES = {"FOUND": "bold green", "INVALID": "bold magenta", "UNKNOWN": "bold yellow"}
 MARKS = {"FOUND": "✔", "INVALID": "⚠", "UNKNOWN": "?"}
-UNITS = {"load": " messages/s", "leverage": "×"}
+UNITS = {"load": " background messages/s", "leverage": "×"}
 
 
 PHASES: Final[Mapping[Phase, str]] = {

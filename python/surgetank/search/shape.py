@@ -13,7 +13,7 @@ import numpy as np
 from surgetank.search.goal import Goal
 from surgetank.search.probe import RunOutcome
 
-__all__ = ["Level", "Shape", "levels", "shape"]
+__all__ = ["Level", "Shape", "levels", "offered_at", "shape"]
 
 #: Significance level of a fall.
 _ALPHA: Final = 0.01
@@ -87,6 +87,16 @@ def _level(group: list[RunOutcome], goal: Goal, unloaded_ms: float) -> Level:
         throughput_per_s=float(throughput.mean()),
         throughput_sd=float(throughput.std(ddof=1)) if len(group) > 1 else math.nan,
     )
+
+
+def offered_at(found: Sequence[Level], level: float) -> float | None:
+    """Messages per second that clients send at a level, interpolated between the levels tried; None
+    outside them."""
+    known = [x for x in sorted(found, key=lambda x: x.level) if math.isfinite(x.offered_per_s)]
+    if not known or not known[0].level <= level <= known[-1].level:
+        return None
+    levels_tried = [x.level for x in known]
+    return float(np.interp(level, levels_tried, [x.offered_per_s for x in known]))
 
 
 def _median(group: Sequence[RunOutcome], name: str) -> float:

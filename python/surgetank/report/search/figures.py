@@ -49,7 +49,9 @@ def _twice(draw: Callable[[tuple[int, int]], Plot], text: str) -> tuple[Markup, 
 
 def _level_scale(answer: Answer, values: Sequence[float]) -> Scale:
     low, high = min(values), max(values)
-    word = {"load": "offered load, messages/s", "leverage": "leverage"}.get(answer.key, answer.key)
+    word = {"load": "load, background messages/s", "leverage": "leverage"}.get(
+        answer.key, answer.key
+    )
     if answer.unit not in ("1", "x", "") and answer.key != "load":
         word = f"{word}, {answer.unit}"
 

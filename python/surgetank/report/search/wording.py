@@ -10,7 +10,7 @@ from surgetank.catalogue import LIMITS, THRESHOLDS, title_of
 from surgetank.number_format import NBSP, number, share, value
 from surgetank.report.measure_text import FAILURES
 from surgetank.search.answer import Answer, Remedy
-from surgetank.search.shape import Level
+from surgetank.search.shape import Level, offered_at
 
 __all__ = [
     "Figure",
@@ -76,7 +76,7 @@ def level_text(answer: Answer, v: float | None, *, unit: bool = True) -> str:
         return "–"
     if answer.unit == "x":
         return f"{digits(v)}×"
-    word = "messages/s" if answer.key == "load" else answer.unit
+    word = "background messages/s" if answer.key == "load" else answer.unit
     return digits(v) if not unit or word in ("", "1") else f"{digits(v)}{NBSP}{word}"
 
 
@@ -102,7 +102,17 @@ def sentence(answer: Answer) -> str:
             f"{head}: no sufficiently narrow interval. {_capital(answer.why)}. Estimate so far: "
             f"{text}."
         )
-    return f"{head}: {text}."
+    return f"{head}: {text}.{_in_all(answer)}"
+
+
+def _in_all(answer: Answer) -> str:
+    """What clients send at the threshold altogether, where that is more than the background."""
+    if answer.key != "load" or answer.estimate is None:
+        return ""
+    offered = offered_at(answer.levels, answer.estimate)
+    if offered is None or offered <= 1.02 * answer.estimate:
+        return ""
+    return f" There, {digits(offered)}{NBSP}messages/s are sent in all."
 
 
 def findings(answer: Answer) -> str:
