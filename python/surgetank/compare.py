@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from surgetank.measure import Measure, Measures, measure
+from surgetank.scenario.dotted import Keys, leaves
 from surgetank.trace import CHUNK_ROWS, Run, Stats, Trace
 
-__all__ = ["Comparison", "Difference", "Divergence", "compare"]
+__all__ = ["Comparison", "Difference", "Divergence", "KeyChange", "compare"]
+
+#: Keys that do not change what a scenario does, and the seed, which the run has.
+_LABELS: Final = ("name", "title", "event", "source", "description", "seed")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,16 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class KeyChange:
+    """A scenario key whose values differ between the runs; None where a run does not have it."""
+
+    key: str
+    """As `--set` takes it: parts joined by dots."""
+    a: object
+    b: object
+
+
+@dataclass(frozen=True)
 class Divergence:
     """The first place at which two runs of one name differ."""
 
@@ -79,6 +94,8 @@ class Comparison:
     differences: tuple[Difference, ...]
     divergence: Divergence | None
     """Only for runs of one name."""
+    changes: tuple[KeyChange, ...] = ()
+    """What differs between the scenarios, besides seeds and texts that describe them."""
 
     def frame(self) -> pl.DataFrame:
         """One row per measure: its name and the columns of `Difference.to_dict`."""
@@ -102,7 +119,19 @@ def compare(a: Trace, b: Trace, *, measures: tuple[Measures, Measures] | None = 
     same_name = a.run == b.run
     divergence = _divergence(a, b) if same_name and a.trace_hash != b.trace_hash else None
     same_trace = (a.chains, a.stats, a.complete) == (b.chains, b.stats, b.complete)
-    return Comparison(a.run, b.run, same_name, same_trace, tuple(differences), divergence)
+    return Comparison(
+        a.run, b.run, same_name, same_trace, tuple(differences), divergence, _changes(a, b)
+    )
+
+
+def _changes(a: Trace, b: Trace) -> tuple[KeyChange, ...]:
+    one, other = (leaves(Keys(trace.scenario).data) for trace in (a, b))
+    keys = [*one, *(key for key in other if key not in one)]
+    return tuple(
+        KeyChange(key, one.get(key), other.get(key))
+        for key in keys
+        if key not in _LABELS and one.get(key) != other.get(key)
+    )
 
 
 def _divergence(a: Trace, b: Trace) -> Divergence | None:

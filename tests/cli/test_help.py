@@ -48,6 +48,13 @@ def test_examples_can_be_entered(command: str) -> None:
     assert {line: why for line in lines if (why := wrong_with(line))} == {}
 
 
+@pytest.mark.parametrize("command", GROUP.commands)
+def test_paragraphs_of_the_epilog_are_one_line_each(command: str) -> None:
+    """Typer keeps their line breaks, and the terminal wraps what is left."""
+    paragraphs = (GROUP.commands[command].epilog or "").strip().split("\n\n")
+    assert [text for text in paragraphs if "\n" in text.strip("\n")] == []
+
+
 def test_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
     """Those that need neither a server nor minutes."""
     ran = set()

@@ -5,8 +5,9 @@ import re
 from dataclasses import replace
 
 import polars as pl
+import pytest
 
-from surgetank.compare import compare
+from surgetank.compare import Comparison, KeyChange, compare
 from surgetank.console.comparisons import show_comparison
 from surgetank.console.terminal import Terminal
 from surgetank.measure import Measure, Measures
@@ -14,6 +15,13 @@ from surgetank.testing import executed, make_trace
 from surgetank.trace import CHUNK_ROWS, Trace
 
 MS = 1_000_000
+
+
+def text_of(found: Comparison, width: int = 80) -> str:
+    console = Terminal(file=io.StringIO(), width=width)
+    show_comparison(console, found)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().replace("\u00a0", " ")
 
 
 def test_equal_runs() -> None:
@@ -74,7 +82,7 @@ def test_the_wide_table_has_intervals_and_directions() -> None:
     }
     b = [Measure(name, *new, n=500) for name, (_, new) in changes.items()]
     both = Measures([old for old, _ in changes.values()]), Measures(b)
-    console = Terminal(file=io.StringIO(), width=140)
+    console = Terminal(file=io.StringIO(), width=160)
     show_comparison(console, compare(make_trace(), make_trace(seed=2), measures=both))
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue().replace("\u00a0", " ")
@@ -86,6 +94,36 @@ def test_the_wide_table_has_intervals_and_directions() -> None:
         r"Offered load .* −50 % *\n",
     ):
         assert re.search(line, shown), (line, shown)
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_without_intervals_nothing_is_judged(width: int) -> None:
+    both = Measures([Measure("delay_p99_ms", 9.0)]), Measures([Measure("delay_p99_ms", 4.5)])
+    shown = text_of(compare(make_trace(), make_trace(seed=2), measures=both), width)
+    assert re.search(r"p99 latency +9 ms +4.5 ms +−50 % *\n", shown), shown
+
+
+def with_values(**values: object) -> Trace:
+    trace = make_trace()
+    changed = trace.scenario.with_values({k.replace("__", "."): v for k, v in values.items()})
+    return replace(trace, scenario=changed)
+
+
+def test_what_was_changed_between_the_scenarios_is_said() -> None:
+    """Dotted keys, the first eight; not the seed, which stands above."""
+    one = with_values(network__nodes=4, seed=1)
+    other = with_values(network__nodes=9, seed=2, layer__queue__rule="priority")
+    found = compare(one, other)
+    assert {c.key: (c.a, c.b) for c in found.changes} == {
+        "network.nodes": (4, 9),
+        "layer.queue.rule": ("fifo", "priority"),
+        "layer.queue.discipline": ("fifo", "priority"),
+    }
+    shown = text_of(found)
+    assert "network.nodes: 4 → 9\n" in shown and "layer.queue.rule: fifo → priority\n" in shown
+    many = replace(found, changes=tuple(KeyChange(f"k{i}", i, None) for i in range(11)))
+    assert "k7: 7 → –\n   and 3 more keys" in text_of(many) and "k8" not in text_of(many)
+    assert compare(one, one).changes == ()
 
 
 def test_a_measure_of_one_run_only() -> None:

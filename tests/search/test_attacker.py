@@ -218,7 +218,10 @@ def test_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("responses", "says"),
     [
-        ((response("sandwich", 5, 15), response("spam", -9, -1)), "gains $10 per run: sandwich"),
+        (
+            (response("sandwich", 5, 15), response("spam", -9, -1)),
+            "The best attack found gains $10 per run: sandwich",
+        ),
         ((response("spam", -9, -1),), "the best response found is not to attack"),
         ((response("grind", -1, 3),), "about 32 fresh seeds would decide it (--fresh 32)"),
     ],
@@ -226,4 +229,6 @@ def test_the_command(tmp_path: Path) -> None:
 def test_what_a_person_reads(responses: tuple[Response, ...], says: str) -> None:
     console = Console(record=True, width=160, file=io.StringIO())
     show_response(BestResponse("here", responses, range(1, 9), range(9, 17), 99), console)
-    assert says in console.export_text()
+    shown = console.export_text()
+    assert says in shown
+    assert "e+0" not in shown, "money in scientific notation"

@@ -255,6 +255,8 @@ def test_command(tmp_path: Path) -> None:
     assert kept.read_text().count("\n") == lines
     shown = runner.invoke(app, [*asked[:4], "--workers", "1", "--kept", str(kept)])
     assert "network delay" in shown.output and reported["sentence"].split(":")[0] in shown.output
+    # Columns only for what was tried.
+    assert "twice as fast: mean" in shown.output and "free:" not in shown.output
     wrong = runner.invoke(app, ["explain", "calm", "--by", "median"])
     assert isinstance(wrong.exception, st.SurgetankError) and "no such latency" in str(
         wrong.exception

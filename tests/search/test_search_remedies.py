@@ -13,7 +13,7 @@ import hand_made
 import surgetank as st
 from answers import MU, capacity_of_queue, queue
 from stations import times
-from surgetank.console.searches import PHASES, SearchWatch, show_answer
+from surgetank.console.searches import PHASES, SearchWatch, headline, show_answer
 from surgetank.measure.saturation import RESOURCES, Saturation
 from surgetank.report.search import render_search, wording
 from surgetank.search import Answer, Progress, Remedy, search
@@ -85,6 +85,24 @@ def test_a_use_that_no_run_measured_is_not_zero() -> None:
     printed = io.StringIO()
     show_answer(Console(file=printed), answer)
     assert "unloaded 0%" not in printed.getvalue()
+
+
+@pytest.mark.parametrize(("falling", "side"), [(True, "below"), (False, "above")])
+def test_the_headline_of_a_limit_names_the_side_that_fails(falling: bool, side: str) -> None:
+    answer = dataclasses.replace(
+        hand_made.found(),
+        find="delay_p99_ms_max",
+        key="network.uplink_mbps",
+        unit="Mbit/s",
+        falling=falling,
+    )
+    reads = headline(answer)
+    said = f"{answer.scenario}: delay_p99_ms_max is violated {side} network.uplink_mbps = "
+    assert reads.startswith(said) and "Mbit/s (95\u00a0% interval " in reads
+    missed = headline(dataclasses.replace(answer, estimate=None))
+    assert missed.endswith(
+        "the network.uplink_mbps at which delay_p99_ms_max is violated was not found"
+    )
 
 
 def test_where_only_a_pair_helps() -> None:

@@ -25,7 +25,6 @@ __all__ = [
     "OUTPUT",
     "QUESTION",
     "SCENARIO",
-    "SEED_MAX",
     "AllowCode",
     "Left",
     "ScenarioName",
@@ -34,9 +33,8 @@ __all__ = [
     "finite",
     "out",
     "overrides",
+    "seed_in_range",
 ]
-
-SEED_MAX = 2**64 - 1
 
 #: Panels of `--help`.
 SCENARIO: Final = "Scenario"
@@ -60,6 +58,13 @@ AllowCode = Annotated[
         rich_help_panel=SCENARIO,
     ),
 ]
+
+
+def seed_in_range(seed: int | None) -> int | None:
+    """Refuses a seed over 64 bits. A `max` of the option would fill `--help` with its 20 digits."""
+    if seed is not None and seed >= 2**64:
+        raise typer.BadParameter("Give a whole number from 0 to 2**64 - 1.")
+    return seed
 
 
 def _scenarios(incomplete: str) -> list[str]:

@@ -30,13 +30,12 @@ Examples:
 
   surgetank attack calm --kinds sandwich,insider --set layer.queue.rule=hash
 
-  surgetank attack my-venue.toml --budget-usd 50000 --candidates 24 --fresh 16 --json
+  surgetank attack my-venue.toml --budget-usd 50000 --fresh 16 --json
 
-For each kind of attack the most profitable settings and capital are searched for; the best is then
-measured on fresh seeds, with an interval.
+For each kind of attack the most profitable settings and capital are searched for; the best is \
+then measured on fresh seeds, with an interval.
 
-Exit codes: 0 none pays · 1 one pays · 2 usage · 3 INVALID · 4 UNKNOWN: more seeds
-are needed.
+Exit codes: 0 none pays · 1 one pays · 2 usage · 3 INVALID · 4 UNKNOWN: more seeds are needed.
 """
 
 Kinds = Annotated[

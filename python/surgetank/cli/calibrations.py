@@ -29,10 +29,10 @@ Examples:
 
   surgetank calibrate --target nats://127.0.0.1:4222 --scenario calm --json
 
-Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it missed · 2 usage ·
+Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it missed · 2 usage · \
 3 INVALID · 4 UNKNOWN, or too imprecise for a claim.
 
-Takes about two minutes for a broker and three to ten for a chain; with --check three times as
+Takes about two minutes for a broker and three to ten for a chain; with --check three times as \
 long.
 """
 _EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "NO CLAIM": 4, "UNKNOWN": 4}

@@ -37,11 +37,11 @@ A league of one scenario's queue rules, or of any other key's values:
 
   surgetank compare black-thursday --vary layer.queue.rule
 
-  surgetank compare black-thursday --vary layer.queue.rule=fifo,priority --attack all --seeds 10
+  surgetank compare burst --vary layer.queue.rule=fifo,priority --attack all
 
-  surgetank compare burst --vary layer.queue.rule --vary load=300,3000 --rank bad_debt_usd
+  surgetank compare burst --vary layer.queue.rule --vary load=300,3000
 
-  surgetank compare burst --vary layer.queue.rule --search capacity,safe-leverage --json
+  surgetank compare burst --vary layer.queue.rule --search capacity --json
 
 Exit codes: 0 compared · 2 usage · 3 a run is INVALID (the table says which) · 4 stopped.
 """
@@ -151,6 +151,7 @@ def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
     content = {
         "same_name": comparison.same_name,
         "same_trace": comparison.same_trace,
+        "changes": {c.key: {"a": c.a, "b": c.b} for c in comparison.changes},
         "divergence": comparison.divergence and comparison.divergence.text,
         "differences": {d.name: d.to_dict() for d in comparison.differences},
     }

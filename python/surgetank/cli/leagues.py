@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from surgetank.cli.app import SEED_MAX, err
+from surgetank.cli.app import err, seed_in_range
 from surgetank.cli.app import out as out_
 from surgetank.cli.search_options import (
     SearchFolder,
@@ -53,7 +53,7 @@ FirstSeed = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        max=SEED_MAX,
+        callback=seed_in_range,
         help="First seed; by default the scenario's.",
         rich_help_panel=LEAGUE,
     ),

@@ -14,12 +14,12 @@ from surgetank.cli import target_options
 from surgetank.cli.app import (
     OUTPUT,
     SCENARIO,
-    SEED_MAX,
     AllowCode,
     ScenarioName,
     app,
     finite,
     overrides,
+    seed_in_range,
 )
 from surgetank.cli.app import out as out_
 from surgetank.output_folder import check_file, claimed, write_file
@@ -79,7 +79,7 @@ def run_command(
         typer.Option(
             metavar="N",
             min=0,
-            max=SEED_MAX,
+            callback=seed_in_range,
             help="Seed; by default the scenario's.",
             rich_help_panel=SCENARIO,
         ),

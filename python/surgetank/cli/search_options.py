@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, SCENARIO, SEED_MAX, err, overrides
+from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, SCENARIO, err, overrides, seed_in_range
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 from surgetank.output_folder import claimed, locked
 
@@ -51,7 +51,11 @@ Precision = Annotated[
 Seed = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, max=SEED_MAX, help="Seed of the search.", rich_help_panel=EFFORT
+        metavar="N",
+        min=0,
+        callback=seed_in_range,
+        help="Seed of the search.",
+        rich_help_panel=EFFORT,
     ),
 ]
 Workers = Annotated[

@@ -63,7 +63,7 @@ Examples:
 
   surgetank search black-thursday --find safe-leverage --budget 0.05
 
-  surgetank search calm --vary network.uplink_mbps --range 200:5 --until delay_p99_ms_max
+  surgetank search calm --vary network.uplink_mbps --range 200:5 --until any
 
   surgetank search calm --target nats: --set duration_s=5 --set warmup_s=1
 

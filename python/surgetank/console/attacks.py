@@ -76,7 +76,8 @@ def show_response(found: BestResponse, console: Console) -> None:
 
 
 def _settings(row: Response) -> str:
-    return " ".join(f"{key}={value:.3g}" for key, value in row.strategy.values.items())
+    values = row.strategy.values.items()
+    return " ".join(f"{key}={v:,.0f}" if abs(v) >= 100 else f"{key}={v:.3g}" for key, v in values)
 
 
 def _sentence(found: BestResponse) -> str:
@@ -84,7 +85,7 @@ def _sentence(found: BestResponse) -> str:
         return f"{len(found.invalid)} runs are INVALID; what they gained is not known."
     if found.status is Status.FAIL:
         best = next(row for row in found.responses if row.pays)
-        return f"The best response found gains {usd(found.gain_usd)} per run: {best.kind}."
+        return f"The best attack found gains {usd(found.gain_usd)} per run: {best.kind}."
     if found.status is Status.PASS:
         return "None of the strategies tried pays: the best response found is not to attack."
     needed = found.seeds_needed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from surgetank.catalogue import MEASURES, Better, title_of
-from surgetank.compare import Comparison, Difference
+from surgetank.compare import Comparison, Difference, KeyChange
 from surgetank.console.terminal import dim
 from surgetank.number_format import number, value
 from surgetank.report.measure_text import interval
@@ -16,7 +18,9 @@ from surgetank.trace import Run
 __all__ = ["show_comparison"]
 
 #: From this width on, the table has room for the intervals of both runs.
-_WIDE = 120
+_WIDE = 150
+#: Most scenario keys shown, and most characters of a value.
+_KEYS, _CHARACTERS = 8, 40
 #: From this ratio on, a change is a factor and not a percentage.
 _FACTOR = 10
 _STYLE = {"better": "green", "worse": "red", "undecided": "dim"}
@@ -27,12 +31,14 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
     equal."""
     for name, run in (("a", comparison.a), ("b", comparison.b)):
         console.print(Text.assemble((f"{name}  ", "bold"), _named(run)), soft_wrap=True)
+    _show_changes(console, comparison.changes)
     shown = [d for d in comparison.differences if whole or _differs(d)]
     if shown:
         console.print(_table(shown, wide=console.width >= _WIDE))
         console.print(
             dim(
-                "b is better or worse than a; undecided: the 95 % intervals overlap. Intervals "
+                "b is better or worse than a; undecided: the 95 % intervals overlap; blank: no "
+                "interval, or no better direction. Intervals "
                 "cover sampling inside a run; other seeds may differ: compare SCENARIO --vary KEY"
             )
         )
@@ -51,9 +57,25 @@ def _named(run: Run) -> str:
     return f"{run.name} · seed {run.seed} · scenario {run.scenario_hash[:12]} · build {run.build}"
 
 
+def _show_changes(console: Console, changes: tuple[KeyChange, ...]) -> None:
+    for change in changes[:_KEYS]:
+        line = f"   {change.key}: {_short(change.a)} → {_short(change.b)}"
+        console.print(Text(line), soft_wrap=True)
+    if (more := len(changes) - _KEYS) > 0:
+        console.print(dim(f"   and {more} more keys"))
+
+
+def _short(known: object) -> str:
+    """A scenario's value as text; a long one is cut."""
+    if known is None:
+        return "–"
+    text = known if isinstance(known, str) else json.dumps(known, ensure_ascii=False)
+    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
+
+
 def _table(shown: list[Difference], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("measure", overflow="fold")
+    table.add_column("measure", overflow="fold", min_width=30 if wide else None)
     for run in ("a", "b"):
         table.add_column(run, justify="right", no_wrap=True)
         if wide:
@@ -87,9 +109,9 @@ def _differs(difference: Difference) -> bool:
 
 
 def _judged(difference: Difference) -> str:
-    """Whether b is better, if the measure has a better direction."""
+    """Whether b is better, if the measure has a better direction and both runs an interval."""
     better = MEASURES[difference.name].better
-    if not difference.change or better is Better.NEITHER:
+    if not difference.change or difference.overlap is None or better is Better.NEITHER:
         return ""
     if difference.overlap:
         return "undecided"

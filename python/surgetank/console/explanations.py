@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.console import Console
 from rich.progress import TextColumn
 from rich.table import Table
@@ -19,6 +21,11 @@ __all__ = ["ExplainWatch", "show_explanation"]
 
 #: Rows whose share and whose gains are all below this are left out.
 _SHOWN = 0.005
+_TITLES: Final = {FASTER: "twice as fast", FREE: "free"}
+_NOTES: Final = {
+    "computation": "contains validation, execution and consensus",
+    "faults": "“twice as fast” halves their durations, “free” removes them",
+}
 
 
 class ExplainWatch(Bar):
@@ -45,21 +52,31 @@ def show_explanation(console: Console, found: Explanation) -> None:
     console.print(Text(found.sentence, style="bold"))
     table = Table(box=None, pad_edge=False)
     table.add_column("resource")
-    for title in ("share of latency", "twice as fast: mean", "p99", "free: mean", "p99"):
-        table.add_column(title, justify="right")
+    tried = {effect.factor for effect in found.effects}
+    factors = [factor for factor in _TITLES if factor in tried]
+    titles = [title for factor in factors for title in (f"{_TITLES[factor]}: mean", "p99")]
+    table.add_column("share of latency (mean over seeds)", justify="right")
+    for title in titles:
+        # With `free` the four columns need more than 80 characters.
+        table.add_column(title, justify="right", no_wrap=len(factors) == 1)
+    shown = set()
     by = {(effect.resource, effect.factor): effect for effect in found.effects}
     for resource in dict.fromkeys(effect.resource for effect in found.effects):
-        pair = [by.get((resource, factor)) for factor in (FASTER, FREE)]
+        pair = [by.get((resource, factor)) for factor in factors]
         if any(effect is not None and _matters(effect) for effect in pair):
             known = next(effect for effect in pair if effect is not None)
             cells = [_gain_text(effect, of, found) for effect in pair for of in ("mean", "p99")]
             table.add_row(WAIT.title(resource), share(known.share), *cells)
+            shown.add(resource)
     for name in found.untried:
         table.add_row(WAIT.title(name), share(found.shares[name]), "no change to try")
     console.print(table)
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
     text = "Change of latency; 95 % intervals, simultaneous over all changes"
     console.print(dim(f"{text}; {seeds}."))
+    for resource, note in _NOTES.items():
+        if resource in shown:
+            console.print(dim(f"{WAIT.title(resource)}: {note}."))
     for one in found.left_out:
         how = f"{WAIT.title(one.resource)} × {one.factor:g}"
         console.print(dim(f"No result for {how}: {one.why}"))

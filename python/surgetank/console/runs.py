@@ -124,6 +124,6 @@ def _show_stages(console: Console, result: Result) -> None:
     width = max(len(STAGE.title(stage)) for stage in means)
     for stage, mean in means.items():
         part = (mean or 0.0) / total
-        bar = "█" * round(part * 40) or "▏"
+        bar = "█" * round(part * 30) or "▏"
         line = f"  {STAGE.title(stage):{width}} {value(mean, 'ms'):>8} {part:5.0%} "
         console.print(Text.assemble(line, (bar, "cyan")))

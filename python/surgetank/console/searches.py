@@ -15,6 +15,7 @@ from surgetank.catalogue import THRESHOLDS
 from surgetank.console.display import Display, redrawn
 from surgetank.console.runs import number
 from surgetank.console.terminal import dim
+from surgetank.number_format import share
 from surgetank.report.search import wording
 from surgetank.search import Answer, Progress
 from surgetank.search.answer_comparison import Against
@@ -93,16 +94,19 @@ class SearchWatch(Display):
 
 def headline(answer: Answer) -> str:
     """The answer in one line."""
-    threshold = THRESHOLDS.get(answer.find)
-    title = f"Level of {answer.key} at which {answer.find} is violated"
-    if threshold is not None:
-        title = threshold.title
-    if answer.estimate is None:
-        return f"{title} of {answer.scenario}: not found"
-    return (
-        f"{title} of {answer.scenario}: {_digits(answer.estimate)}{_unit(answer)} "
-        f"({answer.confidence:.0%} interval {_digits(answer.ci_low)} to {_digits(answer.ci_high)})"
+    found = (
+        f"{_digits(answer.estimate)}{_unit(answer)} ({share(answer.confidence)} interval "
+        f"{_digits(answer.ci_low)} to {_digits(answer.ci_high)})"
     )
+    threshold = THRESHOLDS.get(answer.find)
+    if threshold is not None:
+        known = "not found" if answer.estimate is None else found
+        return f"{threshold.title} of {answer.scenario}: {known}"
+    limit = "any limit" if answer.find == "any" else answer.find
+    if answer.estimate is None:
+        return f"{answer.scenario}: the {answer.key} at which {limit} is violated was not found"
+    side = "below" if answer.falling else "above"
+    return f"{answer.scenario}: {limit} is violated {side} {answer.key} = {found}"
 
 
 def _unit(answer: Answer) -> str:
@@ -149,7 +153,7 @@ def _show_used(console: Console, answer: Answer) -> None:
     said = wording.bottleneck(answer) or "No resource was full past the threshold."
     console.print(said, highlight=False)
     for used in answer.used[:6]:
-        bar = "█" * round(min(used.value, 1.0) * 30) or "▏"
+        bar = "█" * round(min(used.value, 1.0) * 18) or "▏"
         console.print(
             Text.assemble(
                 f"  {used.resource:22} {used.value:5.0%} ",
@@ -187,7 +191,7 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
         # For a parameter whose low end fails, a higher threshold is worse.
         how, worse = ("rise", "ROSE") if compared.b.falling else ("fall", "FELL")
         verdict = (worse, "bold red") if p < 0.05 else f"no significant {how}"
-        head = f"{how.capitalize()} of more than {fall:.0%}: "
+        head = f"{how.capitalize()} of more than {share(fall)}: "
         text = Text.assemble(head, verdict, f" (p = {p:.3g})")
         console.print(text)
 

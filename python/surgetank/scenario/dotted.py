@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["Keys", "nested", "put", "unit_of", "value_at"]
+__all__ = ["Keys", "leaves", "nested", "put", "unit_of", "value_at"]
 
 _MISSING: Final = object()
 
@@ -82,6 +82,17 @@ def _index(table: list[Any], part: str, place: str) -> int:
         return int(part)
     hint = f"Take an index in 0..{len(table) - 1}, or give the whole list" if table else ""
     raise SurgetankError(f"there are {len(table)} entries", place=place, hint=hint)
+
+
+def leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values that are not tables, by dotted keys; a list is one value."""
+    found: dict[str, Any] = {}
+    for name, inner in data.items():
+        if isinstance(inner, Mapping):
+            found |= leaves(inner, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = inner
+    return found
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:
