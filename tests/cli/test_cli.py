@@ -67,7 +67,7 @@ def test_invalid_and_unknown(here: Path) -> None:
         (["run", "nothing"], "no scenario of this name"),
         (["run", "gone.toml"], "gone.toml"),
         (["run", "good.toml", "--set", "flow.arivals.x=1"], "Did you mean `arrivals`"),
-        (["run", "good.toml", "--set", "nonsense"], "KEY=VALUE"),
+        (["run", "good.toml", "--set", "nonsense"], "nonsense: has no value. Write KEY=VALUE"),
         (["run", "good.toml", "--tape", "gone.csv"], "gone.csv"),
         (["run", "good.toml", "--out", "good.toml"], "this is a file"),
         (["run", "good.toml", "--out", "x", "--junit", "."], "--junit .: is a folder"),

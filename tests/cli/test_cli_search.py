@@ -166,7 +166,7 @@ def test_an_error_before_the_first_run_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["search", "small.toml", "--find", "speed"], "capacity, failure-threshold"),
+        (["search", "small.toml", "--find", "speed"], "--find speed: there is no search"),
         (["search", "small.toml", "--range", "5"], "Write two numbers"),
         (["search", "small.toml", "--until", "delay_p50_ms_max"], "sets no such limit"),
         (["search", "small.toml", "--until", "delay_p50_ms"], "limits.delay_p50_ms_max=…"),

@@ -313,7 +313,7 @@ def mute() -> Iterator[int]:
     ("target", "reported"),
     [
         ("nat:", "did you mean nats:"),
-        ("nats", "is not a target"),
+        ("nats", "--target: 'nats' is not a target"),
         ("nats://127.0.0.1:99999", "ort out of range"),
         ("nats://127.0.0.1:{dead}", "127.0.0.1:{dead}"),
         ("memory://127.0.0.1:{dead}", "no answer"),

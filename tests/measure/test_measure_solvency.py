@@ -110,7 +110,7 @@ def test_one_account_of_liquidations_by_hand() -> None:
         end_ns=1000 * MS,
     )
     timings = executed_orders(trace, 100)["timing"].to_list()
-    assert timings == ["in time", "further part", "not due outside", "late"]
+    assert timings == ["in time", "further part", "not due at the outside price", "late"]
     found = values(trace, late_after_ms=100)
     names = ["due", "due_liquidated", "due_recovered", "unliquidated"]
     assert [found[name] for name in names] == [5, 2, 2, 1]

@@ -1,5 +1,6 @@
 """Who is out of step, and how, where executions, receipts and messages are set by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from surgetank.measure import FailureKind, failures, measure, synchrony_of
 from surgetank.measure.synchrony import crashes, cut_off, lag_series, trailing
 from surgetank.measure.synchrony.information_age import NEVER, news
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import MessageClass, Trace
+from surgetank.trace import LiveStats, MessageClass, Trace
 
 MS = 1_000_000
 S = 1000 * MS
@@ -45,6 +46,23 @@ def test_lag_by_hand() -> None:
     # One of four is half of a third, and more.
     assert found["half_budget_s"].value == pytest.approx(0.8)
     assert found["systemic_desync_s"].value == 0
+
+
+def test_episodes_by_hand() -> None:
+    """Each begin and end; none if no node trails for that long."""
+    trace = chain(LATE, scenario={"limits": {"lag_max_ms": 2000}})
+    assert synchrony_of(trace).episodes() == [(2800 * MS, 3500 * MS), (3900 * MS, 4000 * MS)]
+    calm = chain(LATE, scenario={"limits": {"lag_max_ms": 5000}})
+    assert synchrony_of(calm).episodes() == []
+
+
+def test_one_live_node_cannot_be_out_of_step() -> None:
+    """There is no other node to fall behind; a simulated node may be down."""
+    alone = chain({0: [1.0, 2.0]})
+    live = replace(alone, stats=replace(alone.stats, live=LiveStats()))
+    assert "desynchronised_share_max" in measure(alone)
+    assert "desynchronised_share_max" not in measure(live)
+    assert "standstill_s" in measure(live)
 
 
 def test_all_but_one_may_trail() -> None:

@@ -212,6 +212,26 @@ def test_long_tables_are_thinned() -> None:
     assert '"outside price"' in data and len(data) < 100_000
 
 
+def test_timeline_counts_episodes_and_a_surge_decays() -> None:
+    """Node 1 lacks the only block for 3 s, beyond the 1 s that the scenario allows."""
+    ran = [{"node": n, "height": 1, "executed_ns": t * SECOND} for n, t in ((0, 1), (1, 4))]
+    profile = {"kind": "spike", "at_s": 1.0, "factor": 6.0, "decay_s": 1.0}
+    trace = make_trace(
+        {"messages": [executed(1, 0, 5)], "executions": ran},
+        scenario={"limits": {"lag_max_ms": 1000.0}, "flow": {"profile": profile}},
+        nodes=2,
+    )
+    html = html_of(trace).replace(w.NBSP, " ")
+    assert "in all 2 s, in 1 episode<" in html
+    assert "background load × 6, decaying" in html
+
+
+def test_a_run_without_limits_is_named_so() -> None:
+    assert "No limits are set: only the run" in html_of(
+        make_trace({"messages": [executed(1, 0, 5)]})
+    )
+
+
 def test_sentence_names_delay_nodes_lateness_and_money() -> None:
     html = html_of(crash_day()).replace(w.NBSP, " ")
     sentence = html.split('class="sentence">')[1].split("</p>")[0]

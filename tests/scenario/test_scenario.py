@@ -52,6 +52,7 @@ def test_a_name_is_enough() -> None:
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"flow": {"arivals": {}}}, "flow.arivals", "Did you mean `arrivals`"),
+    ({"limits": {"p99_ms_max": 5}}, "limits.p99_ms_max", "Did you mean `delay_p99_ms_max`, "),
     ({"network": {"delay": {"kind": "fixed", "delay_s": 1}}}, "network.delay.delay_s",
      "`delay_ms`"),
     ({"network": {"delay": DELAY | {"matrix_ms": [[0, 1]]}}}, "network.delay", "square"),

@@ -39,13 +39,13 @@ def test_one_case_per_reason() -> None:
 
 def test_cases_are_named_by_title_and_identifier() -> None:
     check = Reason(
-        "fault 0 slow", None, None, Status.INVALID, "", check=CheckKind.FAULT, of="0 slow"
+        "fault 0 slow", None, None, Status.INVALID, "", check=CheckKind.FAULT, of="slow, faults[0]"
     )
     bound = LIMITS["delay_p99_ms_max.cancel"]
     limit = Reason(bound.name, 1.0, 2.0, Status.PASS, "", bound)
     root = ET.fromstring(junit_xml(Verdict(Status.INVALID, (check, limit)), RUN))
     assert [case.get("name") for case in root.iter("testcase")] == [
-        "Fault had the effect requested: 0 slow (fault 0 slow)",
+        "Fault had the effect requested: slow, faults[0] (fault 0 slow)",
         "p99 latency of cancels (delay_p99_ms_max.cancel)",
     ]
 

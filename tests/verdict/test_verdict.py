@@ -9,7 +9,7 @@ import surgetank as st
 from surgetank.measure import Measure, Measures, measure
 from surgetank.scenario.flow import Flow, Hawkes
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import Trace
+from surgetank.trace import LiveStats, Trace
 from surgetank.verdict import Status, judge
 from surgetank.verdict.validity import dispersion
 
@@ -189,7 +189,28 @@ def test_a_fault_that_nothing_met_is_invalid() -> None:
     verdict = judge(p99(1.0), {}, faulty(samples=0))
     assert verdict.status is Status.INVALID
     assert "no traffic passed it" in verdict.failed[0].text
+    assert verdict.failed[0].name == "fault 0 x"
+    assert verdict.failed[0].title == "Fault had the effect requested: x, faults[0]"
     assert judge(p99(1.0), {}, faulty(complete=False, samples=0)).status is Status.UNKNOWN
+
+
+def test_a_verdict_without_limits_is_named_so() -> None:
+    """A misspelt limit, and one that is not judged, is a limit."""
+    assert judge(p99(1.0), {}, faulty(measured=50.0)).without_limits
+    assert not judge(p99(1.0), {"delay_p99_ms_max": 2}, make_trace()).without_limits
+    assert not judge(p99(1.0), {"delay_p98_ms_max": 2}, make_trace()).without_limits
+    live = make_trace()
+    live = dataclasses.replace(live, stats=dataclasses.replace(live.stats, live=LiveStats()))
+    verdict = judge(p99(1.0), {"bad_debt_usd_max": 0}, live)
+    assert verdict.left_out and not verdict.without_limits
+    assert verdict.left_out[0].why.startswith("a live target has no data")
+
+
+def test_a_limit_that_only_a_live_target_measures_is_named_so() -> None:
+    text = judge(p99(1.0), {"ack_p99_ms_max": 2}, make_trace()).failed[0].text
+    assert "only a live target measures this" in text
+    text = judge(p99(1.0), {"bad_debt_usd_max": 2}, make_trace()).failed[0].text
+    assert "the scenario lacks the section" in text
 
 
 SURGE = {"rate_per_s": 1.0, "branching": 0.9, "decay_per_s": 1.0}

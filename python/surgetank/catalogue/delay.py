@@ -136,6 +136,7 @@ MEASURES: Final = (
         "increase of latency, in seconds per second of flow, counted from when a message was sent",
         "Kleinrock, Queueing Systems II, 1976, §2.7; slope: Sen, JASA 63, 1968",
         signed=True,
+        live_only=True,
     ),
     MeasureSpec(
         "ack_p50_ms",
@@ -145,6 +146,7 @@ MEASURES: Final = (
         "50% of messages were acknowledged at most this long after the intended send",
         _KAPLAN_MEIER,
         quantile=0.5,
+        live_only=True,
     ),
     MeasureSpec(
         "ack_p99_ms",
@@ -154,6 +156,7 @@ MEASURES: Final = (
         "99% of messages were acknowledged at most this long after the intended send",
         _KAPLAN_MEIER,
         quantile=0.99,
+        live_only=True,
     ),
     MeasureSpec(
         "jitter_p99_min_ms",

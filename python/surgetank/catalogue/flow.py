@@ -118,6 +118,7 @@ MEASURES: Final = (
         _WILSON,
         short="duplicates",
         family=CLASS,
+        live_only=True,
     ),
     MeasureSpec(
         "reordered_share",
@@ -128,6 +129,7 @@ MEASURES: Final = (
         "RFC 4737, Type-P-Reordered",
         short="reordered",
         family=CLASS,
+        live_only=True,
     ),
     MeasureSpec(
         "refused_count",
@@ -138,6 +140,7 @@ MEASURES: Final = (
         _COUNT,
         short="refused",
         family=CLASS,
+        live_only=True,
     ),
     MeasureSpec(
         "timed_out_count",
@@ -148,6 +151,7 @@ MEASURES: Final = (
         _COUNT,
         short="timed out",
         family=CLASS,
+        live_only=True,
     ),
     MeasureSpec(
         "disconnected_count",
@@ -158,6 +162,7 @@ MEASURES: Final = (
         _COUNT,
         short="disconnected",
         family=CLASS,
+        live_only=True,
     ),
     MeasureSpec(
         "not_sent_count",
@@ -168,6 +173,7 @@ MEASURES: Final = (
         _COUNT,
         short="not sent",
         family=CLASS,
+        live_only=True,
     ),
     MeasureSpec(
         "acknowledged_lost_count",
@@ -178,6 +184,7 @@ MEASURES: Final = (
         _COUNT,
         short="acknowledged, lost",
         family=CLASS,
+        live_only=True,
     ),
     MeasureSpec(
         "saturation",

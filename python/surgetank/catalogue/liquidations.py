@@ -52,7 +52,7 @@ MEASURES: Final = (
         "liquidations_not_due",
         "count",
         Better.LESS,
-        "Liquidations of accounts not due outside",
+        "Liquidations of accounts not due at the outside price",
         "liquidations of accounts due at the venue's mark and not at the outside price",
         _FACTS,
     ),

@@ -78,6 +78,8 @@ class MeasureSpec:
     signed: bool = False
     """Whether it can be below zero."""
     family: Family | None = None
+    live_only: bool = False
+    """Whether only a live target provides the data for it."""
     alone: bool = True
     """Whether the whole is measured too, and not only the members."""
     title_of: str = ""

@@ -158,7 +158,7 @@ def overrides(values: list[str]) -> dict[str, Any]:
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise SurgetankError("not KEY=VALUE", place=f"--set {text}", hint="Write key=value")
+            raise SurgetankError("has no value", place=f"--set {text}", hint="Write KEY=VALUE")
         try:
             found[key.strip()] = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError:

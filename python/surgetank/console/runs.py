@@ -20,7 +20,7 @@ from surgetank.number_format import apart, value
 from surgetank.report.measure_text import FAILURES
 from surgetank.run import Result
 from surgetank.trace import STAGES
-from surgetank.verdict import Reason, Status
+from surgetank.verdict import NO_LIMITS, Reason, Status
 
 __all__ = ["COLOURS", "Watch", "number", "show_result"]
 
@@ -84,6 +84,8 @@ def show_result(console: Console, result: Result) -> None:
             console.print(Text.assemble(_mark(reason.status), " ", printable(reason.text), name))
         elif reason.inside:
             console.print(dim(f"Met, but not with certainty: {reason.text}"))
+    if verdict.without_limits:
+        console.print(dim(NO_LIMITS))
     for failure in failures(result.trace):
         since = f"{failure.total_s:.3g} s in all, first at {failure.first_ns / 1e9:.1f} s"
         console.print(f"Failed: {FAILURES[failure.kind]} ({since})", highlight=False)
@@ -117,6 +119,9 @@ def _numbers(reason: Reason) -> tuple[str, str]:
 
 def _show_stages(console: Console, result: Result) -> None:
     means = {stage: result.measures.value(f"stage_mean_ms.{stage}") for stage in STAGES}
+    if result.trace.stats.live is not None:
+        # A live target has no stamps of the stages inside it.
+        means = {stage: mean for stage, mean in means.items() if mean}
     total = sum(value for value in means.values() if value)
     if not total:
         return

@@ -97,8 +97,8 @@ def _unknown(url: str, scheme: str) -> SurgetankError:
     near = difflib.get_close_matches(scheme, SYSTEMS, n=1)
     hint = f" (did you mean {near[0]}:?)" if near else ""
     return SurgetankError(
-        f"is not a target{hint}",
-        place=f"--target {url}",
+        f"{url!r} is not a target{hint}",
+        place="--target",
         hint=f"Give one of {', '.join(f'{name}:' for name in SYSTEMS)} with or without "
         "//host:port, or module:Class of your own",
     )

@@ -39,7 +39,7 @@ class Timing(StrEnum):
     IN_TIME = "in time"
     LATE = "late"
     FURTHER_PART = "further part"
-    NOT_DUE_OUTSIDE = "not due outside"
+    NOT_DUE_OUTSIDE = "not due at the outside price"
     NO_COUNTERPARTY = "no counterparty"
 
 

@@ -19,7 +19,7 @@ from surgetank.report.shell import in_script, plotly, render_template, save
 from surgetank.report.summary import moments, sentence
 from surgetank.report.target import target_section
 from surgetank.trace import Trace
-from surgetank.verdict import Verdict
+from surgetank.verdict import NO_LIMITS, Verdict
 
 __all__ = ["render", "write"]
 
@@ -60,6 +60,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         money=page.money(view),
         money_heads=COLUMNS,
         moments=moments(view),
+        no_limits=NO_LIMITS,
         stresses=view.stresses,
         groups=groups,
         faults=page.faults(view),

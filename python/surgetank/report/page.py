@@ -87,7 +87,9 @@ def _limit(view: RunView, reason: Reason, bound: Limit) -> ReasonRow:
     measure = view.measures.get(bound.measure)
     measured = apart(reason.measured, reason.limit, reason.unit)[0]
     status = reason.status
-    note = reason.text if status is Status.UNKNOWN else (measure.note if measure else "")
+    note = measure.note if measure else ""
+    if status is Status.UNKNOWN:
+        note = reason.why or reason.text
     if view.verdict.status is Status.INVALID:
         # The run was not what the scenario asks for: it is no evidence about the layer.
         status, note = Status.UNKNOWN, "not judged: the run is INVALID"

@@ -90,11 +90,12 @@ class RunView:
             return []
         if isinstance(profile, Spike):
             # After three time constants 5 % of the spike is left.
-            span = (profile.at_s, profile.at_s + 3 * profile.decay_s)
+            span, ending = (profile.at_s, profile.at_s + 3 * profile.decay_s), ", decaying"
         else:
-            span = (profile.from_s, profile.until_s)
+            span, ending = (profile.from_s, profile.until_s), ""
         at, until = (min(int(s * 1e9), self.end_ns) for s in span)
-        return [("surge", f"load × {profile.factor:g}", at, until)] if at < until else []
+        label = f"background load × {profile.factor:g}{ending}"
+        return [("surge", label, at, until)] if at < until else []
 
     def _faults(self) -> list[tuple[str, str, int, int]]:
         rows = (

@@ -233,10 +233,11 @@ def _synchrony(view: RunView) -> list[Moment]:
         Moment(f.first_ns, _FAILS[f.kind], f"{milliseconds(f.total_s * 1e3)} in all", "bad")
         for f in view.synchrony.failures
     ]
+    episodes = view.synchrony.episodes()
+    if not episodes:
+        return found
     steps = view.synchrony.steps
     out = steps.filter(pl.col("nodes") > 0)
-    if out.is_empty():
-        return found
     nodes = view.trace.nodes
     worst = steps.sort("nodes", descending=True, maintain_order=True).row(0, named=True)
     first = out.row(0, named=True)
@@ -244,13 +245,15 @@ def _synchrony(view: RunView) -> list[Moment]:
     detail = ", ".join(kind.replace("_", " ") for kind in kinds)
     if first["trailing"]:
         detail += f": lag beyond {milliseconds(view.lag_max_ns / 1e6)}"
+    length = milliseconds(sum(until - begin for begin, until in episodes) / 1e6)
+    count = len(episodes)
+    detail += f"; in all {length}, in {count} episode{_s(count)}"
     found.append(Moment(first["time_ns"], "First node out of step", detail, "bad"))
     if worst["time_ns"] != out["time_ns"][0]:
         text = f"{worst['nodes']} of {nodes} nodes out of step"
         found.append(Moment(worst["time_ns"], text, "the most at one time", "bad"))
-    back = steps.filter(pl.col("time_ns") > out["time_ns"][-1])
-    if back.height:
-        found.append(Moment(back["time_ns"][0], "All nodes back in step", "", "good"))
+    if episodes[-1][1] < view.trace.end_ns:
+        found.append(Moment(episodes[-1][1], "All nodes back in step", "", "good"))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -62,15 +62,18 @@ def _dotted(path: Place) -> str:
     return text
 
 
-def _suggest(name: str, siblings: Iterable[str]) -> str:
+def _suggest(name: str, siblings: Sequence[str]) -> str:
     known = sorted(siblings)
     stem = name.rsplit("_", 1)[0]
     same = [key for key in known if key.rsplit("_", 1)[0] == stem]
     if same:
         return f"This section has `{same[0]}`; mind the unit"
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    # Keys of which the name is the end come first: `p99_ms_max` for `delay_p99_ms_max`.
+    whole = [key for key in siblings if key.endswith(f"_{name}")]
+    close = [*whole, *difflib.get_close_matches(name, known, n=3, cutoff=0.5)]
     if close:
-        return f"Did you mean `{close[0]}`?"
+        *others, last = [f"`{key}`" for key in dict.fromkeys(close)][:3]
+        return f"Did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
     return f"This section has: {', '.join(known)}"
 
 
@@ -81,9 +84,10 @@ def models_of(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in typing.get_args(annotation) for model in models_of(part)]
 
 
-def keys_of(models: Iterable[type[BaseModel]]) -> set[str]:
-    """Keys that a table of one of these models may have."""
-    return {info.alias or name for model in models for name, info in model.model_fields.items()}
+def keys_of(models: Iterable[type[BaseModel]]) -> list[str]:
+    """Keys that a table of one of these models may have, in the order of their declaration."""
+    fields = [field for model in models for field in model.model_fields.items()]
+    return list(dict.fromkeys(info.alias or name for name, info in fields))
 
 
 def _walk(

@@ -98,7 +98,7 @@ def goal(
     """
     if find not in (*FINDS, "limit"):
         hint = f"Take one of: {', '.join(FINDS)}; or give --vary, --range and --until"
-        raise SurgetankError("there is no search of this name", place=find, hint=hint)
+        raise SurgetankError("there is no search of this name", place=f"--find {find}", hint=hint)
     if not degradation > 1:
         raise SurgetankError("must be above 1", place="degradation", hint="The default is 2")
     if not 0 < budget < 0.5:

@@ -4,6 +4,6 @@
 for a CI server.
 """
 
-from surgetank.verdict.judging import EXIT_CODES, Reason, Status, Verdict, judge
+from surgetank.verdict.judging import EXIT_CODES, NO_LIMITS, Reason, Status, Verdict, judge
 
-__all__ = ["EXIT_CODES", "Reason", "Status", "Verdict", "judge"]
+__all__ = ["EXIT_CODES", "NO_LIMITS", "Reason", "Status", "Verdict", "judge"]

@@ -23,7 +23,10 @@ from surgetank.number_format import NBSP, apart, value
 from surgetank.trace import Trace
 from surgetank.verdict.validity import Check, CheckKind, checks
 
-__all__ = ["EXIT_CODES", "Reason", "Status", "Verdict", "judge"]
+__all__ = ["EXIT_CODES", "NO_LIMITS", "Reason", "Status", "Verdict", "judge"]
+
+NO_LIMITS: Final = "No limits are set: only the run's validity was checked"
+"""What a verdict on a run without limits means."""
 
 
 class Status(StrEnum):
@@ -61,9 +64,11 @@ class Reason:
     check: CheckKind | None = None
     """The kind of check, if it is a check of the run itself and no limit."""
     of: str = ""
-    """The instance that a check is of: a fault's number and kind, or a process."""
+    """The instance that a check is of, in words: `slow, faults[0]`, or a process."""
     inside: bool = False
     """The limit is met, and lies inside the measure's interval."""
+    why: str = ""
+    """Why the limit's measure has no value; `text` without the title."""
 
     @property
     def unit(self) -> str:
@@ -111,6 +116,11 @@ class Verdict:
     def exit_code(self) -> int:
         """0 PASS, 1 FAIL, 3 INVALID, 4 UNKNOWN."""
         return EXIT_CODES[self.status]
+
+    @property
+    def without_limits(self) -> bool:
+        """Whether the scenario sets no limit, so that only the run's validity was checked."""
+        return not self.left_out and all(reason.check for reason in self.reasons)
 
     @property
     def failed(self) -> tuple[Reason, ...]:
@@ -206,7 +216,7 @@ def _from_check(check: Check) -> Reason:
         status,
         check.text,
         check=check.kind,
-        of=check.of,
+        of=check.instance,
     )
 
 
@@ -214,12 +224,13 @@ def _judge_limit(name: str, number: float, measures: Measures, *, live: bool) ->
     bound = LIMITS.get(name)
     if bound is None or bound.measure not in measures:
         title = title_of(bound.measure) if bound else name
-        text = f"{title}: {_unmeasured(name, bound, measures, live=live)}"
-        return Reason(name, None, number, Status.UNKNOWN, text, bound)
+        why = _unmeasured(name, bound, live=live)
+        return Reason(name, None, number, Status.UNKNOWN, f"{title}: {why}", bound, why=why)
     m = measures[bound.measure]
     if m.value is None or math.isnan(m.value):
-        text = f"{title_of(m.name)} could not be measured: {m.note or 'no data'}"
-        return Reason(name, None, number, Status.UNKNOWN, text, bound)
+        why = f"could not be measured: {m.note or 'no data'}"
+        text = f"{title_of(m.name)} {why}"
+        return Reason(name, None, number, Status.UNKNOWN, text, bound, why=why)
     violated = bound.violated(m.value, number)
     near_end = m.high if bound.side is LimitSide.LEAST else m.low
     surely = violated and near_end is not None and bound.violated(near_end, number)
@@ -235,13 +246,15 @@ def _judge_limit(name: str, number: float, measures: Measures, *, live: bool) ->
     return Reason(name, m.value, number, status, text, bound, inside=inside)
 
 
-def _unmeasured(name: str, bound: Limit | None, measures: Measures, *, live: bool) -> str:
+def _unmeasured(name: str, bound: Limit | None, *, live: bool) -> str:
     """Why a run has no measure for a limit."""
     if bound is None:
         near = difflib.get_close_matches(name, LIMITS, n=1)
         return "there is no such limit" + (f"; did you mean {near[0]}?" if near else "")
     if live:
         return "a live target has no data for this; simulate to judge it"
+    if bound.spec.live_only:
+        return "only a live target measures this; run the scenario with --target"
     return "this run has no such measure; the scenario lacks the section for it, such as [market]"
 
 

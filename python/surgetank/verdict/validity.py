@@ -78,12 +78,20 @@ class Check:
     asked: float | None
     text: str
     of: str = ""
-    """The instance that is checked: a fault's number and kind, or a process."""
+    """The instance that is checked: a process, or a fault's kind."""
+    fault: int | None = None
+    """The number of the fault that is checked."""
 
     @property
     def name(self) -> str:
         """The name as in verdicts: `money_conserved`, `fault 0 slow`."""
-        return f"{self.kind} {self.of}" if self.of else str(self.kind)
+        number = "" if self.fault is None else str(self.fault)
+        return " ".join(part for part in (self.kind, number, self.of) if part)
+
+    @property
+    def instance(self) -> str:
+        """The instance in words, as the scenario names it: `slow, faults[0]`."""
+        return self.of if self.fault is None else f"{self.of}, faults[{self.fault}]"
 
 
 def checks(trace: Trace) -> list[Check]:
@@ -146,8 +154,8 @@ def _faults(trace: Trace) -> Iterator[Check]:
     failed = _not_injected(trace)
     yield from failed.values()
     for fault in trace["faults"].iter_rows(named=True):
-        of = f"{fault['index']} {fault['kind']}"
-        if fault["index"] in failed:
+        of, number = fault["kind"], fault["index"]
+        if number in failed:
             continue
         quantity, asked, measured = fault["quantity"], fault["asked"], fault["measured"]
         low, high = fault["allowed_low"], fault["allowed_high"]
@@ -156,7 +164,7 @@ def _faults(trace: Trace) -> Iterator[Check]:
                 free = low is None and high is None
                 why = "it could not be measured" if free else "no traffic passed it"
                 text = f"{quantity}: requested, but {why}"
-                yield Check(CheckKind.FAULT, free, None, asked, text, of)
+                yield Check(CheckKind.FAULT, free, None, asked, text, of, number)
             continue
         least, most = -math.inf if low is None else low, math.inf if high is None else high
         text = (
@@ -164,7 +172,8 @@ def _faults(trace: Trace) -> Iterator[Check]:
             f"{asked:.6g}"
             f" (allowed {least:.6g} to {most:.6g})"
         )
-        yield Check(CheckKind.FAULT, least <= measured <= most, measured, asked, text, of)
+        held = least <= measured <= most
+        yield Check(CheckKind.FAULT, held, measured, asked, text, of, number)
 
 
 def _not_injected(trace: Trace) -> dict[int, Check]:
@@ -180,7 +189,7 @@ def _not_injected(trace: Trace) -> dict[int, Check]:
     for error in () if live is None else live.fault_errors:
         texts[error.index] = error.kind, f"it was not injected as requested: {error.error}"
     return {
-        i: Check(CheckKind.FAULT, False, None, None, text, f"{i} {kind}")
+        i: Check(CheckKind.FAULT, False, None, None, text, kind, i)
         for i, (kind, text) in sorted(texts.items())
     }
 

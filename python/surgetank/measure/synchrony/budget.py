@@ -105,6 +105,12 @@ class Synchrony:
     def _lengths(self) -> NDArray[np.float64]:
         return np.diff(self._times) / 1e9
 
+    def episodes(self) -> list[tuple[int, int]]:
+        """Begin and end (ns) of each time in which at least one node was out of step."""
+        out = np.concatenate(([False], self.steps["nodes"].to_numpy()[:-1] > 0, [False]))
+        edges = self._times[np.flatnonzero(out[1:] != out[:-1])].tolist()
+        return list(zip(edges[::2], edges[1::2], strict=True))
+
     def used_s(self, part: float = 1.0) -> float:
         """Seconds in which at least this part of the fault budget was used up."""
         count = self.steps["nodes"].to_numpy()[:-1]

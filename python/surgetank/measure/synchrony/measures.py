@@ -45,6 +45,9 @@ def _nodes(found: Synchrony) -> list[Measure]:
     }
     if not trace["executions"].is_empty():
         rows["lag_max_ms"] = trailing.longest_ns(trace) / _MS
+    if trace.stats.live is not None and trace.nodes == 1:
+        # The only node of a live target cannot fall behind another.
+        rows = {name: value for name, value in rows.items() if name not in _UNSEEN}
     notes = {"standstill_s": f"limits.lag_max_ms is {found.bounds.lag_max_ns / _MS:g}"}
     return [
         Measure(name, value, n=trace.nodes, note=notes.get(name, ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import polars as pl
+from markupsafe import Markup
 
 from surgetank.catalogue.families import WAIT
 from surgetank.measure.waiting import COMPUTATION, late, places, shares, waits
@@ -61,8 +62,10 @@ def waiting_charts(view: RunView) -> list[Chart]:
             layout,
             time=False,
             height=150 + 34 * len(bars),
-            note="Every nanosecond of an executed message's latency is charged to one resource; "
-            "docs/attribution.md. `surgetank explain` measures what a change gains." + _where(view),
+            note=Markup(
+                "Every nanosecond of an executed message's latency is charged to one resource "
+                "(<code>docs/attribution.md</code>). {}"
+            ).format(_where(view)),
         )
     ]
 
@@ -93,21 +96,21 @@ def _where(view: RunView) -> str:
         f"{WAIT.title(row['resource'])} {_place(row['node'], row['peer'])} ({share(row['share'])})"
         for row in most.head(_NAMED).iter_rows(named=True)
     ]
-    return f" Longest waits at one place: {', '.join(longest)}." if longest else ""
+    return f"Longest waits at one place: {', '.join(longest)}." if longest else ""
 
 
 def _place(node: int, peer: int | None) -> str:
     return f"at node {node}" if peer is None else f"from node {node} to {peer}"
 
 
-def _summary(parts: dict[str, float]) -> str:
-    """One sentence: the share of the processors together, and the largest other charge."""
+def _summary(parts: dict[str, float]) -> Markup:
+    """In short: the share of computation, and the largest other charge."""
     rest = {wait: part for wait, part in parts.items() if wait not in COMPUTATION}
     most = max(rest, key=lambda wait: rest[wait])
-    named = {"processors in total": sum(parts[wait] for wait in COMPUTATION)}
+    named = {"computation": sum(parts[wait] for wait in COMPUTATION)}
     named[WAIT.title(most)] = rest[most]
     (one, first), (other, second) = sorted(named.items(), key=lambda item: -item[1])
-    return (
-        f"Most for {one}: {share(first)} of all latency; {other}: {share(second)}. A share is not "
-        "the gain from removing the wait: `surgetank explain` with this folder measures that."
-    )
+    return Markup(
+        "Most for {}: {} of all latency; {}: {}. A share is not the gain from removing the wait: "
+        "<code>surgetank explain FOLDER</code>, with the run's folder, measures that."
+    ).format(one, share(first), other, share(second))
