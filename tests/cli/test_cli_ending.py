@@ -98,7 +98,10 @@ def test_seeds_that_do_not_fit_are_wrong_usage(
     command = ["run", str(here / "good.toml"), "--seed", str(seed), "--out", str(here / "x")]
     assert ended(lambda: app(command)) == 2
     assert not (here / "x").exists()
-    assert ended(lambda: app(["search", "calm", "--seed", str(seed)])) == 2
+    capsys.readouterr()
+    # Seen before the scenario is looked for.
+    assert ended(lambda: app(["search", "nowhere", "--seed", str(seed)])) == 2
+    assert "--seed" in capsys.readouterr().err
 
 
 def test_a_program_that_ends_with_a_text_has_not_passed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,13 @@ def test_without_intervals_nothing_is_judged(width: int) -> None:
     assert re.search(r"p99 latency +9 ms +4.5 ms +−50 % *\n", shown), shown
 
 
+def test_a_wide_row_is_not_cut_at_80_columns() -> None:
+    a = Measures([Measure("backlog_growth", -0.00481, -0.1, 0.1, 9)])
+    b = Measures([Measure("backlog_growth", -0.00148, -0.1, 0.1, 9)])
+    shown = text_of(compare(make_trace(), make_trace(seed=2), measures=(a, b)))
+    assert re.search(r"−0.00481 s/s +−0.00148 s/s +\+0.00333 s/s +undecided", shown), shown
+
+
 def with_values(**values: object) -> Trace:
     trace = make_trace()
     changed = trace.scenario.with_values({k.replace("__", "."): v for k, v in values.items()})
