@@ -106,7 +106,9 @@ def _limits_that_cannot_be_measured(calm: st.Trace, limits: dict[str, float]) ->
     assert "no data" in verdict.left_out[0].text
     assert verdict.to_dict()["left_out"][0]["name"] == "bad_debt_usd_max"
     assert 'skipped="1"' in junit_xml(verdict, calm.run)
-    assert "Not judged" in render(calm, measure(calm), verdict)
+    page = render(calm, measure(calm), verdict)
+    assert "Not judged" in page
+    assert "Bad debt: a live target" not in page, "the row's head names the limit"
     scenario = calm.scenario.with_values({"limits.unmeasured": "unknown"})
     strict = dataclasses.replace(calm, scenario=scenario)
     assert judge(measure(calm), limits, strict).status is Status.UNKNOWN

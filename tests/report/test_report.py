@@ -226,6 +226,13 @@ def test_timeline_counts_episodes_and_a_surge_decays() -> None:
     assert "background load × 6, decaying" in html
 
 
+def test_commands_in_text_are_marked_as_code() -> None:
+    html = html_of(crash_day())
+    visible = html.split("<main")[1].split("<script")[0]
+    assert "<code>surgetank explain FOLDER</code>" in visible
+    assert "`" not in visible and "&lt;code" not in visible
+
+
 def test_a_run_without_limits_is_named_so() -> None:
     assert "No limits are set: only the run" in html_of(
         make_trace({"messages": [executed(1, 0, 5)]})
