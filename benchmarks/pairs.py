@@ -95,11 +95,16 @@ def outside_core_ms(document: dict[str, Any], times: int) -> list[float]:
 
 def rows(pairs: int, scale: int) -> list[tuple[str, str, str]]:
     """What was compared, its ratio, and what stands behind it."""
+    found = []
+    for document in (SMALL, MARKET):
+        outside = mean(outside_core_ms(document, 2 * pairs))
+        what = f"`run`, {document['name']}: outside the core"
+        found.append((what, f"{outside.text(1)} ms", f"{2 * pairs} runs"))
     customers, messages = 1_000_000 // scale, 4_000 // scale
     mm1 = f"our-mm1:{customers}"
     peer, ours = in_turn(pairs, cpu_ns(f"simpy-mm1:{customers // 20}"), cpu_ns(mm1))
     behind = f"{np.median(peer):,.0f} and {np.median(ours):,.0f} ns per customer"
-    found = [("M/M/1: SimPy over surgetank", ratio(peer, ours).text(2), behind)]
+    found.append(("M/M/1: SimPy over surgetank", ratio(peer, ours).text(2), behind))
     for what, task in (("M/M/1", "our-mm1:{}"), ("flood", "our-flood:1000:{}:0")):
         size = customers if what == "M/M/1" else messages
         once, twice = in_turn(pairs, cpu_s(task.format(size)), cpu_s(task.format(2 * size)))
@@ -111,10 +116,6 @@ def rows(pairs: int, scale: int) -> list[tuple[str, str, str]]:
         found.append(
             (f"M/M/1: surgetank over its {what} alone", ratio(ours, floor).text(2), behind)
         )
-    for document in (SMALL, MARKET):
-        outside = mean(outside_core_ms(document, 2 * pairs))
-        what = f"`run`, {document['name']}: outside the core"
-        found.append((what, f"{outside.text(1)} ms", f"{2 * pairs} runs"))
     return found
 
 
