@@ -75,7 +75,6 @@ def test_invalid_and_unknown(here: Path) -> None:
         (["run", "good.toml", "--target", "memory:", "--otel-endpoint", ":"], "not HTTP"),
         (["run", "good.toml", "--tape", "two.csv"], "two.csv:1: two columns are named `time`"),
         (["report", "good.toml"], "is a file, and no run's folder"),
-        (["search", "good.toml", "--dask", "nowhere"], "no Dask scheduler answers"),
         (["run", "good.toml", "--out", "/proc/nowhere/run"], "/proc/nowhere/run"),
         (["report", "nowhere"], "nowhere"),
         (["compare", "nowhere", "nowhere"], "nowhere"),
