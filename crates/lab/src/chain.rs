@@ -55,9 +55,11 @@ fn checkable(scenario: &Scenario, peeks: bool) -> Option<Ordering> {
     }
     let layer = &scenario.layer;
     let tuned = layer.tuning.controller != scenario::Controller::None;
+    let passes_over = layer.admission.node.is_some() || scenario.attack.what.kind() == "censor";
     Ordering::of(queue.discipline.as_ref()?).filter(|rule| match rule {
         // A sequencer goes on with the turns of its last block; a voted block begins the turns anew.
-        Ordering::Lanes { .. } => peeks && !tuned,
+        // A message that its proposer passes over takes a turn that the block does not show.
+        Ordering::Lanes { .. } => peeks && !tuned && !passes_over,
         // An account keeps its turn from block to block while a message of it waits.
         Ordering::Drr { .. } => false,
         _ => true,
