@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import traceback
 from collections.abc import Callable
 from functools import cache
@@ -165,14 +166,25 @@ def with_tape(scenario: Scenario, tape: Tape) -> Scenario:
     flow.
 
     The run ends with the tape at the latest.
+
+    Raises:
+        SurgetankError: the scenario is that of a run on another tape.
     """
+    if scenario.tape_hash not in ("", tape.hash):
+        raise SurgetankError(
+            f"is not the recording that {scenario.name} was run on: its content has the hash "
+            f"{tape.hash[:16]}…, and the scenario names {scenario.tape_hash[:16]}…",
+            place=shlex.join(tape.options),
+            hint="Give that recording, or remove `tape_hash` from the scenario",
+        )
     seconds = min(scenario.duration_s, tape.seconds)
     values: dict[str, object] = {
         # The event that the scenario describes is not the one on the tape.
         "title": f"{scenario.name} on a recording: {PurePath(tape.file).name or 'unnamed'}",
-        "event": f"A recording: {tape.file or 'unnamed'}, {tape.seconds:g} s of it"
-        + (f" at {tape.speed:g} times its speed." if tape.speed != 1 else "."),
+        "event": f"{tape.file or 'unnamed'}: {tape.seconds * tape.speed:g} s from "
+        f"{tape.start_s:g} s on, at {tape.speed:g} times the recorded speed",
         "source": f"{tape.kind} tape, BLAKE3 {tape.hash}",
+        "description": "",
         "tape_hash": tape.hash,
         "tape_options": tape.options,
         "duration_s": seconds,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import html
 import json
+import re
+import shlex
 import tracemalloc
 import zlib
 from collections.abc import Iterable, Mapping
@@ -13,6 +15,8 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
+from command_line import surgetank
+from surgetank.scenario.text import toml
 from surgetank.trace import MarketKind, Source
 
 MARKET = Path(__file__).resolve().parents[3] / "shared/data/market"
@@ -217,10 +221,33 @@ def test_the_report_is_of_the_recording(tmp_path: Path) -> None:
     scenario = st.load("black-thursday")
     result = st.run(scenario, seed=1, tape=tape, out=tmp_path / "run", report=True)
     page = html.unescape((tmp_path / "run" / "report.html").read_text())
-    assert tape.hash in page and "my bars.csv" in page
+    head = page.partition('<section aria-labelledby="h-figures">')[0]
+    assert tape.hash in head and f"{path}: 105 s from 0 s on, at 40 times" in head
     assert f"--seed 1 --tape '{path}' --speed 40" in page
+    assert scenario.description[:40] not in page and scenario.description
     assert scenario.event.split(".")[0] not in page and scenario.event
     assert result.scenario.hash != scenario.hash
+
+
+def test_the_repeat_command_repeats_the_run(tmp_path: Path) -> None:
+    """The report's scenario and command, entered as they stand, give the trace again; with another
+    recording under the same name they are refused."""
+    path = write(tmp_path / "my bars.csv", BARS + BAR.format(1) + BAR.format(2) + BAR.format(3))
+    part = {"speed": 2.000000003, "start_s": 0.123456789, "seconds": 61.00000001}
+    tape = st.read_tape(path, **part)
+    chosen = st.load("calm").with_values({"trace.receipts_every": 0, "duration_s": 8.0})
+    folder = tmp_path / "run"
+    result = st.run(chosen, seed=3, tape=tape, out=folder, report=True)
+    page = html.unescape((folder / "report.html").read_text())
+    (tmp_path / "scenario.toml").write_text(toml(result.scenario.model_dump(mode="json")))
+    assert toml(result.scenario.model_dump(mode="json", by_alias=True)).strip() in page
+    line = next(line for line in re.findall(r"surgetank run [^<]*", page) if "--tape" in line)
+    words = shlex.split(line)[1:]
+    done = surgetank(*words, "--json", "--no-report", "--quiet", cwd=tmp_path)
+    assert json.loads(done.stdout)["trace_hash"] == result.trace.trace_hash, done.stderr
+    write(path, path.read_text().replace("105.0", "106.0"))
+    done = surgetank(*words, "--json", cwd=tmp_path)
+    assert done.returncode == 2 and "is not the recording that calm was run on" in done.stderr
 
 
 def run_on(tape: st.Tape, **values: object) -> st.Result:

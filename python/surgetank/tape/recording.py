@@ -49,7 +49,8 @@ class Tape:
             ("--tape-seconds", self.part_s, None),
         ):
             if value != usual:
-                found += [flag, f"{value:g}"]
+                # The shortest text that reads back as the same number.
+                found += [flag, repr(value).removesuffix(".0")]
         return found
 
     @property
