@@ -222,6 +222,44 @@ def test_terminals_without_unicode(here: Path) -> None:
     assert "X FAIL" in done.stdout and "?" not in done.stdout
 
 
+def test_ascii_terminals_lose_no_character_of_the_shipped_scenarios(here: Path) -> None:
+    """Minus signs, quotes and roots have substitutes; a question mark stands for what has none."""
+    plain = surgetank("scenarios", cwd=here, PYTHONIOENCODING="ascii").stdout
+    assert plain.isascii() and "?" not in plain and "(-14 %)" in plain
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("run nothing.toml 2>/dev/full", 2),
+        ("schema --wrong 2>/dev/full", 74),
+        ("schema >/dev/full", 74),
+        ("--help >/dev/full", 74),
+        ("run bad.toml --no-report --out bad --json >/dev/full", 74),
+        ("run bad.toml --no-report --out bad2 --quiet >/dev/full 2>/dev/full", 74),
+    ],
+)
+def test_output_that_cannot_be_written_is_no_verdict(here: Path, command: str, code: int) -> None:
+    """Of standard output or of the error's own line: never 0 to 4 for a result not delivered."""
+    program = f"{sys.executable} -m surgetank {command}"
+    done = subprocess.run(["bash", "-c", program], cwd=here, timeout=60, capture_output=True)
+    assert done.returncode == code, done.stderr
+
+
+@pytest.mark.parametrize("module", ["typer", "numpy"])
+def test_an_installation_that_is_broken_is_no_fail(here: Path, module: str) -> None:
+    """Python ends with 1 where an import fails, which means FAIL."""
+    (here / "broken" / module).mkdir(parents=True)
+    (here / "broken" / module / "__init__.py").write_text("raise ImportError('half of it')")
+    path = f"{here / 'broken'}:{os.environ.get('PYTHONPATH', '')}"
+    command = [sys.executable, "-m", "surgetank", "run", "good.toml", "--out", "x"]
+    env = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(command, cwd=here, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 70 and "half of it" in done.stderr
+    assert "Traceback" not in done.stderr and not (here / "x").exists()
+
+
 def test_what_another_user_wrote_is_shown_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,7 @@ _PLAIN: Final = {
     "…": "...",
     "–": "-",
     "—": "-",
+    "−": "-",
     "·": "-",
     "→": "->",
     "∞": "inf",
@@ -38,8 +39,22 @@ _PLAIN: Final = {
     "×": "x",
     "±": "+-",
     "µ": "u",
+    "μ": "u",
     "‘": "'",
     "’": "'",
+    "“": '"',
+    "”": '"',
+    "≈": "~",
+    "²": "2",
+    "√": "sqrt ",
+    "▁": ".",
+    "▂": ".",
+    "▃": ":",
+    "▄": ":",
+    "▅": "=",
+    "▆": "=",
+    "▇": "#",
+    "⚡": "!",
     "\xa0": " ",
 }
 #: The exit code that a shell reports for a program ended by SIGPIPE: the reader closed the output.
@@ -53,7 +68,7 @@ def ended(command: Callable[[], object]) -> int:
     try:
         return _left(command)
     except KeyboardInterrupt:
-        _say("Stopped.")
+        _say(Text("Stopped."))
         return EXIT_STOPPED
     except SurgetankError as error:
         return _refused(error)
@@ -103,19 +118,28 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(_PLAIN.get(char, "?") for char in text), error.end
 
 
-def _say(text: str) -> None:
-    err.print(Text(text), soft_wrap=True, highlight=False)
+def _say(line: Text) -> None:
+    """One line on standard error. Where that cannot be written, the exit code has to do."""
+    try:
+        err.print(line, soft_wrap=True, highlight=False)
+        sys.stderr.flush()
+    except OSError:
+        _discard(2)
+
+
+def _discard(stream: int) -> None:
+    """Sends the rest of an output to the null device: Python writes it at exit, which would fail
+    again and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def _refused(error: SurgetankError) -> int:
-    line = Text.assemble(("error:", "bold red"), f" {error}")
-    err.print(line, soft_wrap=True, highlight=False)
+    _say(Text.assemble(("error:", "bold red"), f" {error}"))
     return error.exit_code
 
 
 def _reader_closed() -> int:
-    # Python flushes standard output at exit, which would fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _discard(1)
     return _READER_CLOSED
 
 
@@ -123,7 +147,7 @@ def _broke(error: BaseException) -> int:
     what = printable(f"{type(error).__name__}: {error}")
     line = Text.assemble(("error:", "bold red"), f" surgetank itself failed ({what}). ")
     line.append(f"This is a defect, not a verdict; please report it with {_kept(error)}")
-    err.print(line, soft_wrap=True, highlight=False)
+    _say(line)
     return EXIT_BROKE
 
 
