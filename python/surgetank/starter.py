@@ -1,6 +1,7 @@
 """The scenario that `surgetank init` writes."""
 
 STARTER = """\
+#:schema ./scenario.schema.json
 # A venue of your own. Every key: docs/scenario.md, or `surgetank schema`.
 name = "NAME"
 title = "My venue under a burst"

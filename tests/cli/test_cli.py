@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from command_line import TINY, surgetank
 from surgetank.attacker import KINDS
 from surgetank.cli import app
 from surgetank.run import run
+from surgetank.scenario import load
 
 
 def test_run_for_machines(here: Path) -> None:
@@ -156,6 +158,40 @@ def test_scenarios_schema_init(here: Path) -> None:
     assert 'name = "mine"' in (here / "mine.toml").read_text()
     again = surgetank("init", "mine", cwd=here)
     assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_a_shipped_scenario_is_shown_and_copied(here: Path) -> None:
+    """With its comments; the copy has its own name, and is the same scenario otherwise."""
+    shown = surgetank("scenarios", "show", "calm", cwd=here)
+    assert shown.returncode == 0 and tomllib.loads(shown.stdout)["name"] == "calm"
+    assert surgetank("init", "mine", "--from", "calm", cwd=here).returncode == 0
+    copied = (here / "mine.toml").read_text()
+    assert copied.startswith("#:schema ./scenario.schema.json\n")
+    assert [line for line in shown.stdout.splitlines() if line not in copied] == ['name = "calm"']
+    assert load(here / "mine.toml") == load("calm").with_values({"name": "mine"})
+    # A copy of a copy has one schema line; a file of the schema's name is left as it is.
+    (here / "scenario.schema.json").write_text("{}")
+    assert surgetank("init", "second", "--from", "mine.toml", cwd=here).returncode == 0
+    assert (here / "second.toml").read_text().count("#:schema") == 1
+    assert (here / "scenario.schema.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["scenarios", "show", "clam"], "Did you mean `calm`?"),
+        (["scenarios", "--json", "show", "calm"], "is for the list"),
+        (["init", "mine", "--from", "clam"], "Did you mean `calm`?"),
+        (["init", "mine", "--from", "broken.toml"], "broken.toml: acounts: unknown key"),
+    ],
+)
+def test_no_scenario_leaves_no_file(here: Path, arguments: list[str], said: str) -> None:
+    """Neither the scenario's nor the schema's."""
+    (here / "broken.toml").write_text('name = "broken"\nacounts = 3\n')
+    before = sorted(here.iterdir())
+    done = surgetank(*arguments, cwd=here)
+    assert done.returncode == 2 and said in done.stderr
+    assert sorted(here.iterdir()) == before
 
 
 @pytest.mark.parametrize("command", ["run", "report", "compare", "scenarios", "schema", "init"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,32 @@ GROUP: Any = typer.main.get_command(app)
 FEW = 8
 
 
+def _below(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands of a group by their words, those of its groups included."""
+    for word in group.commands:
+        # As `--help` shows it: `get_command` prepares its options.
+        command = group.get_command(typer.Context(group), word)
+        yield f"{name}{word}", command
+        if hasattr(command, "commands"):
+            yield from _below(command, f"{name}{word} ")
+
+
+COMMANDS = dict(_below(GROUP))
+
+
 def options(command: str) -> list[Any]:
-    context = typer.Context(GROUP)
-    return [p for p in GROUP.get_command(context, command).params if hasattr(p, "is_flag")]
+    return [p for p in COMMANDS[command].params if hasattr(p, "is_flag")]
 
 
 def examples(command: str) -> list[str]:
-    return re.findall(r"^ *(surgetank .*)$", GROUP.commands[command].epilog or "", re.MULTILINE)
+    return re.findall(r"^ *(surgetank .*)$", COMMANDS[command].epilog or "", re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", GROUP.commands)
+def test_commands_of_groups_are_tested_too() -> None:
+    assert {"run", "scenarios", "scenarios show"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_options_have_a_metavar_and_a_panel(command: str) -> None:
     """A metavar if they take a value, none if not."""
     found = options(command)
@@ -39,19 +56,20 @@ def test_options_have_a_metavar_and_a_panel(command: str) -> None:
         assert [p.name for p in found if p.rich_help_panel is None] == []
 
 
-@pytest.mark.parametrize("command", GROUP.commands)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_examples_can_be_entered(command: str) -> None:
     """tests/house/test_shown_commands.py has the control."""
     assert examples(command), "no example"
+    assert [line for line in examples(command) if f"surgetank {command}" not in line] == []
     lines = [line.partition(" > ")[0] for line in examples(command)]
     lines = [re.sub(r"\$\([^)]*\)", "0" * 64, line) for line in lines]
     assert {line: why for line in lines if (why := wrong_with(line))} == {}
 
 
-@pytest.mark.parametrize("command", GROUP.commands)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_paragraphs_of_the_epilog_are_one_line_each(command: str) -> None:
     """Typer keeps their line breaks, and the terminal wraps what is left."""
-    paragraphs = (GROUP.commands[command].epilog or "").strip().split("\n\n")
+    paragraphs = (COMMANDS[command].epilog or "").strip().split("\n\n")
     assert [text for text in paragraphs if "\n" in text.strip("\n")] == []
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from jsonschema import Draft202012Validator
 
 import surgetank as st
 from surgetank.scenario import presets
+from surgetank.scenario.file_schema import file_schema
 from surgetank.scenario.limits import SETTABLE, TOLERANCES, Limits, key_of
+from surgetank.scenario.named import text_of
 from surgetank.starter import STARTER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -250,7 +254,18 @@ def test_aws_matrix_is_the_recorded_one() -> None:
 def test_schema_is_checked_in() -> None:
     """docs/scenario.schema.json is what the models say (`surgetank schema` prints it)."""
     text = (ROOT / "docs/scenario.schema.json").read_text()
-    assert json.loads(text) == st.Scenario.model_json_schema(by_alias=True)
+    assert json.loads(text) == file_schema()
+
+
+@pytest.mark.parametrize("name", [*st.names(), "the starter"])
+def test_shipped_files_are_valid_by_the_schema(name: str) -> None:
+    """With their presets, which are keys of a file only; a misspelt key in them is not."""
+    text = STARTER.replace("NAME", "x") if name == "the starter" else text_of(name)
+    checker = Draft202012Validator(file_schema())
+    data = tomllib.loads(text)
+    assert [f"{error.json_path}: {error.message}" for error in checker.iter_errors(data)] == []
+    assert not checker.is_valid(data | {"flow": {"acounts": 3}})
+    assert not checker.is_valid(data | {"venue": "nowhere"})
 
 
 def test_starter_is_a_scenario() -> None:

@@ -83,8 +83,11 @@ def _surgetank(name: str, rest: list[str]) -> str:
         return f"no command {name}"
     if STANDS_FOR.search(" ".join(rest)):
         return "has a word that stands for something: give an example"
+    command = group.commands[name]
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command, rest = command.commands[rest[0]], rest[1:]
     with code_refused():
-        context = group.commands[name].make_context(name, rest)
+        context = command.make_context(name, rest)
         if name == "run":
             target_options.refuse_unused(context)
         _check(name, context.params)

@@ -15,6 +15,7 @@ from surgetank.live import LiveOptions
 from surgetank.measure.measured import plain
 from surgetank.output_folder import write_file
 from surgetank.scenario import Scenario
+from surgetank.scenario.file_schema import SCHEMA_LINE, write_schema
 from surgetank.scenario.text import toml
 
 __all__ = ["Calibration"]
@@ -81,12 +82,13 @@ class Calibration:
         return "\n".join(lines) + "\n" + toml(values)
 
     def write(self, path: Path) -> None:
-        """Writes the scenario file.
+        """Writes the scenario file, and beside it the schema by which editors check it.
 
         Raises:
             SurgetankError: it cannot be written.
         """
-        write_file(path, self.toml(), hint="Give another --out")
+        write_file(path, SCHEMA_LINE + self.toml(), hint="Give another --out")
+        write_schema(path.parent)
 
     def as_json(self) -> str:
         """One JSON object."""

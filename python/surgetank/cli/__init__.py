@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-#: Order of the commands in `--help`: in order of use.
+#: Order of the commands in `--help`: in order of use. Groups of commands follow.
 _ORDER = [
     "run",
     "search",
@@ -47,7 +47,6 @@ _ORDER = [
     "attack",
     "crash",
     "verify",
-    "scenarios",
     "schema",
     "init",
 ]

@@ -26,6 +26,7 @@ __all__ = [
     "QUESTION",
     "SCENARIO",
     "AllowCode",
+    "Group",
     "Left",
     "ScenarioName",
     "app",
@@ -33,6 +34,7 @@ __all__ = [
     "finite",
     "out",
     "overrides",
+    "scenario_names",
     "seed_in_range",
 ]
 
@@ -67,7 +69,7 @@ def seed_in_range(seed: int | None) -> int | None:
     return seed
 
 
-def _scenarios(incomplete: str) -> list[str]:
+def scenario_names(incomplete: str) -> list[str]:
     """Completion: scenarios that come with surgetank, and files in the current directory."""
     from surgetank.scenario import names
 
@@ -80,7 +82,7 @@ ScenarioName = Annotated[
     typer.Argument(
         metavar="SCENARIO",
         help="A scenario's name, or a .toml file.",
-        autocompletion=_scenarios,
+        autocompletion=scenario_names,
     ),
 ]
 
@@ -98,9 +100,8 @@ def _without_types(options: list[Any]) -> list[Any]:
     return options
 
 
-class _Group(TyperGroup):
-    """Keeps Typer from giving its own exit codes to two exceptions, one of them that of FAIL, and
-    shows no type beside options without a value."""
+class Group(TyperGroup):
+    """A group of commands whose help shows no type beside options without a value."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of this name; its flags have an empty metavar."""
@@ -112,6 +113,10 @@ class _Group(TyperGroup):
     def get_params(self, ctx: Any) -> Any:
         """The options before a command."""
         return _without_types(super().get_params(ctx))
+
+
+class _Program(Group):
+    """Keeps Typer from giving its own exit codes to two exceptions, one of them that of FAIL."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
@@ -130,7 +135,7 @@ class Left(Exception):
 
 
 app = typer.Typer(
-    cls=_Group,
+    cls=_Program,
     help="Stress tests for the messaging layer of a derivatives venue.",
     epilog="Exit codes: 0 PASS · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN (also: stopped) · "
     "70 internal error · 74 operating system error (disk full, no memory, …).",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +11,22 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from surgetank.cli.app import app
+from surgetank.cli.app import Group, ScenarioName, app, scenario_names
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
+from surgetank.output_folder import write_file
+
+scenarios_app = typer.Typer(
+    cls=Group,
+    epilog="Examples:\n\n  surgetank scenarios\n\n  surgetank scenarios show black-thursday",
+    invoke_without_command=True,
+)
+app.add_typer(scenarios_app, name="scenarios")
 
 
-@app.command("scenarios", epilog="Example:\n\n  surgetank scenarios")
+@scenarios_app.callback()
 def scenarios_command(
+    context: typer.Context,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object to stdout.")
     ] = False,
@@ -24,6 +34,11 @@ def scenarios_command(
     """List the scenarios that come with surgetank, and the events that they follow."""
     from surgetank.scenario import load, names
 
+    if context.invoked_subcommand is not None:
+        if as_json:
+            hint = "Leave it out: a scenario's file is TOML"
+            raise SurgetankError("is for the list of scenarios", place="--json", hint=hint)
+        return
     found = [load(name) for name in names()]
     if as_json:
         rows = {s.name: {"title": s.title, "event": s.event, "source": s.source} for s in found}
@@ -32,38 +47,85 @@ def scenarios_command(
     for scenario in found:
         out_.print(Text.assemble((scenario.name, "bold"), f"  {scenario.title}"))
         out_.print(f"  {' '.join(scenario.event.split())}", style="dim", highlight=False)
-    out_.print(f"Run one: surgetank run {found[0].name}", highlight=False)
+    first = found[0].name
+    out_.print(
+        f"Run one: surgetank run {first}\nRead one: surgetank scenarios show {first}\n"
+        f"Start from one: surgetank init my-venue --from {first}",
+        highlight=False,
+    )
+
+
+@scenarios_app.command(
+    "show", epilog="Example:\n\n  surgetank scenarios show black-thursday > my-crash.toml"
+)
+def show_command(scenario: ScenarioName) -> None:
+    """Print the file of a scenario, with its comments."""
+    from surgetank.scenario.named import text_of
+
+    sys.stdout.write(text_of(scenario))
 
 
 @app.command("schema", epilog="Example:\n\n  surgetank schema > scenario.schema.json")
 def schema_command() -> None:
     """Print the JSON schema of a scenario file."""
-    from surgetank.scenario import Scenario
+    from surgetank.scenario.file_schema import file_schema
 
-    sys.stdout.write(json.dumps(Scenario.model_json_schema(by_alias=True), indent=1) + "\n")
+    sys.stdout.write(json.dumps(file_schema(), indent=1) + "\n")
 
 
-@app.command("init", epilog="Example:\n\n  surgetank init my-venue && surgetank run my-venue.toml")
+@app.command(
+    "init",
+    epilog="Examples:\n\n  surgetank init my-venue && surgetank run my-venue.toml\n\n"
+    "  surgetank init my-crash --from black-thursday",
+)
 def init_command(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Name of the scenario; writes NAME.toml.")
     ],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SCENARIO",
+            help="Copy this scenario, by name or file; by default a small commented one.",
+            autocompletion=scenario_names,
+        ),
+    ] = None,
 ) -> None:
-    """Write a commented scenario to start from."""
-    from surgetank.scenario import Scenario
-    from surgetank.starter import STARTER
+    """Write a commented scenario to start from, and the schema by which editors check it."""
+    from surgetank.scenario.file_schema import SCHEMA_FILE, write_schema
 
     path = Path(f"{name.removesuffix('.toml')}.toml")
-    text = STARTER.replace("NAME", path.stem)
+    text = _begun(path, source)
+    if path.exists():
+        raise SurgetankError("exists already", place=str(path), hint="Choose another name")
+    write_file(path, text, hint="Choose another place", replace=False)
+    schema = write_schema(path.parent)
+    beside = f" ({SCHEMA_FILE} beside it, for editors)" if schema else ""
+    out_.print(
+        f"Written to {path}{beside}; next: surgetank run {path}", soft_wrap=True, highlight=False
+    )
+
+
+def _begun(path: Path, source: str | None) -> str:
+    """The text of the new scenario, checked.
+
+    Raises:
+        SurgetankError: the name is none, or the source is no scenario.
+    """
+    from surgetank.scenario import Scenario
+    from surgetank.scenario.file_schema import SCHEMA_LINE
+    from surgetank.scenario.named import text_of
+    from surgetank.starter import STARTER
+
+    if source is None:
+        text = STARTER.replace("NAME", path.stem)
+    else:
+        copied = text_of(source)
+        Scenario.from_toml(copied, place=source)
+        copied = re.sub(r"^#:schema.*\n", "", copied, flags=re.MULTILINE)
+        own = f"name = {json.dumps(path.stem)}"
+        line = re.compile(r"^\s*name\s*=.*$", re.MULTILINE)
+        text = SCHEMA_LINE + line.sub(lambda _: own, copied, count=1)
     Scenario.from_toml(text, place=str(path))
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise SurgetankError(
-            "exists already", place=str(path), hint="Choose another name"
-        ) from None
-    except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        raise SurgetankError(reason, place=str(path), hint="Choose another place") from None
-    out_.print(f"Written to {path}; next: surgetank run {path}", soft_wrap=True, highlight=False)
+    return text

@@ -13,7 +13,7 @@ from surgetank.errors import SurgetankError
 if TYPE_CHECKING:
     from surgetank.scenario.whole import Scenario
 
-__all__ = ["load", "names"]
+__all__ = ["load", "names", "text_of"]
 
 
 def _folder() -> Traversable:
@@ -34,6 +34,15 @@ def load(name_or_path: str | Path) -> Scenario:
     """
     from surgetank.scenario.whole import Scenario
 
+    return Scenario.from_toml(text_of(name_or_path), place=str(name_or_path))
+
+
+def text_of(name_or_path: str | Path) -> str:
+    """The text of a scenario's file, with its comments.
+
+    Raises:
+        SurgetankError: if there is none, or it cannot be read.
+    """
     text = str(name_or_path)
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():
@@ -41,7 +50,7 @@ def load(name_or_path: str | Path) -> Scenario:
             # Reading a pipe would block.
             raise SurgetankError("is not a file", place=text, hint="Give a .toml file")
         try:
-            return Scenario.from_toml(path.read_text(encoding="utf-8"), place=text)
+            return path.read_text(encoding="utf-8")
         except OSError as error:
             reason = error.strerror or "cannot be read"
             raise SurgetankError(reason, place=text, hint="Check the path") from None
@@ -52,4 +61,4 @@ def load(name_or_path: str | Path) -> Scenario:
         close = difflib.get_close_matches(text, known, n=1)
         hint = f"Did you mean `{close[0]}`?" if close else f"There are: {', '.join(known)}"
         raise SurgetankError("no scenario of this name", place=text, hint=hint)
-    return Scenario.from_toml((_folder() / f"{text}.toml").read_text(encoding="utf-8"), place=text)
+    return (_folder() / f"{text}.toml").read_text(encoding="utf-8")

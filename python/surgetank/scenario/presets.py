@@ -169,6 +169,11 @@ VENUES: Final = tuple(_VENUES)
 KEYS: Final = ("venue", "network.preset", RULE)
 
 
+def names_of(key: str) -> tuple[str, ...]:
+    """Names of the presets of `venue` or of `network.preset`."""
+    return tuple({"venue": _VENUES, "network.preset": _networks()}[key])
+
+
 def expand(data: Mapping[str, Any]) -> dict[str, Any]:
     """The scenario's data with its presets filled in; keys that the scenario sets itself have
     precedence.
