@@ -25,6 +25,7 @@ from surgetank.catalogue import CATALOGUE, Better, MeasureSpec
 from surgetank.catalogue.families import CLASS, GROUP, RESOURCE, STAGE, WAIT
 from surgetank.live import SYSTEMS
 from surgetank.live.faults.kinds import KINDS as LIVE_KINDS
+from surgetank.scenario import presets
 from surgetank.scenario.attack import ATTACKS
 from surgetank.scenario.faults import KINDS
 from surgetank.scenario.rule import settings
@@ -214,6 +215,10 @@ def names() -> str:
     lines += ["", "### On the command line", "", "| of | names |", "|---|---|"]
     verdicts = ", ".join(f"`{status}` (exit code {code})" for status, code in EXIT_CODES.items())
     others = ", ".join(f"`{n}` = {getattr(errors, n)}" for n in errors.__all__ if "EXIT" in n)
+    lines += [
+        f"| preset of `{key}` | {_listed(presets.names_of(key))} |"
+        for key in ("venue", "network.preset")
+    ]
     lines += [f"| verdicts | {verdicts} |", f"| other exit codes | {others} |"]
     lines += [f"| `search --find` | {_listed(FINDS)} |", f"| `--target` | {_listed(SYSTEMS)} |"]
     return "\n".join(lines) + "\n"

@@ -76,7 +76,7 @@ def test_the_first_steps_of_start_run(tmp_path: Path) -> None:
         for line in commands_in(steps)
         if line.startswith("surgetank")
     ]
-    assert [run.returncode for run in done] == [0] * 4, [run.stderr for run in done]
+    assert [run.returncode for run in done] == [0] * 5, [run.stderr for run in done]
     assert done[-1].stdout.count("my-venue") >= 2
 
 

@@ -26,7 +26,7 @@ __all__ = [
     "QUESTION",
     "SCENARIO",
     "AllowCode",
-    "Group",
+    "CommandGroup",
     "Left",
     "ScenarioName",
     "app",
@@ -100,7 +100,7 @@ def _without_types(options: list[Any]) -> list[Any]:
     return options
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """A group of commands whose help shows no type beside options without a value."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -115,7 +115,7 @@ class Group(TyperGroup):
         return _without_types(super().get_params(ctx))
 
 
-class _Program(Group):
+class _Program(CommandGroup):
     """Keeps Typer from giving its own exit codes to two exceptions, one of them that of FAIL."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]

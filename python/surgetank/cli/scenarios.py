@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from surgetank.cli.app import Group, ScenarioName, app, scenario_names
+from surgetank.cli.app import CommandGroup, ScenarioName, app, scenario_names
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import write_file
 
 scenarios_app = typer.Typer(
-    cls=Group,
+    cls=CommandGroup,
     epilog="Examples:\n\n  surgetank scenarios\n\n  surgetank scenarios show black-thursday",
     invoke_without_command=True,
 )
