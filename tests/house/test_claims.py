@@ -70,7 +70,12 @@ def missing_keys(text: str) -> list[str]:
     """Dotted keys of a scenario that there are not."""
     sections = "flow|network|layer|market|faults|attack|limits|trace"
     named = re.findall(rf"`((?:{sections})\.[a-z_]+(?:\.[a-z_]+)*)`", text)
-    known = KEYS | {f"limits.{name}" for name in LIMITS} | {f"measure.{name}" for name in CATALOGUE}
+    known = (
+        KEYS
+        | {"network.preset"}
+        | {f"limits.{name}" for name in LIMITS}
+        | {f"measure.{name}" for name in CATALOGUE}
+    )
     return [key for key in named if key not in known and not key.endswith((".rs", ".md"))]
 
 
