@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 AWS_CSV = ROOT.parent / "shared/data/latency/cometbft_aws_latencies.csv"
 FAULT = {"at_s": 1.0, "duration_s": 1.0}
 SMALL = {"block_bytes_max": 1_000}
+TIER = {"above_usd": 1e6, "initial": 0.1, "maintenance": 0.05}
 DELAY = {"kind": "regions", "names": ["a", "b"], "matrix_ms": [[0, 1], [1, 0]]}
 
 
@@ -104,6 +105,12 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"flow": {"makers": {"count": 1}}}, "flow.makers", "needs a [market]"),
     ({"market": {"margin": {"initial": 0.01, "maintenance": 0.02}}}, "market.margin", "below"),
     ({"market": {"positions": {"leverage_max": 90}}}, "market", "margin.initial"),
+    ({"market": {"margin": {"tiers": [TIER | {"initial": 0.04}]}}}, "market.margin",
+     "`tiers[0]`: rates must not fall"),
+    ({"market": {"margin": {"tiers": [TIER, TIER]}}}, "market.margin", "`tiers[1]`: `above_usd`"),
+    ({"market": {"margin": {"tiers": [TIER | {"maintenance": 0.2}]}}}, "market.margin", "below"),
+    ({"market": {"margin": {"open_interest": {"lower_usd": 2, "upper_usd": 1}}}},
+     "market.margin.open_interest", "`upper_usd` must be above"),
     ({"duration_s": 5.0, "warmup_s": 5.0}, "warmup_s", "below"),
     ({"flow": {"overhead_bytes": 949}, "layer": {"consensus": SMALL | {"kind": "single"}}},
      "flow.overhead_bytes", "`layer.consensus.block_bytes_max` (1000)"),

@@ -38,7 +38,9 @@ WHOLE: dict[str, Any] = {
         },
     },
     "market": {
-        "margin": {"per_block": {}, "fillable": {}, "partial": {}, "backstop": {}},
+        "margin": {"per_block": {}, "fillable": {}, "partial": {}, "backstop": {}}
+        | {"tiers": [{"above_usd": 1e6, "initial": 0.1, "maintenance": 0.05}]}
+        | {"open_interest": {"lower_usd": 1e6, "upper_usd": 2e6}},
         "options": {},
     },
     "faults": [{"kind": "crash", "at_s": 1.0, "duration_s": 1.0, "nodes": [0]}],

@@ -146,6 +146,29 @@ pub struct BlockLimits {
     pub deleveraging_attempts: u32,
 }
 
+/// The margin rates of the part of a position's notional above a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// Notional at the mark above which the tier's rates hold, in quanta.
+    pub above: Money,
+    /// Initial margin as a share of this part of notional.
+    pub initial_ppm: u32,
+    /// Maintenance margin as a share of this part of notional.
+    pub maintenance_ppm: u32,
+}
+
+/// Initial margin grows with open interest, as on dYdX v4: from its own rate at `lower` linearly to
+/// 100 % at `upper`. The maintenance margin does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenInterestCap {
+    /// Open interest at the mark at which the growth begins, in quanta.
+    pub lower: Money,
+    /// Open interest at the mark from which positions need their whole notional, in quanta.
+    pub upper: Money,
+}
+
 /// The rules of one market.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -154,6 +177,10 @@ pub struct SymbolConfig {
     pub initial_margin_ppm: u32,
     /// Maintenance margin as a share of notional at the mark price.
     pub maintenance_margin_ppm: u32,
+    /// Higher rates of large positions, by rising bounds; empty: the two above hold at any size.
+    pub tiers: Vec<Tier>,
+    /// Growth of the initial margin with open interest; `None`: none.
+    pub open_interest_cap: Option<OpenInterestCap>,
     /// Share of liquidated notional owed to the insurance fund, out of what is left to the account.
     pub liquidation_fee_ppm: u32,
     /// Taker fee on notional.
@@ -184,6 +211,8 @@ impl Default for SymbolConfig {
         SymbolConfig {
             initial_margin_ppm: 25_000,
             maintenance_margin_ppm: 12_500,
+            tiers: Vec::new(),
+            open_interest_cap: None,
             liquidation_fee_ppm: 0,
             taker_fee_ppm: 0,
             maker_fee_ppm: 0,

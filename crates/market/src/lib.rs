@@ -41,8 +41,8 @@ mod orders;
 mod settlement;
 
 pub use crate::config::{
-    Backstop, BlockLimits, CloseOut, Config, Fillable, MONEY_MAX, MarginMode, PPM, PRICE_MAX,
-    Partial, Protection, QTY_MAX, SymbolConfig,
+    Backstop, BlockLimits, CloseOut, Config, Fillable, MONEY_MAX, MarginMode, OpenInterestCap, PPM,
+    PRICE_MAX, Partial, Protection, QTY_MAX, SymbolConfig, Tier,
 };
 pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};

@@ -8,7 +8,8 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::book::{Book, Resting};
 use crate::config::{
-    BlockLimits, CloseOut, Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig,
+    BlockLimits, CloseOut, Config, MONEY_MAX, MarginMode, OpenInterestCap, PPM, PRICE_MAX, QTY_MAX,
+    SymbolConfig,
 };
 use crate::limits::Limits;
 use crate::margin::{Ledger, Position};
@@ -65,6 +66,24 @@ impl fmt::Display for UnbalancedGenesis {
 
 impl std::error::Error for UnbalancedGenesis {}
 
+/// # Panics
+/// If a rate or bound of the margin rules is out of bounds or out of order.
+fn check_margin(rules: &SymbolConfig) {
+    let (mut above, mut rates) = (0, (rules.initial_margin_ppm, rules.maintenance_margin_ppm));
+    for tier in &rules.tiers {
+        let next = (tier.initial_ppm, tier.maintenance_ppm);
+        assert!((above + 1..=MONEY_MAX).contains(&tier.above), "bounds of margin tiers must rise");
+        assert!(next.0 >= rates.0 && next.1 >= rates.1, "rates of margin tiers must not fall");
+        (above, rates) = (tier.above, next);
+    }
+    assert!(rates.1 < PPM, "maintenance margin must be below 100 %");
+    assert!(rates.0 <= PPM, "initial margin must not exceed 100 %");
+    if let Some(OpenInterestCap { lower, upper }) = rules.open_interest_cap {
+        let in_order = 0 <= lower && lower < upper && upper <= MONEY_MAX;
+        assert!(in_order, "caps of open interest must rise");
+    }
+}
+
 impl Market {
     /// A venue with empty books, one market per entry of `config.symbols`, each at its price.
     ///
@@ -74,9 +93,7 @@ impl Market {
         assert_eq!(config.symbols.len(), initial_price.len(), "one initial price per market");
         for (rules, price) in config.symbols.iter().zip(initial_price) {
             assert!((1..=PRICE_MAX).contains(price), "initial price {price} out of bounds");
-            let SymbolConfig { initial_margin_ppm, maintenance_margin_ppm, .. } = *rules;
-            assert!(maintenance_margin_ppm < PPM, "maintenance margin must be below 100 %");
-            assert!(initial_margin_ppm <= PPM, "initial margin must not exceed 100 %");
+            check_margin(rules);
             assert!(rules.taker_fee_ppm.max(rules.maker_fee_ppm) <= PPM, "fee above 100 %");
             assert!(rules.worst_price_ppm.is_none_or(|w| w <= PPM), "worst price above 100 %");
             if let CloseOut::Oracle { worse_ppm, .. } = rules.close_out {
@@ -277,6 +294,27 @@ impl Market {
     /// is liquidatable. `None`: never, or no position.
     pub fn liquidation_price(&self, account: AccountId, symbol: u16) -> Option<Price> {
         self.ledger.liquidation_price(account, usize::from(symbol))
+    }
+
+    /// The last whole price, on the way down for a long and up for a short, at which the equity
+    /// behind the position is not negative, other marks held constant: the account's equity in
+    /// proportion to maintenance requirement (dYdX v4's bankruptcy price). `None`: no position, or a
+    /// portfolio.
+    pub fn bankruptcy_price(&self, account: AccountId, symbol: u16) -> Option<Price> {
+        let s = usize::from(symbol);
+        let qty = Money::from(self.ledger.position(account, s).qty);
+        if qty == 0 || self.ledger.is_portfolio(account) {
+            return None;
+        }
+        let own = self.ledger.own_quote(account, s);
+        let price = if qty > 0 { -own.div_euclid(qty) } else { own.div_euclid(-qty) };
+        Some(price.clamp(0, Money::from(2 * PRICE_MAX)) as Price)
+    }
+
+    /// Margin of a position of this size at the mark, by itself: initial, not grown with open
+    /// interest, and maintenance, in millionths of a quantum.
+    pub fn margin_of(&self, symbol: u16, qty: Qty) -> (Money, Money) {
+        self.ledger.margin_of(usize::from(symbol), qty)
     }
 
     /// The insurance fund; never negative.

@@ -11,6 +11,7 @@ mod liquidation_backstop;
 mod liquidation_execution;
 mod liquidation_limits;
 mod margin_requirements;
+mod margin_tiers;
 mod mark_update;
 mod options_accounts;
 mod options_pricing;

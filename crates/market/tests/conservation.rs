@@ -54,6 +54,7 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
     let first = SymbolConfig {
         initial_margin_ppm: 25_003,
         maintenance_margin_ppm: 12_501,
+        tiers: vec![Tier { above: 300_001, initial_ppm: 40_007, maintenance_ppm: 20_011 }],
         liquidation_fee_ppm: 7_001,
         taker_fee_ppm: 451,
         maker_fee_ppm: 149,
@@ -64,6 +65,7 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
     let second = SymbolConfig {
         maintenance_margin_ppm: 30_007,
         initial_margin_ppm: 50_021,
+        open_interest_cap: Some(OpenInterestCap { lower: 500_003, upper: 9_000_001 }),
         liquidation_share_ppm: 333_333,
         worst_price_ppm: Some(100_000),
         protection: Protection {

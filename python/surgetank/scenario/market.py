@@ -176,6 +176,32 @@ class Protection(Section):
     )
 
 
+class Tier(Section):
+    """Margin rates of the part of a position's notional above a bound, as of a Binance or
+    Hyperliquid margin tier."""
+
+    above_usd: PositiveMarketUsd = Field(
+        description="notional at the mark above which the tier's rates hold, USD"
+    )
+    initial: PositivePpm = Field(description="initial margin over this part of notional")
+    maintenance: PositivePpm = Field(description="maintenance margin over this part of notional")
+
+
+class OpenInterestCap(Section):
+    """Initial margin that grows with the market's open interest, as on dYdX v4."""
+
+    lower_usd: MarketUsd = Field(description="open interest at which the growth begins, USD")
+    upper_usd: PositiveMarketUsd = Field(
+        description="open interest from which the initial margin is the whole notional, USD"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.upper_usd <= self.lower_usd:
+            raise ValueError("`upper_usd` must be above `lower_usd`")
+        return self
+
+
 class Margin(Section):
     """Margin and liquidation."""
 
@@ -184,6 +210,15 @@ class Margin(Section):
     )
     initial: PositivePpm = Field(0.05, description="initial margin over notional")
     maintenance: PositivePpm = Field(0.03, description="maintenance margin over notional")
+    tiers: list[Tier] = Field(
+        default=[],
+        max_length=100,
+        description="higher rates of the parts of notional above rising bounds; empty: the two "
+        "rates above hold at any size",
+    )
+    open_interest: OpenInterestCap | None = Field(
+        None, description="growth of the initial margin with open interest; absent: none"
+    )
     liquidation_fee_bp: BasisPoints = Field(
         0.0, le=10_000, description="fee to the insurance fund, bp"
     )
@@ -217,10 +252,33 @@ class Margin(Section):
         2_000.0, description="a liquidation is late this long after the account became due, ms"
     )
 
+    def tiers_times(self, factor: float) -> list[dict[str, float]]:
+        """The tiers as values of the key `tiers`, all rates times a factor, the initial margin at
+        most 1 and the maintenance margin in proportion to it."""
+        maintenance, values = 0.0, list[dict[str, float]]()
+        for tier in self.tiers:
+            times = min(factor, 1 / tier.initial)
+            maintenance = max(maintenance, tier.maintenance * times)
+            initial = tier.initial * times
+            values.append(
+                {"above_usd": tier.above_usd, "initial": initial, "maintenance": maintenance}
+            )
+        return values
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.maintenance >= self.initial:
             raise ValueError("`maintenance` must be below `initial`")
+        above, initial, maintenance = 0.0, self.initial, self.maintenance
+        for index, tier in enumerate(self.tiers):
+            place = f"`tiers[{index}]`"
+            if tier.above_usd <= above:
+                raise ValueError(f"{place}: `above_usd` must rise from tier to tier")
+            if tier.initial < initial or tier.maintenance < maintenance:
+                raise ValueError(f"{place}: rates must not fall from tier to tier")
+            if tier.maintenance >= tier.initial:
+                raise ValueError(f"{place}: `maintenance` must be below `initial`")
+            above, initial, maintenance = tier.above_usd, tier.initial, tier.maintenance
         return self
 
 
@@ -230,7 +288,11 @@ class Positions(Section):
     count: Whole = Field(500, ge=0, le=1_000_000, description="leveraged accounts")
     notional_usd: Positive = Field(20_000.0, description="mean notional (exponential), USD")
     leverage_min: Number = Field(2.0, ge=1, description="least leverage")
-    leverage_max: Number = Field(20.0, ge=1, description="largest leverage")
+    leverage_max: Number = Field(
+        20.0,
+        ge=1,
+        description="largest leverage; a large position has at most that of its margin tiers",
+    )
     long_share: Share = Field(0.7, description="share of the accounts that are long")
     buffer_min: Share = Field(
         1.0,
@@ -368,7 +430,7 @@ class Market(Section):
             "per_block": self.margin.per_block and self._counted(self.margin.per_block),
             "mode": self.margin.mode,
             "vault": self._counted(backstop)["vault"] if backstop else 0,
-            "positions": data["positions"] | {"maintenance": self.margin.maintenance},
+            "positions": data["positions"],
         }
 
     def _symbol(self, margin: dict[str, Any], protection: dict[str, Any]) -> dict[str, Any]:
@@ -382,6 +444,8 @@ class Market(Section):
         return {key: margin[key] for key in kept} | {
             "initial_margin_ppm": margin["initial_ppm"],
             "maintenance_margin_ppm": margin["maintenance_ppm"],
+            "tiers": [self._counted(tier) for tier in of.tiers],
+            "open_interest_cap": of.open_interest and self._counted(of.open_interest),
             "worst_price_ppm": distance.pop("liquidation"),
             "protection": {f"{name}_ppm": ppm for name, ppm in distance.items()}
             | {"reduce_only_after_ns": protection["reduce_only_after_ns"] or None},

@@ -91,7 +91,8 @@ def _load(scenario: Scenario) -> Parameter:
 def _leverage(scenario: Scenario) -> Parameter:
     """The highest initial leverage L: initial margin 1/L, maintenance κ/L with the venue's own κ.
 
-    Positions at the start keep their place below the highest leverage (at least 1).
+    Rates of margin tiers change by the same factor, at most to 100 %. Positions at the start keep
+    their place below the highest leverage (at least 1).
     """
     market = scenario.market
     if market is None:
@@ -103,9 +104,11 @@ def _leverage(scenario: Scenario) -> Parameter:
     most = market.positions.leverage_max * market.margin.initial
 
     def values(level: float) -> Mapping[str, Any]:
+        tiers = market.margin.tiers_times(1 / (level * market.margin.initial))
         return {
             "market.margin.initial": 1 / level,
             "market.margin.maintenance": kappa / level,
+            **({"market.margin.tiers": tiers} if tiers else {}),
             "market.positions.leverage_min": max(1.0, min(least * level, level)),
             "market.positions.leverage_max": max(1.0, min(most * level, level)),
         }

@@ -311,7 +311,16 @@ def _book_depth(values: _Values) -> Iterator[Change]:
 def _insurance(values: _Values) -> Iterator[Change]:
     yield from values.scaled("insurance fund", ["market.margin.insurance_usd"], _MORE, " USD")
     # An account that is closed out earlier has more collateral left.
-    yield from values.scaled("maintenance margin", ["market.margin.maintenance"], (1.1, 1.25, 1.5))
+    maintenance = "market.margin.maintenance"
+    for change in values.scaled("maintenance margin", [maintenance], (1.1, 1.25, 1.5)):
+        # The rates of all margin tiers rise with the first.
+        factor = change.size + 1
+        tiers = [
+            tier | {"maintenance": _times(tier["maintenance"], factor)}
+            for tier in values("market.margin.tiers")
+        ]
+        more = {"market.margin.tiers": tiers} if tiers else {}
+        yield replace(change, values={**change.values, **more})
 
 
 def _faults(values: _Values) -> Iterator[Change]:

@@ -21,6 +21,7 @@ pub(super) fn check(
     accounts: &Accounts,
 ) -> Result<(), String> {
     prices(config, tape)?;
+    tiers(config)?;
     let ticks = (start_usd / config.tick_usd).round().max(1.0);
     let (quantum_usd, positions) = (config.tick_usd * config.lot, &config.positions);
     let held = |key: &str, usd: f64, count: u32| {
@@ -51,6 +52,29 @@ pub(super) fn check(
          tick larger",
         config.lot, config.tick_usd, MONEY_MAX as f64
     ))
+}
+
+/// Bounds of margin tiers, and caps of open interest, in whole quanta.
+fn tiers(config: &Market) -> Result<(), String> {
+    let caps = config.symbol.open_interest_cap.map(|cap| [cap.lower + 1, cap.upper]);
+    let lists = [
+        ("tiers", config.symbol.tiers.iter().map(|tier| tier.above).collect::<Vec<_>>()),
+        ("open_interest", caps.into_iter().flatten().collect()),
+    ];
+    for (key, bounds) in lists {
+        let mut before = 0;
+        for at in bounds {
+            if at <= before || at > MONEY_MAX {
+                return Err(format!(
+                    "market.margin.{key}: bounds must rise by at least market.tick_usd × \
+                     market.lot, the smallest amount, and be at most {:.3e} of it",
+                    MONEY_MAX as f64
+                ));
+            }
+            before = at;
+        }
+    }
+    Ok(())
 }
 
 /// Prices that are known before the run.

@@ -2,7 +2,7 @@
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Money, Price, Qty};
-use surgetank_market::{CloseOut, Config, MarginMode, Market, SymbolConfig};
+use surgetank_market::{CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
 
 use super::quotas::Quotas;
 use super::{Exchange, Opening, bounds, portfolios};
@@ -103,7 +103,6 @@ fn take_positions(
     let mut draws = seed.stream("market.positions", 0);
     let mut buffers = seed.stream("market.buffers", 0);
     let (positions, mode) = (&config.positions, config.mode);
-    let maintenance = positions.maintenance;
     let mut net: Qty = 0;
     for account in 0..accounts.leveraged {
         let notional = positions.notional_usd * draws.exponential();
@@ -112,10 +111,16 @@ fn take_positions(
         let margin_share = share / positions.leverage_max + (1.0 - share) / positions.leverage_min;
         let long = draws.unit() < positions.long_share;
         let lots = (quanta(config, notional) / Money::from(ticks)).max(1) as Qty;
+        let value = lots as f64 * ticks as f64;
+        let share = |millionths: Money| millionths as f64 / value / f64::from(PPM);
+        let (initial, maintenance) = market.margin_of(0, lots);
+        // A large position has at most the leverage of its tier.
+        let margin_share = margin_share.max(share(initial));
+        let maintenance = share(maintenance);
         let buffer = positions.buffer_min + (1.0 - positions.buffer_min) * buffers.unit();
         let backing = maintenance + buffer * (margin_share - maintenance);
         let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
-        let cash = (lots as f64 * ticks as f64 * backing).ceil() as Money;
+        let cash = (value * backing).ceil() as Money;
         market.deposit(account, cash, mode);
         market.open(account, 0, if long { lots } else { -lots }, ticks);
         net += if long { lots } else { -lots };

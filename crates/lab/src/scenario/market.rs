@@ -104,8 +104,6 @@ pub enum Matching {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Positions {
-    /// Maintenance margin as a share of notional.
-    pub maintenance: f64,
     /// Accounts with a leveraged long position; shorts of the same total are held at low leverage.
     pub count: u32,
     /// Mean notional (exponential).

@@ -201,7 +201,9 @@ impl Market {
         let shift = (128 - required.leading_zeros()).saturating_sub(60);
         let rating = split(ppm, shortfall >> shift, (required >> shift).max(1));
         let rating = (rating * Money::from(bankruptcy_adjustment_ppm) / ppm).min(ppm);
-        let maintenance = Money::from(self.config.symbols[symbol].maintenance_margin_ppm);
+        let (held, mark) = (self.ledger.position(account, symbol), self.ledger.mark(symbol));
+        let own = self.ledger.maintenance(symbol, held.qty, mark);
+        let maintenance = own / held.value(mark).abs().max(1);
         let spread = maintenance * Money::from(spread_to_maintenance_ppm) / ppm;
         (rating * spread / ppm).min(ppm)
     }

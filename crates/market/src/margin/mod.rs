@@ -14,27 +14,25 @@
 //! and returned to cash when the position is flat, not before.
 //!
 //! An account (isolated: a position) is liquidatable iff maintenance requirement > equity,
-//! strictly. An order is admitted iff equity covers the initial margin, at the mark price, of the
-//! larger of the two positions that it would have if all its buys, or all its sells, were filled,
-//! plus this order's immediate loss against the mark. Orders that only reduce are always admitted.
+//! strictly. Orders need initial margin (`admission`).
 //!
-//! Portfolio: as cross, with a requirement from a grid of scenarios (`portfolio`).
+//! Requirements are functions of a position's notional (`tiers`). Portfolio: as cross, with a
+//! requirement from a grid of scenarios (`portfolio`).
 //!
 //! Source: dYdX v4 `protocol/lib/margin/risk.go` (strict inequality, quote balance).
-//!
-//! Departures: initial margin does not grow with open interest. Resting orders are not checked
-//! again when they match.
 
+mod admission;
 mod portfolio;
+mod tiers;
 
 use std::collections::BTreeMap;
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
-use crate::config::{MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig};
-use crate::facts::Reject;
+use crate::config::{MarginMode, PPM, PRICE_MAX, SymbolConfig};
 use crate::options::chain::Chain;
+use tiers::{Line, Requirements};
 
 /// An account's position and open orders in one market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +52,7 @@ pub struct Position {
 
 impl Position {
     /// The larger of the two positions reached if all buys, or all sells, are filled.
-    fn exposure(&self) -> Qty {
+    pub(crate) fn exposure(&self) -> Qty {
         (self.qty + self.open_buy).abs().max((self.qty - self.open_sell).abs())
     }
 
@@ -74,19 +72,15 @@ struct Account {
     cash: Money,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rates {
-    pub initial_ppm: u32,
-    pub maintenance_ppm: u32,
-}
-
 /// All accounts and positions, and the marks at which they are valued.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     accounts: Vec<Option<Account>>,
     /// Positions by market, then by account.
     pub(crate) positions: Vec<Vec<Position>>,
-    pub(crate) rates: Vec<Rates>,
+    requirements: Vec<Requirements>,
+    /// Sum of the long positions of each market, in lots.
+    open_interest: Vec<Money>,
     /// Mark prices of the markets, then of the options.
     pub(crate) marks: Vec<Price>,
     /// Option positions by account, each list in ascending order of the option's index.
@@ -97,14 +91,11 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger without accounts, for these markets at these marks.
     pub fn new(symbols: &[SymbolConfig], marks: &[Price]) -> Ledger {
-        let rates = symbols.iter().map(|s| Rates {
-            initial_ppm: s.initial_margin_ppm,
-            maintenance_ppm: s.maintenance_margin_ppm,
-        });
         Ledger {
             accounts: Vec::new(),
             positions: vec![Vec::new(); symbols.len()],
-            rates: rates.collect(),
+            requirements: symbols.iter().map(Requirements::new).collect(),
+            open_interest: vec![0; symbols.len()],
             marks: marks.to_vec(),
             held: BTreeMap::new(),
             chain: None,
@@ -247,17 +238,24 @@ impl Ledger {
             return None;
         }
         let (equity, required) = self.risk(account, symbol, 0);
-        // At price p: liquidatable iff free + qty·p·10^6 < |qty|·p·maintenance_ppm.
+        // At price p: liquidatable iff, for the line of one tier,
+        // free + qty·p·10^6 < |qty|·p·maintenance_ppm − deduction.
         let free = equity * Money::from(PPM) - required;
-        let rate = Money::from(self.rates[symbol].maintenance_ppm);
         let size = Money::from(qty.abs());
-        let price = if qty > 0 {
-            let slope = size * (Money::from(PPM) - rate);
-            (-(free.div_euclid(slope)) - 1).min(Money::from(PRICE_MAX))
-        } else if qty < 0 {
-            free.div_euclid(size * (Money::from(PPM) + rate)) + 1
-        } else {
-            return None;
+        let of = |line: &Line| {
+            let (room, rate) = (free + line.maintenance_deduction, line.maintenance_ppm);
+            if qty > 0 {
+                let slope = size * (Money::from(PPM) - rate);
+                (-(room.div_euclid(slope)) - 1).min(Money::from(PRICE_MAX))
+            } else {
+                room.div_euclid(size * (Money::from(PPM) + rate)) + 1
+            }
+        };
+        let prices = self.requirements[symbol].lines().map(of);
+        let price = match qty.signum() {
+            1 => prices.max()?,
+            -1 => prices.min()?,
+            _ => return None,
         };
         if qty > 0 {
             (price >= 1).then_some(price as Price)
@@ -277,8 +275,7 @@ impl Ledger {
         let mut weights = (0, 0);
         for (s, &mark) in self.marks[..self.positions.len()].iter().enumerate() {
             let qty = self.position(account, s).qty;
-            let rate = Money::from(self.rates[s].maintenance_ppm);
-            let weight = Money::from(qty.abs()) * Money::from(mark) * rate;
+            let weight = self.maintenance(s, qty, mark);
             weights.1 += weight;
             if s == symbol {
                 weights.0 = weight;
@@ -288,75 +285,6 @@ impl Ledger {
         let shift = bits.saturating_sub(60);
         let share = split(self.equity(account), weights.0 >> shift, weights.1 >> shift);
         share - own.value(self.marks[symbol])
-    }
-
-    /// Whether an order is admitted. `free` is the quantity released by a replaced order of the
-    /// same side, `loss` the order's immediate loss against the mark.
-    pub fn admit(
-        &self,
-        account: AccountId,
-        symbol: usize,
-        order: (Side, Qty),
-        free: Qty,
-        loss: Money,
-    ) -> Result<(), Reject> {
-        let (side, qty) = order;
-        let before = self.position(account, symbol);
-        let mut after = before;
-        let open = match side {
-            Side::Buy => &mut after.open_buy,
-            Side::Sell => &mut after.open_sell,
-        };
-        *open += qty - free;
-        if *open <= before.reducible(side) {
-            return Ok(());
-        }
-        let exposure = after.exposure();
-        if exposure > QTY_MAX {
-            return Err(Reject::OrderExceedsLimit);
-        }
-        if symbol == 0 && self.is_portfolio(account) {
-            let room = self.portfolio_room(account, after) - loss * Money::from(PPM);
-            return if room < 0 { Err(Reject::InsufficientMargin) } else { Ok(()) };
-        }
-        let need = self.initial(symbol, exposure, self.marks[symbol]) + loss * Money::from(PPM);
-        if need > self.available(account, symbol) {
-            return Err(Reject::InsufficientMargin);
-        }
-        Ok(())
-    }
-
-    /// Whether `qty` more may be open on this side within [`QTY_MAX`].
-    pub fn room(
-        &self,
-        account: AccountId,
-        symbol: usize,
-        side: Side,
-        qty: Qty,
-    ) -> Result<(), Reject> {
-        let p = self.position(account, symbol);
-        let open = match side {
-            Side::Buy => p.open_buy,
-            Side::Sell => p.open_sell,
-        };
-        if open + qty > QTY_MAX { Err(Reject::OrderExceedsLimit) } else { Ok(()) }
-    }
-
-    /// Equity, in millionths of a quantum, available as initial margin in this market: all of it,
-    /// less the requirement of positions and orders in the other markets.
-    fn available(&self, account: AccountId, symbol: usize) -> Money {
-        let cross = self.is_cross(account);
-        let own = self.position(account, symbol);
-        let worth = own.quote + own.value(self.marks[symbol]);
-        let equity = self.cash(account) + worth + self.options_value(account);
-        let mut available = equity * Money::from(PPM);
-        for other in (0..self.positions.len()).filter(|&s| s != symbol) {
-            let p = self.position(account, other);
-            let worth = (p.quote + p.value(self.marks[other])) * Money::from(PPM);
-            let need = self.initial(other, p.exposure(), self.marks[other]);
-            available += if cross { worth - need } else { (worth - need).min(0) };
-        }
-        available
     }
 
     /// Books a trade of signed quantity. Does not return a flat position's quote to cash.
@@ -372,13 +300,12 @@ impl Ledger {
             return self.close(account, symbol, qty, value);
         }
         self.pay(account, symbol, value);
-        let p = self.position_mut(account, symbol);
-        p.cost += value;
-        p.qty += qty;
+        self.position_mut(account, symbol).cost += value;
+        self.add_qty(account, symbol, qty);
         if !self.is_cross(account) {
             let mark = self.marks[symbol];
             let loss = value - Money::from(qty) * Money::from(mark);
-            let need = self.initial(symbol, qty, mark);
+            let need = self.initial(symbol, held + qty, mark) - self.initial(symbol, held, mark);
             let need = (need + Money::from(PPM - 1)) / Money::from(PPM) + loss.max(0);
             self.allocate_margin(account, symbol, need);
         }
@@ -389,7 +316,17 @@ impl Ledger {
         self.pay(account, symbol, value);
         let p = self.position_mut(account, symbol);
         p.cost -= p.cost * Money::from(qty.abs()) / Money::from(p.qty.abs().max(1));
+        self.add_qty(account, symbol, qty);
+    }
+
+    fn add_qty(&mut self, account: AccountId, symbol: usize, qty: Qty) {
+        let p = self.position_mut(account, symbol);
+        let was = p.qty.max(0);
         p.qty += qty;
+        let more = p.qty.max(0) - was;
+        if let Some(open) = self.open_interest.get_mut(symbol) {
+            *open += Money::from(more);
+        }
     }
 
     /// Debits the quote behind a position (a negative amount: credits it).
@@ -457,19 +394,20 @@ impl Ledger {
     }
 
     /// Initial margin in millionths.
-    fn initial(&self, symbol: usize, qty: Qty, at: Price) -> Money {
-        margin(qty, at, self.rates[symbol].initial_ppm)
+    pub(crate) fn initial(&self, symbol: usize, qty: Qty, at: Price) -> Money {
+        self.requirements[symbol].initial(qty, at, self.open_interest[symbol])
+    }
+
+    /// Initial margin without its growth with open interest, and maintenance margin, in millionths.
+    pub(crate) fn margin_of(&self, symbol: usize, qty: Qty) -> (Money, Money) {
+        let (rules, at) = (&self.requirements[symbol], self.marks[symbol]);
+        (rules.initial(qty, at, 0), rules.maintenance(qty, at))
     }
 
     /// Maintenance margin in millionths.
     pub(crate) fn maintenance(&self, symbol: usize, qty: Qty, at: Price) -> Money {
-        margin(qty, at, self.rates[symbol].maintenance_ppm)
+        self.requirements[symbol].maintenance(qty, at)
     }
-}
-
-/// |qty| × price × ppm: a margin requirement in millionths of a quantum, exact.
-fn margin(qty: Qty, price: Price, ppm: u32) -> Money {
-    Money::from(qty.abs()) * Money::from(price) * Money::from(ppm)
 }
 
 /// amount × ppm / 10^6, rounded up; amount ≥ 0.

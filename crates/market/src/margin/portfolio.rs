@@ -132,9 +132,8 @@ impl Ledger {
             let price = if s == 0 { at } else { self.marks[s] };
             equity += p.value(price);
             if s > 0 {
-                let notional = p.value(price).abs() as f64 / f64::from(PPM);
-                linear[0] += notional * f64::from(self.rates[s].maintenance_ppm);
-                linear[1] += notional * f64::from(self.rates[s].initial_ppm);
+                linear[0] += self.maintenance(s, p.qty, price) as f64 / f64::from(PPM);
+                linear[1] += self.initial(s, p.qty, price) as f64 / f64::from(PPM);
             }
         }
         let mut held = Vec::new();
