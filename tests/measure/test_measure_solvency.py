@@ -143,8 +143,8 @@ def test_an_order_that_finds_no_one_liquidates_nothing() -> None:
     is a bad debt."""
     trace = market(
         (100, "index", {"price": 10_000}),
-        (100, "due", {"account": 1, "price": 10_000}),
-        (100, "due", {"account": 2, "price": 10_000}),
+        (100, "due", {"account": 1, "price": 10_000, "amount": 9_900}),
+        (100, "due", {"account": 2, "price": 10_000, "amount": 9_900}),
         (110, "liquidation-sent", {"account": 1, "ref_ns": 100 * MS}),
         (110, "liquidation-sent", {"account": 2, "ref_ns": 100 * MS}),
         (150, "liquidated", {"account": 1, "ref_ns": 100 * MS, "qty": 0}),

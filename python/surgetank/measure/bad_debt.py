@@ -22,8 +22,8 @@ def triggers(trace: Trace) -> pl.DataFrame:
     closing the account cost more than its collateral, or if the account is still open and the
     outside price is beyond its bankruptcy price: an account that a stopped layer never closed is
     not thereby solvent. An order that meets a recovered price is a trigger without bad debt.
-    Bankruptcy lies at P_liq·(1 ∓ m), for a maintenance share m of one linear position; a portfolio
-    is bankrupt where the trace has it underwater.
+    A position is bankrupt beyond the bankruptcy price of its row `due`, a portfolio where the trace
+    has it underwater.
     """
     episodes = due_episodes(trace)
     touched = pl.col("sent") | pl.col("how").eq_missing(pl.lit("recovered")).not_()
@@ -55,8 +55,6 @@ def triggers(trace: Trace) -> pl.DataFrame:
 def _still_open(trace: Trace) -> pl.DataFrame:
     """Accounts that became due and were neither closed whole nor recovered, and whether they are
     bankrupt outside: account, due_ns, bad (Boolean)."""
-    market = trace.scenario.market
-    share = 0.0 if market is None else market.margin.maintenance
     due, recovered, closed = MarketKind.DUE, MarketKind.RECOVERED, MarketKind.CLOSED
     rows = market_of(trace, due, recovered, closed, MarketKind.INDEX)
     outside = rows["kind"] == MarketKind.INDEX
@@ -80,8 +78,8 @@ def _still_open(trace: Trace) -> pl.DataFrame:
         pl.when(pl.col("price") == 0)
         .then(pl.col("account").is_in(sunk))
         .when(long)
-        .then(now < pl.col("price") * (1 - share))
-        .otherwise(now > pl.col("price") * (1 + share))
+        .then(now < pl.col("amount"))
+        .otherwise(now > pl.col("amount"))
     )
     return last.select("account", due_ns="time_ns", bad=bankrupt)
 

@@ -280,7 +280,8 @@ impl Exchange {
             self.due[account as usize] = if due { now } else { NEVER };
             let kind = if due { MarketKind::Due } else { MarketKind::Recovered };
             let price = self.market.liquidation_price(account, 0).unwrap_or(0);
-            self.row(MarketRow { account, price, ..MarketRow::new(now, kind) });
+            let amount = self.market.bankruptcy_price(account, 0).unwrap_or(0);
+            self.row(MarketRow { account, price, amount, ..MarketRow::new(now, kind) });
         }
         self.sound_portfolios(now);
     }
