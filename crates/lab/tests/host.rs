@@ -22,7 +22,7 @@ fn service(servers: u32, distribution: Distribution, validation_ns: Ns) -> Servi
 fn node(service: &Service, ordering: Ordering) -> Node {
     Node::new(Config {
         id: 0,
-        nodes: 1,
+        weights: [1].into(),
         degree: 0,
         gossip: gossip::Config::Flood {},
         rule: Rule::Fifo,

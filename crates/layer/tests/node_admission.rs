@@ -28,7 +28,7 @@ const TIMES: Times = Times { validation_ns: 0, execution_ns: MS };
 fn config(rule: Rule, ordering: Ordering) -> Config {
     Config {
         id: 0,
-        nodes: 1,
+        weights: [1; 1].into(),
         degree: 0,
         gossip: gossip::Config::Direct {},
         rule,

@@ -26,7 +26,7 @@ fn config(id: NodeId, times: Times, validations_max: u32, ordering: Ordering) ->
     let unsealing = Unsealing::at_once();
     Config {
         id,
-        nodes: 2,
+        weights: [1; 2].into(),
         degree: 1,
         gossip,
         rule,
@@ -258,7 +258,8 @@ fn a_follower_with_a_gap_asks_and_catches_up() {
 #[test]
 fn a_crash_loses_queues_and_keeps_the_chain() {
     let ordering = fixed_host::tendermint(10 * MS, 2);
-    let config = || Config { nodes: 1, degree: 0, ..config(0, FREE, 1, ordering.clone()) };
+    let config =
+        || Config { weights: [1].into(), degree: 0, ..config(0, FREE, 1, ordering.clone()) };
     let mut node = Node::new(config());
     for id in 0..3 {
         step(&mut node, 0, Input::Client(envelope(id, Class::NewOrderSingle)));

@@ -47,7 +47,7 @@ fn engines() -> [Ordering; 2] {
 fn config(ordering: Ordering) -> Config {
     Config {
         id: 0,
-        nodes: 1,
+        weights: [1; 1].into(),
         degree: 0,
         gossip: gossip::Config::Flood {},
         // Cancels before orders that take.

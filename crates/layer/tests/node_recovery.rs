@@ -22,7 +22,7 @@ const FREE: Times = Times { validation_ns: 0, execution_ns: 0 };
 fn config(nodes: u32, ordering: Ordering) -> Config {
     Config {
         id: 0,
-        nodes,
+        weights: vec![1; nodes as usize].into(),
         degree: 3,
         gossip: gossip::Config::Flood {},
         unsealing: Unsealing::at_once(),

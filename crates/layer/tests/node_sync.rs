@@ -18,7 +18,7 @@ const FREE: Times = Times { validation_ns: 0, execution_ns: 0 };
 fn node() -> Node {
     Node::new(Config {
         id: 0,
-        nodes: 4,
+        weights: [1; 4].into(),
         degree: 3,
         gossip: surgetank_layer::gossip::Config::Flood {},
         unsealing: Unsealing::at_once(),

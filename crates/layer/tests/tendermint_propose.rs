@@ -2,8 +2,10 @@
 
 use crate::tendermint_rig;
 
+use proptest::prelude::*;
 use surgetank_layer::consensus::tendermint::{Input, Line, Output, Step};
 use surgetank_layer::message::{Proposal, VoteType};
+use surgetank_layer::units::Round;
 use tendermint_rig::*;
 
 #[test]
@@ -107,4 +109,54 @@ fn equal_weights_propose_in_turn_and_unequal_ones_by_their_share() {
     }
     let twice = |who: u32| turns.windows(2).any(|pair| pair == [who, who]);
     assert!(![0, 2, 3].into_iter().any(twice), "a light validator twice in a row: {turns:?}");
+}
+
+/// CometBFT's `TestProposerSelection1` (types/validator_set_test.go): its validators foo, bar and
+/// baz have powers 1000, 300 and 330, and stand here in the order of their addresses.
+#[test]
+fn unequal_weights_propose_as_in_cometbft() {
+    let expected = concat!(
+        "foo baz foo bar foo foo baz foo bar foo foo baz foo foo bar foo baz foo foo bar ",
+        "foo foo baz foo bar foo foo baz foo bar foo foo baz foo foo bar foo baz foo foo bar ",
+        "foo baz foo foo bar foo baz foo foo bar foo baz foo foo foo baz bar foo foo foo baz ",
+        "foo bar foo foo baz foo bar foo foo baz foo bar foo foo baz foo bar foo foo baz foo ",
+        "foo bar foo baz foo foo bar foo baz foo foo bar foo baz foo foo",
+    );
+    let rig = Rig::idle(&[300, 330, 1000], 0);
+    let names = ["bar", "baz", "foo"];
+    let turns: Vec<&str> =
+        (0..99).map(|height| names[rig.machine.proposer(height, 0) as usize]).collect();
+    assert_eq!(turns.join(" "), expected);
+    // After (300 + 330 + 1000) / 10 turns the order repeats; a round is a turn as a height is.
+    for turn in 0..163 {
+        assert_eq!(rig.machine.proposer(turn + 163, 0), rig.machine.proposer(turn, 0));
+        assert_eq!(rig.machine.proposer(163, turn as Round), rig.machine.proposer(turn, 0));
+    }
+}
+
+#[test]
+fn a_node_without_weight_follows_and_says_nothing() {
+    let mut rig = Rig::idle(&[1, 1, 1, 0], 3);
+    let mut out = rig.feed(Input::Start);
+    out.extend(rig.propose(1, 0, A, None));
+    out.extend(rig.votes(VoteType::Prevote, 1, 0, &[(0, A), (1, A), (2, A)]));
+    out.extend(rig.votes(VoteType::Precommit, 1, 0, &[(0, A), (1, A), (2, A)]));
+    assert!(votes_in(&out).is_empty() && proposals_in(&out).is_empty(), "{out:?}");
+    assert_eq!(rig.machine.decided().map(|(height, _)| height), Some(1));
+}
+
+proptest! {
+    /// In as many turns as the total weight, from wherever, each validator proposes as often as its
+    /// weight.
+    #[test]
+    fn each_proposes_its_share(weights in prop::collection::vec(0u64..40, 1..8), at in 0u64..500) {
+        prop_assume!(weights.iter().any(|&weight| weight > 0));
+        let rig = Rig::idle(&weights, 0);
+        let total: u64 = weights.iter().sum();
+        let mut counts = vec![0; weights.len()];
+        for turn in at..at + total {
+            counts[rig.machine.proposer(turn, 0) as usize] += 1;
+        }
+        prop_assert_eq!(&counts, &weights);
+    }
 }

@@ -48,7 +48,7 @@ use crate::gossip::{self, Frame, Gossip, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};
 use crate::queue::{self, Queue};
-use crate::units::{AccountId, Digest, Height, MessageId, NodeId, Ns, Peer, Price};
+use crate::units::{AccountId, Digest, Height, MessageId, NodeId, Ns, Peer, Price, Weight};
 
 pub use crate::order_report::{ReceivedEntry, Report};
 pub use crate::tuning::Change;
@@ -68,8 +68,8 @@ pub use work::{Costs, Done, Task};
 pub struct Config {
     /// Number of this node.
     pub id: NodeId,
-    /// How many nodes there are.
-    pub nodes: u32,
+    /// Voting weight of each node.
+    pub weights: Arc<[Weight]>,
     /// How many neighbours this one has.
     pub degree: u32,
     /// How messages spread.
@@ -284,14 +284,15 @@ impl Node {
     /// If a fair order is asked of an engine without a leader, or a controller is to start from a
     /// setting outside its bounds.
     pub fn new(config: Config) -> Node {
-        let engine = config.ordering.engine(config.id, config.nodes);
+        let nodes = config.weights.len() as u32;
+        let engine = config.ordering.engine(config.id, &config.weights);
         let fair = config.fair.map(|fair| {
             let leader = engine.leader().expect("Config::fair: the engine has a leader");
-            Box::new(fair::State::new(&fair, config.nodes, config.id, leader))
+            Box::new(fair::State::new(&fair, nodes, config.id, leader))
         });
         let mut node = Node {
             id: config.id,
-            nodes: config.nodes,
+            nodes,
             started: false,
             gossip: Gossip::new(config.gossip, config.degree),
             ingress: Queue::new(&queue::Config {

@@ -181,7 +181,7 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
     let fair = Some(Fair { rule, report_ns: REPORT });
     Config {
         id,
-        nodes,
+        weights: vec![1; nodes as usize].into(),
         degree: nodes - 1,
         gossip: gossip::Config::Flood {},
         rule: Rule::Fifo,

@@ -146,8 +146,11 @@ impl World {
             _ => [1, 2, 3, 4, 4, 4, 4, 5, 6, 7][draws.below(10) as usize],
         };
         let equal = draws.below(3) > 0;
-        let weights: Vec<Weight> =
-            (0..validators).map(|_| if equal { 10 } else { 1 + draws.below(5) }).collect();
+        let mut weights: Vec<Weight> =
+            (0..validators).map(|_| if equal { 10 } else { draws.below(6) }).collect();
+        if weights.iter().all(|&weight| weight == 0) {
+            weights[0] = 1;
+        }
         let lies = choose_byzantine(&mut draws, &weights, lying);
         // Alike at all: with unlike growths the gap between nodes can outgrow timeoutPropose.
         let timeouts = random_timeouts(&mut draws);

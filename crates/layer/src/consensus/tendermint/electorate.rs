@@ -6,10 +6,9 @@ use crate::units::{Height, Round, Weight};
 #[derive(Clone, Debug)]
 pub(super) struct Electorate {
     weights: Vec<Weight>,
-    /// Running sums of the weights over their greatest common divisor.
-    turns: Vec<u64>,
-    /// How far the turn moves per round, coprime to the number of turns.
-    stride: u64,
+    rotation: Rotation,
+    /// Proposers of the first turns, as far as they were needed.
+    turns: Vec<u32>,
     /// Least weight strictly above 2/3 of the total ("2f+1").
     quorum_min: Weight,
     /// Least weight strictly above 1/3 of the total ("f+1").
@@ -21,20 +20,10 @@ impl Electorate {
         let total = weights.iter().try_fold(0u64, |sum, &weight| sum.checked_add(weight));
         let total = total.expect("consensus: the weights overflow 64 bits; scale them down");
         assert!(total > 0, "consensus: no validator has weight; give at least one");
-        let divisor = weights.iter().fold(0, |a, &b| gcd(a, b));
-        let turns: Vec<u64> = weights
-            .iter()
-            .scan(0, |sum, &weight| {
-                *sum += weight / divisor;
-                Some(*sum)
-            })
-            .collect();
-        let equal = weights.iter().all(|&weight| weight == weights[0]);
-        let stride = if equal { 1 } else { golden_stride(total / divisor) };
         Electorate {
+            rotation: Rotation::new(&weights),
+            turns: Vec::new(),
             weights,
-            turns,
-            stride,
             quorum_min: (u128::from(total) * 2 / 3) as Weight + 1,
             third_min: total / 3 + 1,
         }
@@ -58,24 +47,65 @@ impl Electorate {
         weight >= self.third_min
     }
 
-    /// Weighted round robin without state. Of W turns (W = total weight / gcd) each validator
-    /// owns as many as its share, side by side; the turn moves by a stride coprime to W, so in W
-    /// rounds each validator proposes exactly its share. The stride is 1 for equal weights, else
-    /// about W/φ, which spreads a heavy validator's turns: below 38 % it never has two in a row.
+    /// The proposer of a round: that of turn `height + round` of the [`Rotation`].
     pub(super) fn proposer(&self, height: Height, round: Round) -> u32 {
-        let turns = u128::from(*self.turns.last().expect("validators"));
-        let slot = (u128::from(height) + u128::from(round)) % turns;
-        let turn = (slot * u128::from(self.stride) % turns) as u64;
-        self.turns.partition_point(|&end| end <= turn) as u32
+        let turn = self.rotation.turn(height, round);
+        self.turns.get(turn).copied().unwrap_or_else(|| {
+            let mut ahead = self.rotation.clone();
+            (self.turns.len()..=turn).map(|_| ahead.next()).last().expect("turns are ahead")
+        })
+    }
+
+    /// Computes the turns up to this round's, so that [`Electorate::proposer`] only looks them up.
+    pub(super) fn reach(&mut self, height: Height, round: Round) {
+        while self.turns.len() <= self.rotation.turn(height, round) {
+            self.turns.push(self.rotation.next());
+        }
+    }
+}
+
+/// Weighted round robin. Each turn every validator's priority grows by its weight; the highest
+/// priority (at equal ones the lowest index) proposes, and is lowered by the total weight. After
+/// as many turns as the total weight over the weights' greatest common divisor all priorities are
+/// zero again; in these each validator has proposed exactly its share.
+///
+/// Source: CometBFT, "Proposer Selection Procedure" (specification v0.38), for a set of validators
+/// that does not change; there the lowest address wins, and height 1 has the first turn.
+#[derive(Clone, Debug)]
+struct Rotation {
+    shares: Vec<i128>,
+    priorities: Vec<i128>,
+    /// Sum of the shares: the period.
+    total: i128,
+}
+
+impl Rotation {
+    fn new(weights: &[Weight]) -> Rotation {
+        let divisor = weights.iter().fold(0, |a, &b| gcd(a, b));
+        let shares: Vec<i128> = weights.iter().map(|&w| i128::from(w / divisor)).collect();
+        let (priorities, total) = (vec![0; shares.len()], shares.iter().sum());
+        Rotation { shares, priorities, total }
+    }
+
+    /// The number of a round's turn within the period.
+    fn turn(&self, height: Height, round: Round) -> usize {
+        ((i128::from(height) + i128::from(round)) % self.total) as usize
+    }
+
+    /// The next turn's proposer.
+    fn next(&mut self) -> u32 {
+        let mut first = 0;
+        for (index, share) in self.shares.iter().enumerate() {
+            self.priorities[index] += share;
+            if self.priorities[index] > self.priorities[first] {
+                first = index;
+            }
+        }
+        self.priorities[first] -= self.total;
+        first as u32
     }
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// The first number at or above n/φ that is coprime to n.
-fn golden_stride(n: u64) -> u64 {
-    let near = (u128::from(n) * 618_033_988_749 / 1_000_000_000_000) as u64;
-    (near.max(1)..).find(|&stride| gcd(stride, n) == 1).expect("n + 1 is coprime to n")
 }

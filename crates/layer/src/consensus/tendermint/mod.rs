@@ -97,7 +97,8 @@ impl Timeouts {
 pub struct Config {
     /// Index of this validator.
     pub validator: u32,
-    /// Voting weight of each validator; at least one is positive.
+    /// Voting weight of each validator; at least one is positive. One without weight follows: it
+    /// neither votes nor proposes.
     pub weights: Vec<Weight>,
     /// How long each step waits.
     pub timeouts: Timeouts,
@@ -375,7 +376,8 @@ impl Tendermint {
         self.decided
     }
 
-    /// Weighted round robin over height + round; for equal weights `(height + round) mod n`.
+    /// CometBFT's weighted round robin over height + round; for equal weights
+    /// `(height + round) mod n`.
     pub fn proposer(&self, height: Height, round: Round) -> u32 {
         self.electorate.proposer(height, round)
     }

@@ -12,7 +12,14 @@ impl Tendermint {
             return;
         }
         if let Received::Proposal(proposal, _) = received {
-            let forged = self.proposer(height, round) != validator;
+            // Proposers of rounds beyond the window are not computed: line 55 takes a proposal of
+            // such a round as its sender's statement that the round was reached.
+            let now = if height == self.height { self.round } else { 0 };
+            let forged =
+                height <= self.height + 1 && round <= now.saturating_add(ROUNDS_AHEAD) && {
+                    self.electorate.reach(height, round);
+                    self.proposer(height, round) != validator
+                };
             if forged || proposal.valid_round.is_some_and(|valid_round| valid_round >= round) {
                 return;
             }

@@ -21,6 +21,7 @@ impl Tendermint {
         self.round = round;
         self.step = Step::Propose;
         self.forget_old_rounds();
+        self.electorate.reach(self.height, round);
         if self.proposer(self.height, round) != self.me {
             self.fire(Line::L21);
             self.schedule(Step::Propose, outbox);
@@ -59,8 +60,12 @@ impl Tendermint {
         self.receive(Received::Proposal(proposal, true), outbox);
     }
 
+    /// Broadcasts a vote. A node without weight follows the algorithm and does not vote.
     fn vote(&mut self, vote_type: VoteType, value: Option<Digest>, outbox: &mut Vec<Output>) {
         let validator = self.me;
+        if self.electorate.weight(validator) == 0 {
+            return;
+        }
         let vote = Vote { vote_type, height: self.height, round: self.round, value, validator };
         outbox.push(Output::Vote(vote));
         self.receive(Received::Vote(vote), outbox);

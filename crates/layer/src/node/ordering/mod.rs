@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::AdaptiveTimeouts;
 use crate::machine::Draws;
 use crate::message::{Block, Entry, Proposal, Statement, Vote, VoteType};
-use crate::units::{Digest, Height, NodeId, Ns, Round};
+use crate::units::{Digest, Height, NodeId, Ns, Round, Weight};
 
 /// The registry: a variant for each engine, with the configuration that its module declares.
 macro_rules! engines {
@@ -35,9 +35,9 @@ macro_rules! engines {
         pub enum Ordering { $($(#[$doc])* $name($module::Config),)* }
 
         impl Ordering {
-            /// The part of node `id` among `nodes`.
-            pub(super) fn engine(self, id: NodeId, nodes: u32) -> Box<dyn Engine> {
-                match self { $(Ordering::$name(config) => config.engine(id, nodes),)* }
+            /// The part of node `id` among nodes of these weights.
+            pub(super) fn engine(self, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
+                match self { $(Ordering::$name(config) => config.engine(id, weights),)* }
             }
         }
     };
@@ -48,7 +48,7 @@ engines! {
     None = none,
     /// One node.
     Single = single,
-    /// All nodes.
+    /// All nodes with weight.
     Tendermint = tendermint,
 }
 

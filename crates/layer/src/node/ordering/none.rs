@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, EngineLog, Input, Output};
 use crate::machine::Draws;
-use crate::units::{Digest, Height, NodeId, Ns};
+use crate::units::{Digest, Height, NodeId, Ns, Weight};
 
 /// There is nothing to configure.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
@@ -12,7 +12,7 @@ use crate::units::{Digest, Height, NodeId, Ns};
 pub struct Config {}
 
 impl Config {
-    pub(super) fn engine(self, _id: NodeId, _nodes: u32) -> Box<dyn Engine> {
+    pub(super) fn engine(self, _id: NodeId, _weights: &[Weight]) -> Box<dyn Engine> {
         Box::new(NoOrdering)
     }
 }

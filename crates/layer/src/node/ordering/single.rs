@@ -6,7 +6,7 @@ use super::{Engine, EngineLog, Input, Output, Pace, Wait, WaitKind};
 use crate::consensus::single::{self, Single};
 use crate::machine::{Draws, Machine};
 use crate::sequencer::{self, Sequencer};
-use crate::units::{Digest, Height, NodeId, Ns};
+use crate::units::{Digest, Height, NodeId, Ns, Weight};
 
 /// A batch waits in no height: it is not known which it will get.
 const BATCH: Wait = Wait { what: WaitKind::Batch, height: 0, round: 0 };
@@ -26,7 +26,7 @@ pub struct Config {
 }
 
 impl Config {
-    pub(super) fn engine(self, id: NodeId, _nodes: u32) -> Box<dyn Engine> {
+    pub(super) fn engine(self, id: NodeId, _weights: &[Weight]) -> Box<dyn Engine> {
         Box::new(Sequenced::new(id, self))
     }
 }

@@ -8,9 +8,9 @@ use super::{
 use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
 use crate::message::{Statement, VoteType};
-use crate::units::{Digest, Height, NodeId, Ns, Round};
+use crate::units::{Digest, Height, NodeId, Ns, Round, Weight};
 
-/// Timeouts and sizes. All nodes are validators of equal weight.
+/// Timeouts and sizes. All nodes with weight are validators.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -37,8 +37,8 @@ pub struct Config {
 }
 
 impl Config {
-    pub(super) fn engine(self, id: NodeId, nodes: u32) -> Box<dyn Engine> {
-        Box::new(Voted::new(id, nodes, self))
+    pub(super) fn engine(self, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
+        Box::new(Voted::new(id, weights, self))
     }
 
     fn timeouts(&self) -> Timeouts {
@@ -64,11 +64,11 @@ pub struct Voted {
 }
 
 impl Voted {
-    /// Validator `id` of `nodes`, before its start.
-    pub fn new(id: NodeId, nodes: u32, config: Config) -> Voted {
+    /// Validator `id` among nodes of these weights, before its start.
+    pub fn new(id: NodeId, weights: &[Weight], config: Config) -> Voted {
         let validator = tendermint::Config {
             validator: id,
-            weights: vec![1; nodes as usize],
+            weights: weights.to_vec(),
             timeouts: config.timeouts(),
         };
         Voted { machine: Tendermint::new(validator.clone()), validator, config, outbox: Vec::new() }
