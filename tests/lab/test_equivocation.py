@@ -3,6 +3,7 @@ more than a third can; and honest nodes receive the evidence."""
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -79,6 +80,57 @@ def test_more_than_a_third_fork_the_chain_and_the_run_says_so(nodes: int) -> Non
         result = st.run(attacked, seed=seed)
         assert not result.trace.stats.safety
         assert result.verdict.status is st.Status.INVALID
+
+
+def random_powers(seed: int) -> tuple[list[int], list[int]]:
+    """Powers of some validators, and an order of them; both drawn from the seed."""
+    draws = random.Random(seed)
+    powers = [draws.choice((0, 1, 2, 5, 10, 30)) for _ in range(draws.randint(4, 9))]
+    return [*powers, 1], draws.sample(range(len(powers) + 1), len(powers) + 1)
+
+
+def test_less_than_a_third_of_the_power_neither_forks_nor_stops_the_chain() -> None:
+    """As many validators as fit below a third of the power, of random powers."""
+    found = 0
+    for seed in range(60):
+        powers, order = random_powers(seed)
+        liars: list[int] = []
+        for node in order:
+            if 3 * sum(powers[k] for k in [*liars, node]) < sum(powers):
+                liars.append(node)
+        if not any(powers[node] for node in liars):
+            continue
+        attacked = network(seed, len(powers), 1, network__powers=powers)
+        trace = simulate(attacked.with_values({"attack.nodes": liars}), seed=seed)
+        assert trace.stats.safety, seed
+        executed = trace["executions"].group_by("node").len()
+        assert executed.height == len(powers) and min(executed["len"].to_list()) > 5, seed
+        found += trace.stats.attack.found > 0
+    assert found > 20
+
+
+def test_more_than_a_third_of_the_power_forks_the_chain() -> None:
+    """The positive control: where each half of the honest power is, with the liars', a quorum, few
+    as they are, the chain forks, and the run is INVALID."""
+    even = {"network__delay": {"kind": "fixed", "delay_ms": 10.0}, "layer__gossip": FLOOD}
+    forked = 0
+    for seed in range(40):
+        powers, order = random_powers(seed)
+        liars: list[int] = []
+        while 3 * sum(powers[k] for k in liars) <= sum(powers):
+            liars.append(order[len(liars)])
+        halves = [0, 0]
+        for power in sorted((powers[k] for k in order[len(liars) :]), reverse=True):
+            halves[halves.index(min(halves))] += power
+        both = min(halves) + sum(powers[k] for k in liars)
+        if not (3 * both > 2 * sum(powers) and min(halves) > 0 and len(liars) < len(powers) / 2):
+            continue
+        attacked = network(seed, len(powers), 1, network__loss=0.0, network__powers=powers, **even)
+        result = st.run(attacked.with_values({"attack.nodes": liars}), seed=seed)
+        assert not result.trace.stats.safety, seed
+        assert result.verdict.status is st.Status.INVALID
+        forked += 1
+    assert forked > 5
 
 
 def test_honest_validators_are_not_accused() -> None:

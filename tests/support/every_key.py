@@ -25,7 +25,7 @@ _BOUNDS = ("ge", "gt", "le", "lt")
 #: Every section that may be left out is there.
 WHOLE: dict[str, Any] = {
     "name": "whole",
-    "network": {"nodes": 5},
+    "network": {"nodes": 5, "machines": [{"name": "large", "nodes": [0]}]},
     "layer": {
         "queue": {"fair": {"faulty": 1}},
         "consensus": {"kind": "single"},

@@ -7,6 +7,7 @@ mod flow_arrivals;
 mod flow_tape;
 mod host;
 mod network_delay;
+mod network_paths;
 mod network_topology;
 mod numbers;
 mod price;

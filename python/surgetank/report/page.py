@@ -154,7 +154,7 @@ def _tile(view: RunView, measure: Measure, reason: Reason | None) -> Tile:
         detail = f"95{NBSP}%: {interval(measure)}"
     head = title_of(measure.name)
     if measure.name == "desynchronised_share_max" and measure.value is not None:
-        text = f"{round(measure.value * view.trace.nodes)} of {view.trace.nodes}"
+        text = f"{view.synchrony.worst['nodes']} of {view.trace.nodes}"
     if measure.name == "late_liquidations" and measure.n:
         text = f"{text} of {measure.n:,}"
     return Tile(head, text, detail, status)

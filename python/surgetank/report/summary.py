@@ -102,7 +102,7 @@ def _nodes(view: RunView) -> str:
     still = sum(b - a for a, b in view.synchrony.standstills) / 1e6
     if still:
         return f"no node executed anything for {milliseconds(still)}, longer than allowed"
-    count = round(most * nodes)
+    count = view.synchrony.worst["nodes"]
     text, link = f"{count} of {nodes} nodes fell out of step", ", and "
     if not count:
         text, link = f"all {nodes} nodes stayed in step" if nodes > 1 else "", ", but "
@@ -239,7 +239,7 @@ def _synchrony(view: RunView) -> list[Moment]:
     steps = view.synchrony.steps
     out = steps.filter(pl.col("nodes") > 0)
     nodes = view.trace.nodes
-    worst = steps.sort("nodes", descending=True, maintain_order=True).row(0, named=True)
+    worst = view.synchrony.worst
     first = out.row(0, named=True)
     kinds = [kind for kind in ("down", "cut_off", "trailing", "standstill") if first[kind]]
     detail = ", ".join(kind.replace("_", " ") for kind in kinds)

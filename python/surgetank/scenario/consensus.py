@@ -6,7 +6,7 @@ Measures, searches and checks use an engine's properties (`Engine`), not its nam
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -66,9 +66,10 @@ class Engine(Section):
         """The longest duration of a height's first round, ms; None without rounds."""
         return None
 
-    def can_order(self, members: Collection[int], nodes: int) -> bool:
-        """Whether these nodes could order without the others: more than two thirds of them."""
-        return 3 * len(members) > 2 * nodes
+    def can_order(self, members: Collection[int], weights: Sequence[int]) -> bool:
+        """Whether these nodes could order without the others: they have more than two thirds of the
+        weight."""
+        return 3 * sum(weights[node] for node in members) > 2 * sum(weights)
 
 
 class NoConsensus(Engine):
@@ -109,13 +110,13 @@ class Single(Engine):
         """As large as a batch."""
         return self.block_bytes_max
 
-    def can_order(self, members: Collection[int], nodes: int) -> bool:
+    def can_order(self, members: Collection[int], weights: Sequence[int]) -> bool:
         """Whether the sequencing node is among the members."""
         return self.node in members
 
 
 class Tendermint(Engine):
-    """Tendermint (arXiv 1807.04938) among all nodes, equal weights."""
+    """Tendermint (arXiv 1807.04938) among the nodes that have voting power (`network.powers`)."""
 
     votes: ClassVar[bool] = True
     pace: ClassVar[Pace | None] = Pace("timeout_commit", "timeout_commit_ms")

@@ -57,9 +57,9 @@ class Timed(Section):
         return [list(named)] if named else []
 
     @classmethod
-    def struck(cls, groups: Sequence[Sequence[int]], nodes: int) -> int:
-        """The number of affected nodes, of `nodes`, if it names these groups."""
-        return len(groups[0]) if groups else nodes
+    def struck(cls, groups: Sequence[Sequence[int]], weights: Sequence[int]) -> set[int]:
+        """The affected nodes, of nodes with these voting powers, if it names these groups."""
+        return set(groups[0]) if groups else set(range(len(weights)))
 
     @classmethod
     def severity(cls, asked: float, timeout_ms: float) -> float:
@@ -109,13 +109,17 @@ class Partition(Timed):
         return self.groups
 
     @classmethod
-    def struck(cls, groups: Sequence[Sequence[int]], nodes: int) -> int:
+    def struck(cls, groups: Sequence[Sequence[int]], weights: Sequence[int]) -> set[int]:
         """All nodes but those on the clients' side or, where clients reach all nodes, on the
-        largest side."""
-        sides = cls.sides(groups, nodes)
+        side with the most voting power."""
+        sides = cls.sides(groups, len(weights))
         with_clients = [side for side in sides if -1 in side]
-        spared = len(with_clients[0]) - 1 if with_clients else max(len(side) for side in sides)
-        return nodes - spared
+
+        def power(side: set[int]) -> tuple[int, int]:
+            return sum(weights[node] for node in side), len(side)
+
+        spared = with_clients[0] if with_clients else max(sides, key=power)
+        return set(range(len(weights))) - spared
 
     @staticmethod
     def sides(groups: Sequence[Sequence[int]], nodes: int) -> list[set[int]]:

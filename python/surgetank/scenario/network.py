@@ -1,12 +1,19 @@
-"""`[network]`: nodes, the topology, and the links' delay, bandwidth and loss."""
+"""`[network]`: nodes and their machines, the topology, and the links' delay, bandwidth and loss."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections import Counter
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import NonNegative, Section, Share, Whole
+from surgetank.scenario.delay import Delay, FixedDelay, LinksDelay, RegionsDelay
+from surgetank.scenario.section import Integer, NonNegative, Number, Section, Share, Whole
+
+#: Greatest voting power of one node: every whole number up to here is exact in any reader.
+POWER_MAX: Final = 2**53
+#: Greatest power of all together; the core adds powers in 64 bits.
+POWERS_MAX: Final = 2**60
 
 
 class Full(Section):
@@ -56,74 +63,41 @@ Topology = Annotated[
 ]
 
 
-class FixedDelay(Section):
-    """The same on every link."""
+class Machine(Section):
+    """A class of machines that differs from the usual one, and the nodes that run on it."""
 
-    kind: Literal["fixed"] = "fixed"
-    delay_ms: NonNegative = Field(20.0, description="one way, ms")
-    jitter: Share = Field(0.05, description="standard deviation of normal jitter over the delay")
-
-
-class UniformDelay(Section):
-    """Drawn once per ordered pair of nodes."""
-
-    kind: Literal["uniform"] = "uniform"
-    low_ms: NonNegative = Field(description="least one-way delay, ms")
-    high_ms: NonNegative = Field(description="most one-way delay, ms")
-    jitter: Share = Field(
-        0.0, description="largest additional delay per packet, uniform, over the delay"
+    name: str = Field(description="name of the class")
+    nodes: list[Whole] = Field(description="the nodes that run on such a machine")
+    speed: Number = Field(
+        1.0, ge=1e-3, le=1e3, description="speed of its processors; service times are divided by it"
     )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.high_ms < self.low_ms:
-            raise ValueError("`high_ms` must not be below `low_ms`")
-        return self
-
-
-class RegionsDelay(Section):
-    """From a matrix between regions."""
-
-    kind: Literal["regions"] = "regions"
-    names: list[str] = Field(min_length=1, description="names of the regions")
-    matrix_ms: list[list[NonNegative]] = Field(description="one way from region i to j, ms")
-    intra_ms: NonNegative = Field(0.5, description="one way inside a region, ms")
-    jitter: Share = Field(0.05, description="standard deviation of normal jitter over the delay")
-    placement: list[int | str] = Field(
-        default_factory=list, description="region of each node; empty = in turn"
+    uplink_mbps: NonNegative | None = Field(
+        None, description="uplink, Mbit/s; 0 = unlimited; without it, that of the network"
     )
-
-    @model_validator(mode="after")
-    def _square(self) -> Self:
-        due = len(self.names)
-        if len(self.matrix_ms) != due:
-            rows = len(self.matrix_ms)
-            raise ValueError(f"`matrix_ms` has {rows} rows for {due} regions; it must be square")
-        for i, row in enumerate(self.matrix_ms):
-            if len(row) != due:
-                raise ValueError(
-                    f"`matrix_ms[{i}]` has {len(row)} entries for {due} regions; it must be square"
-                )
-        for entry in self.placement:
-            known = entry in self.names if isinstance(entry, str) else 0 <= entry < due
-            if not known:
-                raise ValueError(f"`placement`: region {entry!r} is not there")
-        return self
-
-    def placed(self, nodes: int) -> list[int]:
-        """Region index of each node."""
-        if not self.placement:
-            return [node % len(self.names) for node in range(nodes)]
-        return [self.names.index(e) if isinstance(e, str) else e for e in self.placement]
-
-
-Delay = Annotated[FixedDelay | UniformDelay | RegionsDelay, Field(discriminator="kind")]
+    downlink_mbps: NonNegative | None = Field(
+        None, description="downlink, Mbit/s; 0 = unlimited; without it, that of the network"
+    )
 
 
 class Network(Section):
     """The venue's nodes and the network between them."""
 
     nodes: Whole = Field(7, ge=1, le=100_000, description="number of nodes")
+    names: list[str] = Field(
+        default_factory=list, description="name of each node; empty = numbers only"
+    )
+    regions: list[str] = Field(
+        default_factory=list,
+        description="region of each node; empty = those of the delays, if these have regions",
+    )
+    powers: list[Annotated[Integer, Field(ge=0, le=POWER_MAX)]] = Field(
+        default_factory=list,
+        description="voting power of each node, of which a quorum has more than two thirds; 0 = it "
+        "follows without a vote; empty = equal powers",
+    )
+    machines: list[Machine] = Field(
+        default_factory=list, description="machines that differ from the usual one"
+    )
     topology: Topology = Field(default_factory=Full, description="which nodes are linked")
     delay: Delay = Field(default_factory=FixedDelay, description="one-way delay between nodes")
     uplink_mbps: NonNegative = Field(1_000.0, description="uplink of a node, Mbit/s; 0 = unlimited")
@@ -158,15 +132,63 @@ class Network(Section):
                     raise ValueError(f"`topology.edges[{i}]`: nodes are 0..{n - 1}, not {pair}")
                 if pair[0] == pair[1]:
                     raise ValueError(f"`topology.edges[{i}]`: node {pair[0]} is linked to itself")
-        if isinstance(topology, Regions) and not isinstance(self.delay, RegionsDelay):
-            raise ValueError("`topology.kind` regions needs `delay.kind` regions")
-        placed = len(self.delay.placement) if isinstance(self.delay, RegionsDelay) else 0
-        if placed not in (0, n):
-            raise ValueError(f"`delay.placement` has {placed} entries for {n} nodes")
+        regional = isinstance(self.delay, RegionsDelay)
+        if isinstance(topology, Regions) and not (regional or self.regions):
+            raise ValueError("`topology.kind` regions needs `delay.kind` regions, or `regions`")
+        if regional and self.regions:
+            raise ValueError("`regions` are those of `delay.placement` with `delay.kind` regions")
         return self
 
+    @model_validator(mode="after")
+    def _one_entry_per_node(self) -> Self:
+        """Lists by node are as long as there are nodes; machines have nodes of their own."""
+        n = self.nodes
+        lists: dict[str, list[Any]] = {
+            "names": self.names,
+            "regions": self.regions,
+            "powers": self.powers,
+            "delay.placement": getattr(self.delay, "placement", []),
+        }
+        for key, entries in lists.items():
+            if len(entries) not in (0, n):
+                raise ValueError(f"`{key}` has {len(entries)} entries for {n} nodes")
+        twice = [name for name, count in Counter(self.names).items() if count > 1]
+        if twice:
+            raise ValueError(f"`names`: {twice[0]!r} is the name of two nodes")
+        if self.powers and not 0 < sum(self.powers) <= POWERS_MAX:
+            raise ValueError(f"`powers`: their sum must be positive, and at most {POWERS_MAX}")
+        owner: dict[int, int] = {}
+        for i, machine in enumerate(self.machines):
+            for node in machine.nodes:
+                if node >= n:
+                    raise ValueError(f"`machines[{i}].nodes`: nodes are 0..{n - 1}, not {node}")
+                if owner.setdefault(node, i) != i:
+                    raise ValueError(
+                        f"`machines[{i}].nodes`: node {node} runs on `machines[{owner[node]}]`"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        """Every place of a node has a path to every other."""
+        if isinstance(self.delay, LinksDelay):
+            apart = self.delay.paths(self.nodes).apart()
+            if apart is not None:
+                raise ValueError(
+                    f"`delay.links`: there is no path from place {apart[0]} to place {apart[1]}; "
+                    "add a link"
+                )
+        return self
+
+    @property
+    def weights(self) -> list[int]:
+        """Voting power of each node."""
+        return self.powers or [1] * self.nodes
+
     def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Every node placed."""
+        """Every node placed, paths instead of links."""
         if isinstance(self.delay, RegionsDelay):
             data["delay"]["placement"] = self.delay.placed(self.nodes)
+        if isinstance(self.delay, LinksDelay):
+            data["delay"] = self.delay.between_nodes(self.nodes)
         return data

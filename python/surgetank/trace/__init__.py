@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.scenario import Scenario
@@ -144,6 +146,13 @@ class Trace:
     def nodes(self) -> int:
         """Number of nodes."""
         return self.stats.nodes
+
+    @property
+    def weights(self) -> NDArray[np.int64]:
+        """Voting power of each node; equal ones in a live run, whose powers are not known."""
+        if self.stats.live is None and len(self.scenario.network.weights) == self.nodes:
+            return np.array(self.scenario.network.weights, dtype=np.int64)
+        return np.ones(self.nodes, dtype=np.int64)
 
     @property
     def measured_from_ns(self) -> int:

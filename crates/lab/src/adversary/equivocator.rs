@@ -1,4 +1,5 @@
 //! Equivocating validators: they tell one half of the others one thing, and the other half another.
+//! The halves have about the same weight.
 //!
 //! # Rules
 //! 1. Where the proposer is one of them, it proposes two blocks for the same height and round, one
@@ -12,6 +13,7 @@
 //! (the proof of Lemma 3 in Buchman, Kwon and Milosevic, arXiv 1807.04938, bounds what it can do).
 //! Honest nodes pass both on, so the evidence spreads to all.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,10 +44,16 @@ struct Equivocator {
 
 pub(super) fn build(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
     let Keys { nodes: validators } = asked.keys()?;
-    let honest = (0..asked.nodes).filter(|node| !validators.contains(node));
+    let all = 0..asked.weights.len() as NodeId;
+    let mut honest: Vec<NodeId> = all.filter(|node| !validators.contains(node)).collect();
+    // The heaviest first, each to the lighter half: of equal weights, in turn.
+    honest.sort_by_key(|&node| Reverse(asked.weights[node as usize]));
     let mut halves = [validators.clone(), Vec::new()];
-    for (rank, node) in honest.enumerate() {
-        halves[rank % 2].push(node);
+    let mut weights: [u128; 2] = [0; 2];
+    for node in honest {
+        let half = usize::from(weights[1] < weights[0]);
+        halves[half].push(node);
+        weights[half] += u128::from(asked.weights[node as usize]);
     }
     Ok(Box::new(Equivocator { validators, halves, second: BTreeMap::new() }))
 }

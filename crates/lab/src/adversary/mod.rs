@@ -28,7 +28,7 @@ mod withholder;
 
 use serde::de::DeserializeOwned;
 use surgetank_layer::node::{Node, Unsealing};
-use surgetank_layer::units::{MessageId, NodeId, Ns};
+use surgetank_layer::units::{MessageId, NodeId, Ns, Weight};
 
 use crate::actors::{Accounts, Action, ActorEvent, Timer, View};
 use crate::scenario::{Kinded, Scenario};
@@ -62,8 +62,8 @@ struct AttackRequest<'a> {
     unsealing: &'a Unsealing,
     /// The node that orders for all others, if one does.
     leader: Option<NodeId>,
-    /// Number of nodes.
-    nodes: u32,
+    /// Voting weight of each node.
+    weights: Vec<Weight>,
     /// Length of a round of the express lane, in ns.
     round_ns: Ns,
 }
@@ -229,7 +229,7 @@ fn request<'a>(
         what: &scenario.attack.what,
         unsealing,
         leader,
-        nodes: scenario.network.nodes,
+        weights: scenario.network.weights(),
         round_ns: scenario.layer.queue.express.round_ns,
     }
 }

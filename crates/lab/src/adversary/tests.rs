@@ -86,7 +86,7 @@ fn means() -> Means {
 fn request(what: Value, unsealing: &Unsealing) -> Result<Option<Box<dyn Attack>>, String> {
     let what: Kinded = serde_json::from_value(what).expect("a table");
     let (leader, round_ns) = (Some(2), SECOND);
-    AttackRequest { what: &what, unsealing, leader, nodes: 4, round_ns }.build()
+    AttackRequest { what: &what, unsealing, leader, weights: vec![1; 4], round_ns }.build()
 }
 
 /// An attack with its means.

@@ -56,6 +56,20 @@ pub struct Service {
 }
 
 impl Service {
+    /// The same on a machine of this speed: times are divided by it.
+    pub fn on_machine(&self, speed: f64) -> Service {
+        let of = |span: Ns| nearest(span as f64 / speed);
+        Service {
+            means: Costs {
+                validation_ns: self.means.validation_ns.map(of),
+                execution_ns: self.means.execution_ns.map(of),
+            },
+            decryption_ns: of(self.decryption_ns),
+            share_ns: of(self.share_ns),
+            ..*self
+        }
+    }
+
     /// Whether clients' messages take time to validate.
     pub fn validates_clients(&self) -> bool {
         let of_clients = |class: Class| !class.is_consensus() && class != Class::ExecutionReport;

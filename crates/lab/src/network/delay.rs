@@ -25,7 +25,8 @@ impl Delays {
         let jitter = match model {
             Delay::Fixed { jitter, .. }
             | Delay::Uniform { jitter, .. }
-            | Delay::Regions { jitter, .. } => *jitter,
+            | Delay::Regions { jitter, .. }
+            | Delay::Paths { jitter, .. } => *jitter,
         };
         let mut delays = Delays {
             link_ns: Vec::new(),
@@ -54,6 +55,9 @@ impl Delays {
             Delay::Regions { matrix_ms, intra_ms, placement, .. } => {
                 let (a, b) = (placement[from as usize] as usize, placement[to as usize] as usize);
                 ms(if a == b { *intra_ms } else { matrix_ms[a][b] })
+            }
+            Delay::Paths { matrix_ms, placement, .. } => {
+                ms(matrix_ms[placement[from as usize] as usize][placement[to as usize] as usize])
             }
         };
         delay.max(1)

@@ -1,14 +1,14 @@
 //! Links: loss, delay and transmission of packets.
 //!
-//! A packet's fate is decided when it is sent: it waits for the sender's uplink, then it is lost,
-//! or it arrives after the link's delay, its jitter and what active faults add. Draws come from
+//! A packet's fate is decided when it is sent: it waits for the sender's uplink and for the rate of
+//! the path to the receiver ([`Paths`]), then it is lost, or it arrives after the link's delay, its jitter and what active faults add. Draws come from
 //! the packet's own number, so that nothing that happens to one packet shifts another's.
 
 use std::collections::VecDeque;
 
 use surgetank_layer::units::{NEVER, NodeId, Ns};
 
-use super::{Delays, Graph};
+use super::{Delays, Graph, Paths};
 use crate::faults::Faults;
 use crate::seed::packet_bits;
 
@@ -31,7 +31,7 @@ pub struct Counts {
 /// A packet that was sent and will arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct Flight {
-    /// Time at which it has left its sender's uplink.
+    /// Time at which it has left its sender's uplink, and passed at the rate of its path.
     pub leaves: Ns,
     /// Time of arrival.
     pub at: Ns,
@@ -41,7 +41,7 @@ pub struct Flight {
 
 /// One node's uplink or downlink: packets pass one after the other.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lane {
+pub(super) struct Lane {
     /// Time at which the last packet has passed.
     free: Ns,
     /// Total transmission time of all packets so far.
@@ -51,7 +51,7 @@ struct Lane {
 impl Lane {
     /// Transmits a packet of this duration; returns the time at which it has passed.
     #[inline]
-    fn take(&mut self, now: Ns, span: Ns) -> Ns {
+    pub(super) fn take(&mut self, now: Ns, span: Ns) -> Ns {
         self.free = now.max(self.free) + span;
         self.taken += span;
         self.free
@@ -83,11 +83,16 @@ pub struct Links {
     pub faults: Faults,
     /// Counters of packets and bytes.
     pub counts: Counts,
+    paths: Paths,
     uplink: Vec<Lane>,
     downlink: Vec<Lane>,
-    uplink_byte: u64,
-    downlink_byte: u64,
-    loss_below: u64,
+    /// Time of a byte on each node's uplink and downlink; 0 = none.
+    uplink_byte: Vec<u64>,
+    downlink_byte: Vec<u64>,
+    /// Probability of loss on every link.
+    loss: f64,
+    /// Whether a packet can be lost on some link.
+    loses: bool,
     loss_key: u64,
     jitter_key: u64,
     outbound_max: usize,
@@ -96,12 +101,14 @@ pub struct Links {
 
 /// Constants of [`Links::new`].
 pub struct LinkConfig {
-    /// Uplink rate; 0 = unlimited.
-    pub uplink_mbps: f64,
-    /// Downlink rate; 0 = unlimited.
-    pub downlink_mbps: f64,
-    /// Probability of loss.
+    /// Uplink rate of each node; 0 = unlimited.
+    pub uplink_mbps: Vec<f64>,
+    /// Downlink rate of each node; 0 = unlimited.
+    pub downlink_mbps: Vec<f64>,
+    /// Probability of loss on every link.
     pub loss: f64,
+    /// Losses and rates of paths.
+    pub paths: Paths,
     /// Packets that may wait on one link; 0 = any number.
     pub outbound_max: usize,
     /// Keys of the draws for loss and jitter.
@@ -110,15 +117,18 @@ pub struct LinkConfig {
 
 impl Links {
     /// Links without packets.
-    pub fn new(graph: Graph, delays: Delays, faults: Faults, options: &LinkConfig) -> Links {
+    pub fn new(graph: Graph, delays: Delays, faults: Faults, options: LinkConfig) -> Links {
         let nodes = graph.nodes();
         let queues = if options.outbound_max > 0 { graph.peers.len() } else { 0 };
+        let byte = |rates: &[f64]| rates.iter().map(|&mbps| ns_per_byte(mbps)).collect();
         Links {
             uplink: vec![Lane::default(); nodes],
             downlink: vec![Lane::default(); nodes],
-            uplink_byte: ns_per_byte(options.uplink_mbps),
-            downlink_byte: ns_per_byte(options.downlink_mbps),
-            loss_below: (options.loss * 2f64.powi(64)) as u64,
+            uplink_byte: byte(&options.uplink_mbps),
+            downlink_byte: byte(&options.downlink_mbps),
+            loss: options.loss,
+            loses: options.loss > 0.0 || options.paths.lose(),
+            paths: options.paths,
             loss_key: options.keys[0],
             jitter_key: options.keys[1],
             outbound_max: options.outbound_max,
@@ -132,7 +142,7 @@ impl Links {
 
     /// Whether arrivals depend on each other at the receiver.
     pub fn has_downlink(&self) -> bool {
-        self.downlink_byte > 0
+        self.downlink_byte.iter().any(|&byte| byte > 0)
     }
 
     /// Time that a packet sent now would wait for the uplink.
@@ -160,45 +170,45 @@ impl Links {
             self.counts.dropped_outbound += 1;
             return Err(Dropped { struck: None });
         }
-        let leaves = self.leave(now, from, size);
+        let to = self.graph.peers[link];
+        let leaves = self.leave(now, from, to, size);
         if self.outbound_max > 0 {
             self.outbound[link].push_back(leaves);
         }
         // Most copies of a flood end here.
-        if leaves >= known && self.loss_below == 0 && !self.faults.on_links() {
+        if leaves >= known && !self.loses && !self.faults.on_links() {
             return Ok(Flight { leaves, at: leaves, extra: 0 });
         }
-        let to = self.graph.peers[link];
         self.travel(leaves, from, to, self.delays.link_ns[link], known)
     }
 
     /// Sends to a node that need not be a neighbour.
     pub fn send_between(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Sent {
-        let leaves = self.leave(now, from, size);
+        let leaves = self.leave(now, from, to, size);
         let delay = self.delays.between(from, to);
         self.travel(leaves, from, to, delay, NEVER)
     }
 
     /// The packet has reached the receiver's downlink; returns the time at which it has passed.
     pub fn receive(&mut self, now: Ns, to: NodeId, size: u32) -> Ns {
-        let span = (u64::from(size) * self.downlink_byte) >> FRACTION;
+        let span = transmission(size, self.downlink_byte[to as usize]);
         self.downlink[to as usize].take(now, span)
     }
 
     #[inline]
-    fn leave(&mut self, now: Ns, from: NodeId, size: u32) -> Ns {
+    fn leave(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Ns {
         self.counts.transmissions += 1;
         self.counts.bytes += u64::from(size);
-        if self.uplink_byte == 0 {
-            return now;
-        }
-        let span = (u64::from(size) * self.uplink_byte) >> FRACTION;
-        self.uplink[from as usize].take(now, span)
+        let leaves = match self.uplink_byte[from as usize] {
+            0 => now,
+            byte => self.uplink[from as usize].take(now, transmission(size, byte)),
+        };
+        self.paths.pass(leaves, from, to, size)
     }
 
     fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns, known: Ns) -> Sent {
         let number = self.counts.transmissions;
-        if self.loss_below > 0 && packet_bits(self.loss_key, number) < self.loss_below {
+        if self.loses && packet_bits(self.loss_key, number) < self.loss_below(from, to) {
             self.counts.lost += 1;
             return Err(Dropped { struck: None });
         }
@@ -223,6 +233,13 @@ impl Links {
         Ok(Flight { leaves, at: leaves + delay, extra })
     }
 
+    /// Of packets that draw less than this, all are lost.
+    fn loss_below(&self, from: NodeId, to: NodeId) -> u64 {
+        let arrives = (1.0 - self.loss) * (1.0 - self.paths.loss(from, to));
+        let loss = if self.paths.lose() { 1.0 - arrives } else { self.loss };
+        (loss * 2f64.powi(64)) as u64
+    }
+
     fn has_room(&mut self, now: Ns, link: usize) -> bool {
         let waiting = &mut self.outbound[link];
         while waiting.front().is_some_and(|&leaves| leaves <= now) {
@@ -232,6 +249,12 @@ impl Links {
     }
 }
 
-fn ns_per_byte(mbps: f64) -> u64 {
+/// Time of a packet at so much time per byte.
+pub(super) fn transmission(size: u32, byte: u64) -> Ns {
+    (u64::from(size) * byte) >> FRACTION
+}
+
+/// Time of a byte, in fixed point; 0 = none.
+pub(super) fn ns_per_byte(mbps: f64) -> u64 {
     if mbps > 0.0 { (8_000.0 / mbps * f64::from(1 << FRACTION)).round() as u64 } else { 0 }
 }

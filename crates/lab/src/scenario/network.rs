@@ -8,6 +8,14 @@ use serde::{Deserialize, Serialize};
 pub struct Network {
     /// Number of nodes.
     pub nodes: u32,
+    /// Name of each node; empty = they have numbers only.
+    pub names: Vec<String>,
+    /// Region of each node; empty = those of the delays, if these have regions.
+    pub regions: Vec<String>,
+    /// Voting power of each node; empty = equal ones.
+    pub powers: Vec<u64>,
+    /// Machines that differ from the others.
+    pub machines: Vec<Machine>,
     /// Topology of the links.
     pub topology: Topology,
     /// One-way delay between nodes.
@@ -22,6 +30,60 @@ pub struct Network {
     pub outbound_queue_max: u32,
     /// Make every copy of a message an event, even where only the first can matter.
     pub every_copy: bool,
+}
+
+impl Network {
+    /// Voting power of each node.
+    pub fn weights(&self) -> Vec<u64> {
+        if self.powers.is_empty() { vec![1; self.nodes as usize] } else { self.powers.clone() }
+    }
+
+    /// What each node runs on; `None` = the usual machine.
+    pub fn machine_of(&self, node: u32) -> Option<&Machine> {
+        self.machines.iter().find(|machine| machine.nodes.contains(&node))
+    }
+
+    /// Region of each node; empty if there are none.
+    pub fn region_names(&self) -> Vec<String> {
+        match &self.delay {
+            Delay::Regions { names, placement, .. } => {
+                placement.iter().map(|&region| names[region as usize].clone()).collect()
+            }
+            _ => self.regions.clone(),
+        }
+    }
+
+    /// Index of each node's region; `None` if there are none.
+    pub fn region_indices(&self) -> Option<Vec<u32>> {
+        if let Delay::Regions { placement, .. } = &self.delay {
+            return Some(placement.clone());
+        }
+        let mut known: Vec<&String> = Vec::new();
+        let indices = self.regions.iter().map(|region| {
+            let found = known.iter().position(|name| *name == region);
+            found.unwrap_or_else(|| {
+                known.push(region);
+                known.len() - 1
+            }) as u32
+        });
+        (!self.regions.is_empty()).then(|| indices.collect())
+    }
+}
+
+/// A class of machines, and the nodes that run on it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// Name of the class.
+    pub name: String,
+    /// The nodes that run on such a machine.
+    pub nodes: Vec<u32>,
+    /// Speed of its processors: service times are divided by it.
+    pub speed: f64,
+    /// Uplink; 0 = unlimited, `None` = that of the network.
+    pub uplink_mbps: Option<f64>,
+    /// Downlink; 0 = unlimited, `None` = that of the network.
+    pub downlink_mbps: Option<f64>,
 }
 
 /// Topology of the links.
@@ -88,6 +150,19 @@ pub enum Delay {
         /// Standard deviation of the normal jitter as a share of the delay.
         jitter: f64,
         /// Region index of each node.
+        placement: Vec<u32>,
+    },
+    /// Of the path between any two places of nodes.
+    Paths {
+        /// One-way delay from place i to place j.
+        matrix_ms: Vec<Vec<f64>>,
+        /// Probability of loss from place i to place j; empty = none.
+        loss: Vec<Vec<f64>>,
+        /// Rate from place i to place j, in Mbit/s, 0 = unlimited; empty = unlimited everywhere.
+        mbps: Vec<Vec<f64>>,
+        /// Standard deviation of the normal jitter as a share of the delay.
+        jitter: f64,
+        /// Place of each node.
         placement: Vec<u32>,
     },
 }

@@ -8,7 +8,6 @@ use crate::exchange::Exchange;
 use crate::faults::Ended;
 use crate::host::Host;
 use crate::lane::Lane;
-use crate::scenario::Delay;
 use crate::trace::{LaneRow, Outcome, Receipts, Rows, Table};
 
 impl World {
@@ -47,12 +46,6 @@ impl World {
         let scenario = &self.scenario;
         let counts = self.wire.links.counts;
         let market = scenario.market.as_ref();
-        let regions: Vec<String> = match &scenario.network.delay {
-            Delay::Regions { names, placement, .. } => {
-                placement.iter().map(|&region| names[region as usize].clone()).collect()
-            }
-            _ => Vec::new(),
-        };
         let messages = self.clients.messages();
         let refused = messages.outcome.iter().filter(|&&outcome| outcome == Outcome::Refused);
         let tick_usd = market.map_or(1.0, |m| m.tick_usd);
@@ -87,7 +80,7 @@ impl World {
             "numbers_fit": numbers_fit,
             "safety": self.chain.is_safe(),
             "uncovered_usd": self.exchange.as_ref().map_or(0.0, Exchange::uncovered_usd),
-            "node_regions": regions,
+            "node_regions": scenario.network.region_names(),
             "accounts": self.account_ranges(),
             "attack": self.attack(),
             "ledger": ledger,

@@ -21,10 +21,10 @@ _PATIENCE_MS: Final = 1_000.0
 def faults(trace: Trace) -> Iterator[Saturation]:
     """The worst fault: its severity times the share of nodes affected, 1 = it must halt the layer.
 
-    How many: the share of nodes that it affects over one third, at most 1 (a quorum does not
-    survive the loss of more than a third). How much: the severity of its kind (`scenario.faults`),
-    where delays are compared with timeout_propose (1 s where there is none). A fault that sends
-    messages: its share of the messages of its time.
+    How many: the share of the voting power that it affects over one third, at most 1 (a quorum
+    does not survive the loss of more than a third). How much: the severity of its kind
+    (`scenario.faults`), where delays are compared with timeout_propose (1 s where there is none). A
+    fault that sends messages: its share of the messages of its time.
     """
     rows = trace["faults"].unique("index").iter_rows(named=True)
     # The severity of a kind that the scenario does not know is unknown, too.
@@ -34,12 +34,12 @@ def faults(trace: Trace) -> Iterator[Saturation]:
 
 
 def _one(trace: Trace, row: dict[str, object]) -> Saturation:
-    kind, index, nodes = str(row["kind"]), int(str(row["index"])), max(1, trace.nodes)
+    kind, index, weights = str(row["kind"]), int(str(row["index"])), trace.weights.tolist()
     section = KINDS[kind]
     groups = groups_of(str(row["nodes"]))
     named = [node for group in groups for node in group if node >= 0]
-    struck = section.struck(groups, nodes)
-    extent = min(1.0, 3 * struck / nodes)
+    struck = section.struck(groups, weights)
+    extent = min(1.0, 3 * sum(weights[node] for node in struck if node >= 0) / max(1, sum(weights)))
     patience_ms = trace.scenario.layer.consensus.proposal_timeout_ms or _PATIENCE_MS
     if section.sends_messages:
         value = _spam(trace, row)
@@ -47,7 +47,7 @@ def _one(trace: Trace, row: dict[str, object]) -> Saturation:
         value = extent * section.severity(float(str(row["asked"])), patience_ms)
     where = "all nodes" if not named else f"nodes {', '.join(str(k) for k in sorted(named))}"
     at_s, until_s = (int(str(row[c])) / SECOND for c in ("at_ns", "until_ns"))
-    what = f"fault {index} ({kind}) affected {struck} of {trace.nodes} nodes"
+    what = f"fault {index} ({kind}) affected {len(struck)} of {trace.nodes} nodes"
     what += f" from {at_s:.1f} to {min(until_s, trace.end_ns / SECOND):.1f} s"
     return Saturation("faults", where, value, value, at_s, what)
 

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.saturation.resource_use import SECOND, Saturation, window_ns
+from surgetank.scenario.network import Network
 from surgetank.trace import Outcome, OutcomeReason, Trace
 from surgetank.trace.once import once_per_trace
 
@@ -104,12 +105,18 @@ def _is_there(resource: str, trace: Trace, cells: pl.Series) -> bool:
     if cells.null_count() == len(cells):
         return False
     if resource == "uplink":
-        return scenario.network.uplink_mbps > 0
+        return _limited(scenario.network, "uplink_mbps")
     if resource == "downlink":
-        return scenario.network.downlink_mbps > 0
+        return _limited(scenario.network, "downlink_mbps")
     if resource == "consensus-validation":
         return scenario.layer.consensus.votes
     return trace.orders or resource != "execution"
+
+
+def _limited(network: Network, key: str) -> bool:
+    """Whether some node's uplink or downlink has a rate."""
+    rates = [getattr(machine, key) for machine in network.machines]
+    return getattr(network, key) > 0 or any(rate for rate in rates)
 
 
 class _Uses(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -84,8 +84,9 @@ class Synchrony:
         """Over time, in steps: a row holds from its time to the next row's.
 
         Columns: time_ns (Int64), down, cut_off, trailing (Int64: nodes, each counted once),
-        standstill (Boolean), nodes (Int64: out of step; all at a standstill), share (Float64, of
-        equal weights), budget_left (Float64: 1/3 less the share). The last row is the run's end.
+        standstill (Boolean), nodes (Int64: out of step; all at a standstill), weight (Int64: voting
+        power out of step), share (Float64: of all voting power), budget_left (Float64: 1/3 less
+        the share). The last row is the run's end.
         """
         n = self.trace.nodes
         out = np.zeros((n, len(self._times) - 1), dtype=np.bool_)
@@ -95,11 +96,22 @@ class Synchrony:
             out |= here
             columns[kind.replace("-", "_")] = here.sum(axis=0)
         nodes = np.where(self._still, n, out.sum(axis=0))
+        weight = np.where(self._still, self._total, self.trace.weights @ out)
         rows = pl.DataFrame({"time_ns": self._times[:-1], **columns})
-        rows = rows.with_columns(standstill=self._still, nodes=nodes)
+        rows = rows.with_columns(standstill=self._still, nodes=nodes, weight=weight)
         end = rows.tail(1).with_columns(time_ns=pl.lit(self.trace.end_ns, dtype=pl.Int64))
-        share = pl.col("nodes") / n
+        share = pl.col("weight") / self._total
         return pl.concat([rows, end]).with_columns(share=share, budget_left=BUDGET - share)
+
+    @cached_property
+    def _total(self) -> int:
+        """Voting power of all nodes."""
+        return int(self.trace.weights.sum())
+
+    @cached_property
+    def worst(self) -> dict[str, Any]:
+        """The first row of `steps` in which most voting power was out of step."""
+        return self.steps.row(int(self.steps["weight"].arg_max() or 0), named=True)
 
     @cached_property
     def _lengths(self) -> NDArray[np.float64]:
@@ -113,8 +125,8 @@ class Synchrony:
 
     def used_s(self, part: float = 1.0) -> float:
         """Seconds in which at least this part of the fault budget was used up."""
-        count = self.steps["nodes"].to_numpy()[:-1]
-        return float(self._lengths[3 * count >= part * self.trace.nodes].sum())
+        weight = self.steps["weight"].to_numpy()[:-1]
+        return float(self._lengths[3 * weight >= part * self._total].sum())
 
     def node_seconds(self) -> float:
         """Seconds out of step, summed over the nodes."""
@@ -172,7 +184,7 @@ class Synchrony:
         is one whatever the nodes are in.
         """
         steps = self.steps.head(-1).with_columns(length=pl.Series(self._lengths))
-        used = steps.filter(3 * pl.col("nodes") >= self.trace.nodes)
+        used = steps.filter(3 * pl.col("weight") >= self._total)
         names = [kind.replace("-", "_") for kind in _KINDS]
         most = pl.concat_list(names).list.arg_max()
         found = [self._failure(FailureKind.STANDSTILL, used.filter("standstill"))]

@@ -64,7 +64,7 @@ def _partitioned(trace: Trace, lag_max_ns: int) -> Spans:
         for side in Partition.sides(groups_of(text), trace.nodes):
             # −1 stands for the clients of a live run.
             members = {k for k in side if 0 <= k < trace.nodes}
-            if not consensus.can_order(members, trace.nodes):
+            if not consensus.can_order(members, trace.weights.tolist()):
                 rows += [(k, begin + lag_max_ns, min(until, trace.end_ns)) for k in members]
     return spans(rows)
 
@@ -76,16 +76,20 @@ def _unhearing(trace: Trace, lag_max_ns: int) -> Spans:
     speakers = [(int(k), rows.gateway == k) for k in np.unique(rows.gateway)]
     found: list[tuple[int, int, int]] = []
     for listener in range(trace.nodes):
-        silent = [
-            news(rows.known_ns[of], rows.had_ns[of, listener]).spans(lag_max_ns, trace.end_ns)
-            for speaker, of in speakers
-            if speaker != listener
-        ]
-        begins = np.sort(np.concatenate([np.array([], dtype=np.int64), *(a for a, _ in silent)]))
-        ends = np.sort(np.concatenate([np.array([], dtype=np.int64), *(b for _, b in silent)]))
-        times: Ints = np.unique(np.concatenate([begins, ends]))
-        begun = np.searchsorted(begins, times, side="right")
-        deaf = 3 * (begun - np.searchsorted(ends, times, side="right")) >= trace.nodes
+        times, silent = np.array([], dtype=np.int64), np.array([], dtype=np.int64)
+        for speaker, of in speakers:
+            if speaker != listener:
+                quiet = news(rows.known_ns[of], rows.had_ns[of, listener])
+                begins, ends = quiet.spans(lag_max_ns, trace.end_ns)
+                times = np.concatenate([times, begins, ends])
+                weight = np.full(len(begins), trace.weights[speaker])
+                silent = np.concatenate([silent, weight, -weight])
+        order: Ints = np.argsort(times, kind="stable")
+        times, silent = times[order], np.cumsum(silent[order])
+        # Of changes at one time, the state after the last.
+        last = np.append(np.diff(times) > 0, True)[: len(times)]
+        times, silent = times[last], silent[last]
+        deaf = 3 * silent >= trace.weights.sum()
         pieces = zip(times[:-1][deaf[:-1]], times[1:][deaf[:-1]], strict=True)
         found += [(listener, int(a), int(b)) for a, b in pieces]
     return spans(found)

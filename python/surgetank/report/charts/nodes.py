@@ -58,10 +58,9 @@ def _heat_map(view: RunView) -> Chart:
             "ygap": 1 if nodes <= 60 else 0,
         }
     ]
-    share_max = view.value("desynchronised_share_max") or 0
     summary = (
-        f"One row per node, by region. At worst {round(share_max * nodes)} of {nodes} nodes were "
-        f"out of step: more than {milliseconds(most / 1e6)} behind, cut off, down or at a "
+        f"One row per node, by region. At worst {view.synchrony.worst['nodes']} of {nodes} nodes "
+        f"were out of step: more than {milliseconds(most / 1e6)} behind, cut off, down or at a "
         "standstill."
     )
     ticks, labels = _region_ticks(order, regions)

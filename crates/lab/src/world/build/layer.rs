@@ -7,6 +7,7 @@ use surgetank_layer::units::{Digest, NodeId, Ns};
 use super::super::Plugins;
 use super::control::tuning;
 use super::fair::build_fair;
+use crate::host::Service;
 use crate::network::Graph;
 use crate::scenario::Scenario;
 use crate::seed::Seed;
@@ -14,6 +15,12 @@ use crate::seed::Seed;
 fn build_rule(rule: Option<&queue::Rule>, plugins: &Plugins) -> queue::Rule {
     let own = || plugins.rule.clone().map_or(queue::Rule::Fifo, queue::Rule::Custom);
     rule.cloned().unwrap_or_else(own)
+}
+
+/// Service times of a node on its machine.
+pub(super) fn service_of(scenario: &Scenario, id: NodeId) -> Service {
+    let speed = scenario.network.machine_of(id).map_or(1.0, |machine| machine.speed);
+    scenario.layer.service.on_machine(speed)
 }
 
 /// Parameters of a node, for a process that starts at `now`.
@@ -29,11 +36,11 @@ pub(super) fn node_config(
     plugins: &Plugins,
 ) -> Result<node::Config, String> {
     let layer = &scenario.layer;
-    let (queue, service) = (&layer.queue, &layer.service);
+    let (queue, service) = (&layer.queue, service_of(scenario, id));
     let key = Digest(seed.digest("layer.beacon", 0));
     Ok(node::Config {
         id,
-        nodes: scenario.network.nodes,
+        weights: scenario.network.weights().into(),
         degree: graph.offsets[id as usize + 1] - graph.offsets[id as usize],
         gossip: layer.gossip.clone(),
         unsealing: node::Unsealing { key, ..queue.unsealing.clone() },

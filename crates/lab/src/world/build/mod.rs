@@ -22,13 +22,13 @@ use crate::flow::Tape;
 use crate::gauges::Gauges;
 use crate::host::Host;
 use crate::lane::Lane;
-use crate::network::{Delays, Graph, LinkConfig, Links};
-use crate::scenario::{Delay, Scenario};
+use crate::network::{Delays, Graph, LinkConfig, Links, Paths};
+use crate::scenario::{Machine, Scenario};
 use crate::seed::Seed;
 use crate::slab::Slab;
 use crate::waits::{Places, Waits};
 use crate::wire::Wire;
-use layer::node_config;
+use layer::{node_config, service_of};
 
 impl World {
     /// A world at time 0.
@@ -139,7 +139,7 @@ fn build_hosts(
         let (draws, service_draws) =
             (seed.stream("node", u64::from(id)), seed.stream("service", u64::from(id)));
         let node = processes.node(scenario, graph, id, 0)?;
-        Ok(Host::new(node, scenario.layer.service.clone(), draws, service_draws))
+        Ok(Host::new(node, service_of(scenario, id), draws, service_draws))
     };
     (0..scenario.network.nodes).map(host).collect()
 }
@@ -157,20 +157,22 @@ fn build_waits(scenario: &Scenario, nodes: &[Host], faults: Vec<Hindrance>) -> O
 
 fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {
     let network = &scenario.network;
-    let regions = match &network.delay {
-        Delay::Regions { placement, .. } => Some(placement.as_slice()),
-        _ => None,
-    };
+    let regions = network.region_indices();
     let mut draws = seed.stream("network.topology", 0);
-    let graph = Graph::build(&network.topology, network.nodes, regions, &mut draws)?;
+    let graph = Graph::build(&network.topology, network.nodes, regions.as_deref(), &mut draws)?;
     let delays = Delays::new(&network.delay, &graph, &mut seed.stream("network.delay", 0));
     let faults = Faults::new(&scenario.faults, network.nodes, seed)?;
+    let rate = |of: fn(&Machine) -> Option<f64>, usual: f64| {
+        let machine = |node| network.machine_of(node);
+        (0..network.nodes).map(|node| machine(node).and_then(of).unwrap_or(usual)).collect()
+    };
     let options = LinkConfig {
-        uplink_mbps: network.uplink_mbps,
-        downlink_mbps: network.downlink_mbps,
+        uplink_mbps: rate(|machine| machine.uplink_mbps, network.uplink_mbps),
+        downlink_mbps: rate(|machine| machine.downlink_mbps, network.downlink_mbps),
+        paths: Paths::new(&network.delay),
         loss: network.loss,
         outbound_max: network.outbound_queue_max as usize,
         keys: [seed.key("network.loss"), seed.key("network.jitter")],
     };
-    Ok(Links::new(graph, delays, faults, &options))
+    Ok(Links::new(graph, delays, faults, options))
 }
