@@ -157,6 +157,36 @@ def test_every_intervention_undoes_itself() -> None:
     assert changed(scenario, "loss", FREE) == {} == changed(scenario, "rules", FREE)
 
 
+def test_links_and_machines_are_scaled_as_the_network_is() -> None:
+    """Delays, losses and rates of each link; the lines of each machine."""
+    links = [{"between": [0, k], "delay_ms": 10.0 * k, "loss": 0.1, "mbps": 8.0} for k in (1, 2)]
+    machine = {"name": "small", "nodes": [1], "uplink_mbps": 4.0, "downlink_mbps": 0.0}
+    venue_ = st.load("calm").with_values(
+        {
+            "network.nodes": 3,
+            "network.topology": {"kind": "full"},
+            "network.machines": [machine],
+            "network.delay": {"kind": "links", "links": links},
+        }
+    )
+
+    def after(resource: str, factor: float) -> list[float]:
+        network = venue_.with_values(changed(venue_, resource, factor)).network
+        link, small = network.delay.links[1], network.machines[0]  # type: ignore[union-attr]
+        return [
+            link.delay_ms,
+            link.loss,
+            link.mbps,
+            small.uplink_mbps or 0,
+            small.downlink_mbps or 0,
+        ]
+
+    assert after("distance", SLOWER) == [40.0, 0.1, 8.0, 4.0, 0.0]
+    assert after("loss", FASTER) == [20.0, 0.05, 8.0, 4.0, 0.0]
+    assert after("bandwidth", FASTER) == [20.0, 0.1, 16.0, 8.0, 0.0]
+    assert after("bandwidth", FREE) == [20.0, 0.1, 0.0, 0.0, 0.0]
+
+
 def test_says_what_to_buy() -> None:
     found = explain(venue("calm"), seed=1, seeds=3, workers=1)
     assert found.best is not None and found.best.resource == "distance"

@@ -26,6 +26,9 @@ _Changes = Iterator[tuple[str, object]]
 _CLIENTS: Final = tuple(name.replace("-", "_") for name in CLIENT_CLASSES)
 #: No block reaches these.
 _MESSAGES_ANY, _BYTES_ANY = 10_000_000, 1_000_000_000
+_LINKS: Final = "network.delay.links"
+#: A link that loses every packet would be no link.
+_LOSS_MOST: Final = 0.999999
 
 
 class _Values(Keys):
@@ -71,6 +74,15 @@ def _bandwidth(values: _Values, factor: float) -> _Changes:
         if values(key):
             # 0 is unlimited.
             yield key, values(key) / factor if factor else 0.0
+        name = key.rpartition(".")[2]
+        for i, machine in enumerate(values("network.machines") or []):
+            if machine[name]:
+                rate = machine[name] / factor if factor else 0.0
+                yield f"network.machines.{i}.{name}", rate
+    links = values(_LINKS)
+    if links and any(link["mbps"] for link in links):
+        faster = [link | {"mbps": link["mbps"] / factor if factor else 0.0} for link in links]
+        yield _LINKS, faster
 
 
 def _distance(values: _Values, factor: float) -> _Changes:
@@ -84,6 +96,9 @@ def _distance(values: _Values, factor: float) -> _Changes:
     matrix = values(f"{place}.matrix_ms")
     if matrix:
         yield f"{place}.matrix_ms", [[cell * factor for cell in row] for row in matrix]
+    links = values(_LINKS)
+    if links:
+        yield _LINKS, [link | {"delay_ms": link["delay_ms"] * factor} for link in links]
 
 
 def _client_link(values: _Values, factor: float) -> _Changes:
@@ -119,6 +134,9 @@ def _loss(values: _Values, factor: float) -> _Changes:
     loss = values("network.loss")
     if loss:
         yield "network.loss", min(1.0, loss * factor)
+    links = values(_LINKS)
+    if links and any(link["loss"] for link in links):
+        yield _LINKS, [link | {"loss": min(_LOSS_MOST, link["loss"] * factor)} for link in links]
 
 
 def _rules(values: _Values, factor: float) -> _Changes:
