@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from surgetank.errors import SurgetankError
     from surgetank.league import League, league
     from surgetank.measure import Measure, Measures, measure
+    from surgetank.risk import Risk, risk
     from surgetank.run import Result, run
     from surgetank.scenario import Scenario, load, names
     from surgetank.search import Answer, Frontier, search
@@ -33,6 +34,7 @@ __all__ = [
     "Measures",
     "Reason",
     "Result",
+    "Risk",
     "Run",
     "Scenario",
     "Status",
@@ -49,6 +51,7 @@ __all__ = [
     "measure",
     "names",
     "read_tape",
+    "risk",
     "run",
     "search",
     "simulate",
@@ -61,6 +64,7 @@ export_lazily(
         "errors": ["SurgetankError"],
         "league": ["League", "league"],
         "measure": ["Measure", "Measures", "measure"],
+        "risk": ["Risk", "risk"],
         "run": ["Result", "run"],
         "scenario": ["Scenario", "load", "names"],
         "search": ["Answer", "Frontier", "search"],

@@ -41,6 +41,7 @@ FLOORS = [
     {"calibrate"},
     {"search"},
     {"attacker", "explain", "league", "predict"},
+    {"risk"},
     {"compare", "report"},
     {"run"},
     {"console"},

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from surgetank.catalogue import delay, fairness, flow, liquidations, money, synchrony
+from surgetank.catalogue.risk import RISK_LIMITS, RISK_NAMES, RISKS
 from surgetank.catalogue.spec import Better, Family, Limit, LimitSide, MeasureSpec
 from surgetank.catalogue.thresholds import THRESHOLDS, ThresholdSpec
 
@@ -17,6 +18,9 @@ __all__ = [
     "CATALOGUE",
     "LIMITS",
     "MEASURES",
+    "RISKS",
+    "RISK_LIMITS",
+    "RISK_NAMES",
     "THRESHOLDS",
     "Better",
     "Family",
@@ -41,14 +45,15 @@ MEASURES: Final[Mapping[str, MeasureSpec]] = {
 }
 """Entry of every measure by its full name: `delay_p99_ms`, `delay_p99_ms.cancel`, …"""
 
-_MEMBERS: Final = {
-    spec.measure(member): member for spec in CATALOGUE.values() for member in spec.members()
+_ENTRIES: Final[Mapping[str, tuple[MeasureSpec, str]]] = {
+    **RISK_NAMES,
+    **{spec.measure(of): (spec, of) for spec in CATALOGUE.values() for of in spec.members()},
 }
 
 LIMITS: Final[Mapping[str, Limit]] = {
     limit.name: limit
     for measure, spec in MEASURES.items()
-    for limit in (Limit(spec, side, _MEMBERS[measure]) for side in LimitSide)
+    for limit in (Limit(spec, side, _ENTRIES[measure][1]) for side in LimitSide)
 }
 """Every limit that `judge` knows, by name: each measure from either side. A scenario sets those of
 the side from which `MeasureSpec.side` says that a measure is bounded."""
@@ -56,12 +61,13 @@ the side from which `MeasureSpec.side` says that a measure is bounded."""
 
 def what_of(measure: str) -> str:
     """One sentence on a measure, by its full name."""
-    return MEASURES[measure].sentence(_MEMBERS[measure])
+    spec, member = _ENTRIES[measure]
+    return spec.sentence(member)
 
 
 def title_of(measure: str) -> str:
-    """A measure's title, by its full name."""
-    spec, member = MEASURES[measure], _MEMBERS[measure]
+    """A title, by the full name of a measure or of a quantity of `RISK_NAMES`."""
+    spec, member = _ENTRIES[measure]
     if spec.family is None or not member:
         return spec.title
     if spec.title_of:
@@ -71,6 +77,6 @@ def title_of(measure: str) -> str:
 
 def short_of(measure: str) -> str:
     """A title for the head of a narrow column, by a measure's full name."""
-    spec, member = MEASURES[measure], _MEMBERS[measure]
+    spec, member = _ENTRIES[measure]
     short = spec.short or spec.title
     return f"{member} {short}" if member else short

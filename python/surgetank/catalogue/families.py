@@ -6,7 +6,7 @@ from typing import Final
 
 from surgetank.catalogue.spec import Family
 
-__all__ = ["CLASS", "GROUP", "LOSER", "RESOURCE", "STAGE", "WAIT"]
+__all__ = ["BEARER", "CLASS", "GROUP", "LOSER", "RESOURCE", "STAGE", "WAIT"]
 
 CLASS: Final = Family(
     "class",
@@ -76,6 +76,27 @@ WAIT: Final = Family(
     },
 )
 """Causes of waiting."""
+
+BEARER: Final = Family(
+    "bearer",
+    "bad debt of a bearer",
+    {
+        "insurance": "bad debt paid by the insurance fund",
+        "deleveraged": "bad debt borne by deleveraged accounts",
+        "venue": "bad debt that the fund could not pay, left as the venue's deficit",
+        "vault": "bad debt borne by the backstop vault",
+        "unbooked": "negative equity of due accounts at the end, not yet booked",
+    },
+    whole="bad debt, whoever bears it",
+    titles={
+        "insurance": "insurance fund",
+        "deleveraged": "deleveraged accounts",
+        "venue": "venue's deficit",
+        "vault": "backstop vault",
+        "unbooked": "not yet booked",
+    },
+)
+"""Bearers of a loss beyond collateral, and what is not yet booked when a run ends."""
 
 RESOURCE: Final = Family(
     "resource",

@@ -12,6 +12,7 @@ from surgetank.cli import (
     explanations,
     frontiers,
     journals,
+    risks,
     runs,
     scenarios,
     searches,
@@ -29,6 +30,7 @@ __all__ = [
     "frontiers",
     "journals",
     "main",
+    "risks",
     "runs",
     "scenarios",
     "searches",
@@ -39,6 +41,7 @@ __all__ = [
 _ORDER = [
     "run",
     "search",
+    "risk",
     "explain",
     "frontier",
     "calibrate",

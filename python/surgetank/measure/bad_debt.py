@@ -9,9 +9,9 @@ from surgetank.measure.liquidations import due_episodes
 from surgetank.measure.market_rows import latest, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
-from surgetank.trace import MarketKind, Trace
+from surgetank.trace import Bearer, MarketKind, Trace
 
-__all__ = ["bad_debt", "triggers"]
+__all__ = ["bad_debt", "debts", "exhausted", "triggers"]
 
 
 def triggers(trace: Trace) -> pl.DataFrame:
@@ -98,3 +98,40 @@ def bad_debt(trace: Trace) -> list[Measure]:
         return [*head, Measure(name, None, note="no liquidation was triggered")]
     share = share_interval(bad)
     return [*head, Measure(name, share.value, share.low, share.high, n)]
+
+
+def debts(trace: Trace) -> pl.DataFrame:
+    """Bad debt booked in the whole run, by who made and who bore it.
+
+    Columns: account (UInt32), bearer (String, a label of `Bearer`), amount (Int64, quanta, > 0);
+    one row per account and bearer.
+    """
+    labels = dict(enumerate(Bearer.labels()))
+    return (
+        market_of(trace, MarketKind.BAD_DEBT)
+        .group_by("account", "code", maintain_order=True)
+        .agg(pl.col("amount").abs().sum())
+        .select("account", pl.col("code").replace_strict(labels).alias("bearer"), "amount")
+    )
+
+
+def exhausted(trace: Trace) -> bool:
+    """Whether the insurance fund paid its last quantum, or had less than a debt that others bore.
+
+    A loss that winners bear by deleveraging counts only if it was above the fund's balance: a
+    position is deleveraged, too, where the book had no buyer for it.
+    """
+    market = trace.scenario.market
+    start_usd = 0.0 if market is None else market.margin.insurance_usd
+    rows = market_of(trace, MarketKind.INSURANCE, MarketKind.BAD_DEBT)
+    balance = pl.col("kind") == MarketKind.INSURANCE
+    left = pl.when(balance).then(pl.col("amount")).forward_fill()
+    above = pl.col("amount").abs() > left.fill_null(start_usd / trace.stats.quantum_usd)
+    short = rows.select(
+        pl.when(balance)
+        .then(pl.col("amount") <= 0)
+        .when(pl.col("code") == Bearer.DELEVERAGED)
+        .then(above)
+        .otherwise(pl.col("code") == Bearer.VENUE)
+    )
+    return bool(short.to_series().any())

@@ -1,0 +1,138 @@
+"""Terminal output of a risk answer: the distribution, who bears it, and what would change it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.progress import TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from surgetank.catalogue import RISKS
+from surgetank.catalogue.families import BEARER
+from surgetank.console.progress_bar import Bar
+from surgetank.console.runs import COLOURS, MARKS
+from surgetank.console.terminal import dim
+from surgetank.number_format import NBSP, usd, value
+from surgetank.risk import Risk, RiskEstimate
+from surgetank.risk.paired import DebtDifference, DebtEffect
+
+__all__ = ["RiskWatch", "show_risk"]
+
+_BORNE: Final = ("bad_debt_mean_usd", "bad_debt_es95_usd")
+
+
+class RiskWatch(Bar):
+    """Runs done and the time left, on standard error."""
+
+    def __init__(self, console: Console, *, hidden: bool) -> None:
+        super().__init__(
+            console,
+            "risk",
+            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
+            hidden=hidden or not console.is_terminal,
+        )
+        self._console = None if hidden or console.is_terminal else console
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows progress; without a terminal a line every 50 runs."""
+        self._bar.update(self._task, completed=done, total=total)
+        if self._console is not None and done % 50 == 0:
+            self._console.print(f"risk: {done} of {total} runs")
+
+
+def show_risk(console: Console, found: Risk) -> None:
+    """The verdict and sentence, then the tables."""
+    status = found.verdict.status
+    mark = Text(f" {MARKS[status]} {status} ", style=COLOURS[status])
+    console.print(mark, Text(found.sentence), sep=" ")
+    for reason in found.reasons:
+        mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
+        console.print(mark, Text(reason.text), sep=" ")
+    if found.invalid:
+        for one in found.invalid[1:10]:
+            console.print(dim(f"seed {one.seed}: {one.why}"))
+        return
+    console.print(_distribution(found))
+    if found["bad_debt_probability"].value:
+        console.print(_bearers(found))
+    if found.effects:
+        console.print(_changes(found))
+        for effect in found.effects:
+            if not effect.differences:
+                console.print(dim(f"No result for “{effect.text}”: {effect.why}"))
+    seeds = f"{len(found.seeds):,} runs, seeds {found.seeds[0]} to {found.seeds[-1]}"
+    console.print(dim(f"95{NBSP}% intervals; {seeds}."))
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, title=Text(title), title_justify="left")
+    table.title_style = "bold"
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _distribution(found: Risk) -> Table:
+    """One row per quantity of all bad debt."""
+    table = _table("Bad debt of a run", "value", f"95{NBSP}% interval")
+    for name, spec in RISKS.items():
+        one = found[name]
+        table.add_row(spec.short or spec.title, _value(one), _interval(one))
+    return table
+
+
+def _value(one: RiskEstimate) -> str:
+    return "UNKNOWN" if one.value is None else value(one.value, one.spec.unit)
+
+
+def _interval(one: RiskEstimate) -> str:
+    unit = one.spec.unit
+    if one.value is None:
+        least = "" if not one.low else f"at least {value(one.low, unit)}; "
+        return f"{least}needs {one.needed:,} runs"
+    if one.low is None or one.high is None:
+        return "none"
+    return f"{value(one.low, unit)} to {value(one.high, unit)}"
+
+
+def _bearers(found: Risk) -> Table:
+    """Who bears it: mean and expected shortfall of each bearer with a loss."""
+    table = _table("Borne by", *(RISKS[name].short for name in _BORNE))
+    for bearer in BEARER.members:
+        of = [found[f"{name}.{bearer}"] for name in _BORNE]
+        if found.losses.bearers[bearer].any():
+            table.add_row(BEARER.title(bearer), *(_with_ends(one) for one in of))
+    return table
+
+
+def _with_ends(one: RiskEstimate) -> str:
+    return (
+        _value(one) if one.low is None or one.high is None else f"{_value(one)} ({_interval(one)})"
+    )
+
+
+def _changes(found: Risk) -> Table:
+    """One row per change: mean and expected shortfall, less those without it."""
+    table = _table("With a change, less without", "mean", "expected shortfall 95 %")
+    for effect in found.effects:
+        if effect.differences:
+            cells = (_difference(effect, of) for of in ("mean", "es95"))
+            table.add_row(Text(effect.text), *cells)
+    return table
+
+
+def _difference(effect: DebtEffect, of: str) -> Text:
+    """The difference, its interval below it, and whether it is significant."""
+    one: DebtDifference = effect.differences[of]
+    if one.low is None or one.high is None:
+        return Text("UNKNOWN", style="dim")
+    style = "green" if one.reduces else "red" if one.raises else "dim"
+    head = "no effect shown" if not style.startswith(("green", "red")) else _signed(one.value)
+    return Text(f"{head}\n{_signed(one.low)} to {_signed(one.high)}", style=style)
+
+
+def _signed(x: float) -> str:
+    return f"+{usd(x)}" if x > 0 else usd(x)
