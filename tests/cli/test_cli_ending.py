@@ -13,13 +13,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import typer
 
 import surgetank as st
 from command_line import TINY, surgetank
 from surgetank.cli.app import app
 from surgetank.cli.exit_codes import ended
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.errors import CoreError
 from surgetank.output_folder import write_file
 
@@ -279,23 +282,69 @@ def test_what_another_user_wrote_is_shown_as_it_is(
 
 
 @pytest.mark.parametrize(
-    ("options", "needs"),
+    ("command", "why"),
     [
-        (["--speed", "-5"], "--tape"),
-        (["--tape-start", "3"], "--tape"),
-        (["--prometheus", "9000"], "--target"),
-        (["--workers", "2"], "--target"),
-        (["--rate-max", "10"], "--target"),
-        (["--i-own-this-system"], "--target"),
+        ("run calm --speed -5", "without --tape"),
+        ("run calm --tape-start 3", "without --tape"),
+        ("run calm --prometheus 9000", "without --target"),
+        ("run calm --workers 2", "without --target"),
+        ("run calm --rate-max 10", "without --target"),
+        ("run calm --i-own-this-system", "without --target"),
+        ("run calm --otel-sample 0.5 --target memory:", "without --otel-endpoint"),
+        ("search calm --cooldown 3", "without --target"),
+        ("search calm --fall 0.1", "without --baseline"),
+        ("search calm --budget 0.1", "on this search"),
+        ("search calm --per run --find capacity", "on this search"),
+        ("search calm --degradation 3 --find safe-leverage", "on this search"),
+        ("search calm --degradation 3 --until any", "on this search"),
+        ("search calm --workers 2 --target memory:", "with --target"),
+        ("search calm --dask tcp://nowhere:1 --target memory:", "with --target"),
+        ("search calm --workers 2 --dask tcp://nowhere:1", "with --dask"),
+        ("frontier rollup-sequencer --workers 2 --dask tcp://nowhere:1", "with --dask"),
+        ("attack calm --workers 2 --dask tcp://nowhere:1", "with --dask"),
+        ("compare calm --workers 2 --dask tcp://nowhere:1 --vary load=1,2", "with --dask"),
+        ("compare calm --all --vary layer.queue.rule", "on a league"),
+        ("compare here here --all --json", "with --json"),
+        ("compare here here --quiet", "where two folders"),
+        ("compare here here --allow-code", "where two folders"),
+        ("compare calm --budget 0.1 --vary load=1,2 --search capacity", "without a search for"),
+        ("compare calm --search-attacks --vary load=1,2 --search capacity", "without --attack"),
+        ("calibrate --seconds 3 --target memory:", "without --check"),
+        ("calibrate --allow-code --target memory:", "without --scenario"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(
-    options: list[str], needs: str, capsys: pytest.CaptureFixture[str]
+    command: str,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It is a slip, and the run would not be what was meant."""
-    assert ended(lambda: app(["run", "calm", *options])) == 2
-    reported = capsys.readouterr().err
-    assert options[0] in reported and f"no effect without {needs}" in reported
+    """It is a slip, and the work would not be what was meant. The first option of each command is
+    the one that is named."""
+    monkeypatch.chdir(tmp_path)
+    words = command.split()
+    assert ended(lambda: app(words)) == 2
+    option = next(word for word in words if word.startswith("--"))
+    assert f"error: {option}: has no effect {why}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_options_that_are_refused_have_an_effect_beside_what_they_need() -> None:
+    """The rules name commands and parameters that there are, and let what they need pass."""
+    group: Any = typer.main.get_command(app)
+    for line in (
+        "run calm --tape bars.csv --speed 3",
+        "search calm --baseline a.json --fall 0.1",
+        "search calm --find safe-leverage --budget 0.1 --per run",
+        "search calm --degradation 3",
+        "search calm --workers 2",
+        "compare here here --all",
+        "compare calm --vary load=1,2 --attack all --search safe-leverage --budget 0.1",
+        "calibrate --target memory: --check --seconds 3",
+    ):
+        name, *rest = line.split()
+        refuse_ignored(group.commands[name].make_context(name, rest))
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,13 +359,39 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("run black", ["black-thursday"]),
         ("search mine", ["mine.toml"]),
         ("search calm --find s", ["safe-leverage"]),
+        ("scenarios show par", ["partition"]),
+        ("init x --from par", ["partition"]),
+        ("run calm --set flow.arrivals.r", ["flow.arrivals.rate_per_s="]),
+        ("run mine.toml --set flow.arrivals.b", ["flow.arrivals.branching="]),
+        ("run calm --set layer.consensus.kind=s", ["layer.consensus.kind=single"]),
+        ("run calm --set venue=h", ["venue=hyperliquid"]),
+        ("run calm --set network.pre", ["network.preset="]),
+        ("run calm --target na", ["nats:"]),
+        ("crash --target je", ["jetstream:"]),
+        ("search calm --vary lo", ["load"]),
+        ("search calm --vary network.n", ["network.nodes"]),
+        ("search calm --until goodput", ["goodput_ratio_min"]),
+        ("search calm --per r", ["run"]),
+        ("compare calm --vary layer.queue.rule=fifo,d", ["layer.queue.rule=fifo,drr"]),
+        ("compare calm --attack spam,with", ["spam,withhold"]),
+        ("compare calm --rank delay_p99_ms", ["delay_p99_ms"]),
+        ("compare calm --search capacity,s", ["capacity,safe-leverage"]),
+        ("compare runs/", ["runs/first"]),
+        ("explain runs/", ["runs/first"]),
+        ("explain calm --by p", ["p99"]),
+        ("attack calm --kinds gr", ["grind"]),
+        ("calibrate --scenario par", ["partition"]),
+        ("frontier rollup-sequencer --curve a", ["as it is"]),
     ],
 )
 def test_completion(
     words: str, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scenarios, files here, and what a search can find."""
+    """What each option can be, by the scenario named before it."""
     (tmp_path / "mine.toml").write_text("")
+    (tmp_path / "runs/first").mkdir(parents=True)
+    (tmp_path / "runs/first/run.json").write_text("{}")
+    (tmp_path / "runs/other").mkdir()
     monkeypatch.chdir(tmp_path)
     typed = words.split()
     monkeypatch.setenv("_SURGETANK_COMPLETE", "complete_bash")
@@ -326,7 +401,7 @@ def test_completion(
     monkeypatch.setattr(sys, "stdout", reported)
     with pytest.raises(SystemExit):
         app(prog_name="surgetank")
-    assert reported.getvalue().split() == found
+    assert reported.getvalue().splitlines() == found
 
 
 DEEP = "x = " + "[" * 100_000 + "]" * 100_000

@@ -49,6 +49,12 @@ def test_a_search_its_baseline_and_a_fall(here: Path) -> None:
     assert fallen.returncode == 1, fallen.stderr
     assert json.loads(fallen.stdout)["baseline"]["p_fell"] < 0.05
 
+    # Another question than the baseline's is refused before its minutes.
+    other = ["search", "small.toml", "--baseline", "a/search.json", "--out", "d"]
+    refused = surgetank(*other, cwd=here)
+    assert refused.returncode == 2 and "cannot be compared" in refused.stderr
+    assert not (here / "d").exists()
+
     both = surgetank("compare", "a", "c", "--json", cwd=here)
     assert both.returncode == 0 and json.loads(both.stdout)["significant"] is True
     assert json.loads(both.stdout)["ratio"] < 0.8

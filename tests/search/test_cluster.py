@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from typer.testing import CliRunner
 
 from answers import queue
-from command_line import QUEUE, QUICK
+from command_line import QUEUE, UNTIL
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
 from surgetank.league import League
@@ -70,7 +70,7 @@ def test_commands_keep_their_answers(
     made = {}
     for command in (
         ["compare", "small.toml", *rules],
-        ["search", "small.toml", *QUICK],
+        ["search", "small.toml", *UNTIL, "--precision", "0.2", "--no-remedies"],
         ["frontier", "rollup-sequencer", *loads, *brief],
     ):
         out = tmp_path / command[0]

@@ -13,8 +13,9 @@ import typer
 import typer.main
 
 from surgetank.attacker import KINDS
-from surgetank.cli import app, target_options
+from surgetank.cli import app
 from surgetank.cli.app import overrides
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.search_options import span_of
 from surgetank.errors import SurgetankError
 from surgetank.explain.paired import DELAYS
@@ -88,8 +89,7 @@ def _surgetank(name: str, rest: list[str]) -> str:
         command, rest = command.commands[rest[0]], rest[1:]
     with code_refused():
         context = command.make_context(name, rest)
-        if name == "run":
-            target_options.refuse_unused(context)
+        refuse_ignored(context)
         _check(name, context.params)
     return ""
 

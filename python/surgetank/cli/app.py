@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import sys
 import tomllib
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
+from surgetank.cli.completion import scenario_names
 from surgetank.console.terminal import Terminal
 from surgetank.errors import SurgetankError
 from surgetank.plugins import allow_code, code_refused
@@ -34,7 +34,6 @@ __all__ = [
     "finite",
     "out",
     "overrides",
-    "scenario_names",
     "seed_in_range",
 ]
 
@@ -67,14 +66,6 @@ def seed_in_range(seed: int | None) -> int | None:
     if seed is not None and seed >= 2**64:
         raise typer.BadParameter("Give a whole number from 0 to 2**64 - 1.")
     return seed
-
-
-def scenario_names(incomplete: str) -> list[str]:
-    """Completion: scenarios that come with surgetank, and files in the current directory."""
-    from surgetank.scenario import names
-
-    files = (path.name for path in Path.cwd().glob("*.toml"))
-    return [name for name in (*names(), *sorted(files)) if name.startswith(incomplete)]
 
 
 ScenarioName = Annotated[

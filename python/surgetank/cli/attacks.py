@@ -10,6 +10,8 @@ import typer
 
 from surgetank.cli.app import EFFORT, QUESTION, AllowCode, ScenarioName, app, err
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import attack_kinds, listed
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.search_options import (
     Dask,
     Json,
@@ -43,6 +45,7 @@ Kinds = Annotated[
     typer.Option(
         metavar="A,B,…",
         rich_help_panel=QUESTION,
+        autocompletion=listed(attack_kinds),
         help="Kinds, by default all: spam, sybil, cancel-storm, sandwich, insider, grind, "
         "withhold, latency-race, fee-jump.",
     ),
@@ -80,6 +83,7 @@ Fresh = Annotated[
 
 @app.command("attack", epilog=_EXAMPLES)
 def attack_command(
+    context: typer.Context,
     scenario: ScenarioName,
     kinds: Kinds = None,
     budget_usd: Capital = 1_000_000.0,
@@ -99,6 +103,7 @@ def attack_command(
     from surgetank.console.attacks import AttackWatch, show_response
     from surgetank.verdict import EXIT_CODES
 
+    refuse_ignored(context)
     chosen = chosen_of(scenario, values)
     named = KINDS if kinds is None else [k.strip() for k in kinds.split(",") if k.strip()]
     with terminable(), executor_of(dask) as executor:

@@ -14,6 +14,8 @@ import typer
 from surgetank.cli import target_options
 from surgetank.cli.app import EFFORT, OUTPUT, SCENARIO, AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import scenario_names
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:
@@ -40,12 +42,14 @@ _EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "NO CLAIM": 4, "UNKNOWN": 4}
 
 @app.command("calibrate", epilog=_EXAMPLES)
 def calibrate_command(
+    context: typer.Context,
     target: target_options.Target = None,
     scenario: Annotated[
         str | None,
         typer.Option(
             metavar="SCENARIO",
             rich_help_panel=SCENARIO,
+            autocompletion=scenario_names,
             help="Scenario whose flow, market and limits to use; else plain orders.",
         ),
     ] = None,
@@ -97,6 +101,7 @@ def calibrate_command(
     from surgetank.report.shell import save
     from surgetank.scenario import load
 
+    refuse_ignored(context)
     if target is None:
         raise SurgetankError("is missing", place="--target", hint="Give one, such as nats:")
     slug = re.sub(r"[^\w.-]+", "-", target).strip("-")

@@ -11,6 +11,8 @@ import typer
 
 from surgetank.cli.app import OUTPUT, AllowCode, app, finite
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import runs_and_scenarios
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.leagues import (
     Attack,
     Find,
@@ -53,10 +55,19 @@ def _is_search(place: Path) -> bool:
 
 @app.command("compare", epilog=_EXAMPLES)
 def compare_command(
+    context: typer.Context,
     a: Annotated[
-        str, typer.Argument(metavar="A", help="A run's or a search's folder; or a scenario.")
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A run's or a search's folder; or a scenario.",
+            autocompletion=runs_and_scenarios,
+        ),
     ],
-    b: Annotated[str | None, typer.Argument(metavar="B", help="A second folder.")] = None,
+    b: Annotated[
+        str | None,
+        typer.Argument(metavar="B", help="A second folder.", autocompletion=runs_and_scenarios),
+    ] = None,
     vary: Vary = None,
     attack: Attack = None,
     seeds: Seeds = None,
@@ -109,6 +120,7 @@ def compare_command(
         force=force or None,
         resume=resume or None,
     )
+    refuse_ignored(context)
     if b is None:
         if vary is None and attack is None:
             raise SurgetankError(

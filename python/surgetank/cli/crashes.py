@@ -12,6 +12,7 @@ import typer
 
 from surgetank.cli.app import OUTPUT, app, err
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import target_schemes
 from surgetank.output_folder import write_file
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ Exit codes: 0 nothing was lost that the level promises to keep · 1 it was · 2 
 @app.command("crash", epilog=_EXAMPLES)
 def crash_command(
     target: Annotated[
-        str, typer.Option(metavar="URL", help="Target to kill: jetstream:, redis:, rabbitmq:, …")
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Target to kill: jetstream:, redis:, rabbitmq:, …",
+            autocompletion=target_schemes,
+        ),
     ],
     ack: Annotated[
         str, typer.Option(metavar="LEVEL", help="Level of acknowledgement, or all.")

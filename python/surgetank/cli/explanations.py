@@ -11,6 +11,7 @@ import typer
 
 from surgetank.cli.app import EFFORT, QUESTION, AllowCode, app, err, finite, overrides
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import runs_and_scenarios
 from surgetank.cli.search_options import Json, Quiet, Values, Workers, terminable
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 
@@ -33,7 +34,12 @@ Exit codes: 0 a significant gain · 2 usage · 3 INVALID · 4 no significant gai
 @app.command("explain", epilog=_EXAMPLES)
 def explain_command(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's folder; or a scenario's name or file.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run's folder; or a scenario's name or file.",
+            autocompletion=runs_and_scenarios,
+        ),
     ],
     seeds: Annotated[
         int,
@@ -45,7 +51,13 @@ def explain_command(
         ),
     ] = 5,
     by: Annotated[
-        str, typer.Option(metavar="mean|p99", help="Latency to reduce.", rich_help_panel=QUESTION)
+        str,
+        typer.Option(
+            metavar="mean|p99",
+            help="Latency to reduce.",
+            rich_help_panel=QUESTION,
+            autocompletion=lambda: ["mean", "p99"],
+        ),
     ] = "mean",
     free: Annotated[
         bool,

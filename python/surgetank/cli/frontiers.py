@@ -20,6 +20,8 @@ from surgetank.cli.app import (
     overrides,
 )
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import curve_names
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.search_options import (
     Budget,
     Dask,
@@ -62,6 +64,7 @@ Exit codes: 0 all points found · 2 usage · 3 INVALID · 4 UNKNOWN, or stopped.
 
 @app.command("frontier", epilog=_FRONTIER_EXAMPLES)
 def frontier_command(
+    context: typer.Context,
     scenario: ScenarioName,
     loads: Annotated[
         str | None,
@@ -81,6 +84,7 @@ def frontier_command(
             metavar="NAME[: KEY=VALUE; …]",
             help="Curve to draw, repeatable; by default those that apply.",
             rich_help_panel=QUESTION,
+            autocompletion=curve_names,
         ),
     ] = None,
     budget: Budget = 0.01,
@@ -108,6 +112,7 @@ def frontier_command(
     from surgetank.search.goal import goal
     from surgetank.search.sweep import curves_of, loads_of
 
+    refuse_ignored(context)
     chosen = chosen_of(scenario, values)
     levels = loads_of(chosen, None if loads is None else span_of(loads, "--loads"), points)
     lines = [_curve(text, chosen) for text in curve] if curve else curves_of(chosen)

@@ -12,6 +12,13 @@ import typer
 
 from surgetank.cli.app import err, seed_in_range
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import (
+    attack_kinds,
+    keys_to_compare,
+    listed,
+    measure_names,
+    search_names,
+)
 from surgetank.cli.search_options import (
     SearchFolder,
     chosen_of,
@@ -36,12 +43,16 @@ Vary = Annotated[
         help="Compare these values of a scenario key, by default all that its model lists; "
         "`load` and `leverage` are keys too. Repeat for a grid.",
         rich_help_panel=LEAGUE,
+        autocompletion=keys_to_compare,
     ),
 ]
 Attack = Annotated[
     str | None,
     typer.Option(
-        metavar="A,B,…", help="Kinds of attack, or all; by default none.", rich_help_panel=LEAGUE
+        metavar="A,B,…",
+        help="Kinds of attack, or all; by default none.",
+        rich_help_panel=LEAGUE,
+        autocompletion=listed(attack_kinds),
     ),
 ]
 Seeds = Annotated[
@@ -64,6 +75,7 @@ Rank = Annotated[
         metavar="MEASURE",
         help="Measure to rank by, in its worst case over attacks.",
         rich_help_panel=LEAGUE,
+        autocompletion=measure_names,
     ),
 ]
 Find = Annotated[
@@ -73,6 +85,7 @@ Find = Annotated[
         metavar="A,B,…",
         help="Also search each entrant's capacity, failure-threshold, safe-leverage.",
         rich_help_panel=LEAGUE,
+        autocompletion=listed(search_names),
     ),
 ]
 SearchAttacks = Annotated[

@@ -22,6 +22,8 @@ from surgetank.cli.app import (
     seed_in_range,
 )
 from surgetank.cli.app import out as out_
+from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.search_options import Values
 from surgetank.output_folder import check_file, claimed, write_file
 
 if TYPE_CHECKING:
@@ -84,12 +86,7 @@ def run_command(
             rich_help_panel=SCENARIO,
         ),
     ] = None,
-    values: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override a scenario key.", rich_help_panel=SCENARIO
-        ),
-    ] = None,
+    values: Values = None,
     tape: target_options.Tape = None,
     speed: target_options.Speed = 1.0,
     tape_start: target_options.TapeStart = 0.0,
@@ -154,7 +151,7 @@ def run_command(
     from surgetank.simulate import with_tape
     from surgetank.tape import read_tape
 
-    target_options.refuse_unused(context)
+    refuse_ignored(context)
     chosen = load(scenario)
     if values:
         chosen = chosen.with_values(overrides(values))

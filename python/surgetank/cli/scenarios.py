@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from surgetank.cli.app import CommandGroup, ScenarioName, app, scenario_names
+from surgetank.cli.app import CommandGroup, ScenarioName, app
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import scenario_names
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import write_file
 

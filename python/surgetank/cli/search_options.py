@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, SCENARIO, err, overrides, seed_in_range
+from surgetank.cli.completion import keys_to_set
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 from surgetank.output_folder import claimed, locked
 
@@ -27,7 +28,11 @@ JOURNAL = "runs.jsonl"
 Values = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override a scenario key.", rich_help_panel=SCENARIO
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a scenario key.",
+        rich_help_panel=SCENARIO,
+        autocompletion=keys_to_set,
     ),
 ]
 Budget = Annotated[
@@ -39,7 +44,10 @@ Budget = Annotated[
 PerWhat = Annotated[
     str,
     typer.Option(
-        metavar="liquidation|run", help="What the budget is per.", rich_help_panel=QUESTION
+        metavar="liquidation|run",
+        help="What the budget is per.",
+        rich_help_panel=QUESTION,
+        autocompletion=lambda: ["liquidation", "run"],
     ),
 ]
 Precision = Annotated[

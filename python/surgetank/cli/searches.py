@@ -24,6 +24,8 @@ from surgetank.cli.app import (
     finite,
 )
 from surgetank.cli.app import out as out_
+from surgetank.cli.completion import keys_to_vary, limit_names, search_names
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.search_options import (
     Budget,
     Dask,
@@ -73,19 +75,13 @@ Exit codes: 0 found · 1 below the baseline · 2 usage · 3 INVALID · 4 UNKNOWN
 """
 
 
-def _finds(incomplete: str) -> list[str]:
-    from surgetank.search.goal import FINDS
-
-    return [name for name in FINDS if name.startswith(incomplete)]
-
-
 Find = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
         help="capacity (default), failure-threshold or safe-leverage.",
         rich_help_panel=QUESTION,
-        autocompletion=_finds,
+        autocompletion=search_names,
     ),
 ]
 Vary = Annotated[
@@ -94,6 +90,7 @@ Vary = Annotated[
         metavar="KEY",
         help="Quantity to vary: load, leverage or a scenario key.",
         rich_help_panel=QUESTION,
+        autocompletion=keys_to_vary,
     ),
 ]
 Range = Annotated[
@@ -111,6 +108,7 @@ Until = Annotated[
         metavar="LIMIT",
         help="Search where this limit of the scenario (or `any`) is no longer met.",
         rich_help_panel=QUESTION,
+        autocompletion=limit_names,
     ),
 ]
 Degradation = Annotated[
@@ -192,11 +190,11 @@ def search_command(
     from surgetank.console.searches import SearchWatch
     from surgetank.live import LiveOptions
     from surgetank.search import Answer, search
-    from surgetank.search.answer_comparison import against
+    from surgetank.search.answer_comparison import against, check_baseline
     from surgetank.search.goal import FINDS
     from surgetank.search.question import question_of
 
-    target_options.refuse_unused(context)
+    refuse_ignored(context)
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {
@@ -211,7 +209,9 @@ def search_command(
         "seed": seed,
     }
     # An invalid question must neither leave a folder nor replace one.
-    question_of(chosen, find, **asked)
+    question = question_of(chosen, find, **asked)
+    if before is not None:
+        check_baseline(before, question, f"--baseline {baseline}")
     label = _label(f"{vary or 'load'}-{until}" if until else find or FINDS[0], target)
     folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
     hidden = quiet or as_json

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
+from surgetank.errors import SurgetankError
 from surgetank.search.answer import Answer
+from surgetank.search.find import Question
 
-__all__ = ["Against", "against"]
+__all__ = ["Against", "against", "check_baseline"]
 
 _Z: float = NormalDist().inv_cdf(0.975)
 
@@ -64,13 +66,31 @@ class Against:
         }
 
 
+def check_baseline(baseline: Answer, question: Question, place: str) -> None:
+    """Checks before a search that its answer can be compared with an earlier one.
+
+    Raises:
+        SurgetankError: it answers another question.
+    """
+    asked = (question.found, question.parameter.key, question.high < question.low)
+    why = _apart((baseline.find, baseline.key, baseline.falling), asked)
+    if why:
+        hint = "Give a baseline of the same question, or leave it out"
+        raise SurgetankError(f"cannot be compared: {why}", place=place, hint=hint)
+
+
+def _apart(a: tuple[str, str, bool], b: tuple[str, str, bool]) -> str:
+    """In what two searches differ (what is found, along which key, whether its range falls)."""
+    if a[:2] != b[:2]:
+        return f"one found {a[0]} along {a[1]}, the other {b[0]} along {b[1]}"
+    if a[2] != b[2]:
+        return f"the range of {a[1]} runs upwards in one and downwards in the other"
+    return ""
+
+
 def against(a: Answer, b: Answer) -> Against:
     """Compares two answers; the ratio's interval takes their errors as independent."""
-    if (a.find, a.key) != (b.find, b.key):
-        why = f"one found {a.find} along {a.key}, the other {b.find} along {b.key}"
-        return Against(a, b, None, None, None, why)
-    if a.falling != b.falling:
-        why = f"the range of {a.key} runs upwards in one and downwards in the other"
+    if why := _apart((a.find, a.key, a.falling), (b.find, b.key, b.falling)):
         return Against(a, b, None, None, None, why)
     errors = a.log_error(), b.log_error()
     known = a.status != "INVALID" and b.status != "INVALID"

@@ -78,6 +78,11 @@ class Question:
     seed: int = 1
     effort: Effort = Effort()
 
+    @property
+    def found(self) -> str:
+        """What is found: capacity, failure-threshold, safe-leverage, the limit's name, or any."""
+        return self.goal.find if self.goal.find != "limit" else self.goal.limit or "any"
+
     def u(self, level: float) -> float:
         """The level on the scale of the search: ln or linear, rising towards failure."""
         sign = 1.0 if self.high > self.low else -1.0

@@ -200,7 +200,7 @@ def _answer(search_run: Search, *, try_remedies: bool) -> Answer:
     used, tried = _bottleneck(search_run, try_remedies=try_remedies)
     post = state.posterior
     return Answer(
-        find=q.goal.find if q.goal.find != "limit" else q.goal.limit or "any",
+        find=q.found,
         status=state.status,
         estimate=estimate,
         unit=q.parameter.unit,
