@@ -42,6 +42,16 @@ WHOLE: dict[str, Any] = {
         | {"tiers": [{"above_usd": 1e6, "initial": 0.1, "maintenance": 0.05}]}
         | {"open_interest": {"lower_usd": 1e6, "upper_usd": 2e6}},
         "options": {},
+        "perpetuals": [
+            {
+                "name": "ETH",
+                "tick_usd": 0.01,
+                "price": {"path": {"kind": "follows", "start_usd": 3_000.0}},
+                # Not the first's: to leave them out is another value.
+                "margin": {"initial": 0.1},
+                "protection": {"band_bp": 50.0},
+            }
+        ],
     },
     "faults": [{"kind": "crash", "at_s": 1.0, "duration_s": 1.0, "nodes": [0]}],
 }

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::types::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt32Type, UInt64Type};
+use arrow_array::types::{
+    ArrowPrimitiveType, Float64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 use arrow_array::{
     ArrayRef, Float64Array, Int64Array, PrimitiveArray, RecordBatch, RecordBatchIterator,
     StringArray, UInt8Array, UInt32Array, UInt64Array,
@@ -66,6 +68,7 @@ fn array(column: Column) -> ArrayRef {
         Column::F64(values) => Arc::new(Float64Array::from(values)),
         Column::Text(values) => Arc::new(StringArray::from(values)),
         Column::OptionU8(values) => optional::<UInt8Type>(values, |v| v == u8::MAX),
+        Column::OptionU16(values) => optional::<UInt16Type>(values, |v| v == u16::MAX),
         Column::OptionU32(values) => optional::<UInt32Type>(values, |v| v == u32::MAX),
         Column::OptionU64(values) => optional::<UInt64Type>(values, |v| v == u64::MAX),
         Column::OptionF64(values) => optional::<Float64Type>(values, f64::is_nan),

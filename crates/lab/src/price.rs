@@ -5,7 +5,12 @@
 //! - **Points**: log-linear between the points, plus a Brownian bridge pinned at each point.
 //! - **Tape**: the last recorded price.
 //!
-//! Each is multiplied by the impact of the venue's own liquidations, a permanent factor.
+//! - **Follows**: the log return of the first market's price since the start, without impact, times
+//!   β, plus a process as in Gbm (a single-index model: Sharpe, "A simplified model for portfolio
+//!   analysis", Management Science 9, 1963). Jumps of the first pass through β.
+//!
+//! Each is multiplied by the impact of the venue's own liquidations in this market, a permanent
+//! factor. It does not move other markets.
 
 use std::collections::VecDeque;
 
@@ -13,21 +18,23 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Ns, SECOND, ns};
 
 use crate::flow::Tape;
-use crate::scenario::{Price, PricePath};
+use crate::scenario::PricePath;
 
 /// A year of 365 days, in seconds.
 const YEAR_S: f64 = 365.0 * 86_400.0;
 /// Length of the history for which moves can be queried.
 const KEPT_NS: Ns = 60 * SECOND;
 
-/// The outside price and its recent past.
+/// The outside price of a market and its recent past.
 pub struct OutsidePrice {
     path: PricePath,
     tape: Vec<(Ns, f64)>,
     cursor: usize,
     at: Ns,
-    /// Logarithm of the process (Gbm), or the bridge's deviation from the line (Points).
+    /// Logarithm of the process (Gbm, Follows), or the bridge's deviation from the line (Points).
     log: f64,
+    /// Logarithm of the price without impact.
+    free: f64,
     /// ln of the impact of liquidations.
     impact: f64,
     recent: VecDeque<(Ns, f64)>,
@@ -38,11 +45,13 @@ impl OutsidePrice {
     ///
     /// # Errors
     /// If the path is the tape's and there is no tape, or it has no prices.
-    pub fn new(config: &Price, tape: Option<&Tape>) -> Result<OutsidePrice, String> {
+    pub fn new(path: &PricePath, tape: Option<&Tape>) -> Result<OutsidePrice, String> {
         let mut prices = Vec::new();
         let mut log = 0.0;
-        match &config.path {
-            PricePath::Gbm { start_usd, .. } => log = start_usd.ln(),
+        match path {
+            PricePath::Gbm { start_usd, .. } | PricePath::Follows { start_usd, .. } => {
+                log = start_usd.ln();
+            }
             PricePath::Points { .. } => {}
             PricePath::Tape {} => {
                 let tape = tape.ok_or("market.price.path: kind `tape` needs a tape")?;
@@ -53,30 +62,37 @@ impl OutsidePrice {
                 }
             }
         }
-        let path = config.path.clone();
         Ok(OutsidePrice {
-            path,
+            path: path.clone(),
             tape: prices,
             cursor: 0,
             at: 0,
             log,
+            free: 0.0,
             impact: 0.0,
             recent: VecDeque::new(),
         })
     }
 
-    /// The price at `now`, in USD. `now` must not decrease.
-    pub fn advance(&mut self, now: Ns, draws: &mut dyn Draws) -> f64 {
+    /// Logarithm of the price of the last step, without the impact of liquidations.
+    pub fn free_log(&self) -> f64 {
+        self.free
+    }
+
+    /// The price at `now`, in USD. `now` must not decrease. `led` is the log return since the start
+    /// of the price that this one may follow.
+    pub fn advance(&mut self, now: Ns, led: f64, draws: &mut dyn Draws) -> f64 {
         let elapsed = (now - self.at) as f64 / SECOND as f64;
         let free = match &self.path {
             &PricePath::Gbm { volatility, drift, jumps_per_day, jump_mean, jump_sd, .. } => {
-                let years = elapsed / YEAR_S;
-                if elapsed > 0.0 {
-                    self.log += drift * years + volatility * years.sqrt() * draws.normal();
-                    self.log +=
-                        jumps(jumps_per_day * elapsed / 86_400.0, jump_mean, jump_sd, draws);
-                }
+                let jumps = (jumps_per_day, jump_mean, jump_sd);
+                self.log = diffused(self.log, elapsed, (volatility, drift), jumps, draws);
                 self.log.exp()
+            }
+            &PricePath::Follows { beta, volatility, jumps_per_day, jump_mean, jump_sd, .. } => {
+                let jumps = (jumps_per_day, jump_mean, jump_sd);
+                self.log = diffused(self.log, elapsed, (volatility, 0.0), jumps, draws);
+                (self.log + beta * led).exp()
             }
             PricePath::Points { at_s, price_usd, volatility } => {
                 let points = (at_s.as_slice(), price_usd.as_slice());
@@ -91,7 +107,7 @@ impl OutsidePrice {
                 self.tape[self.cursor].1
             }
         };
-        self.at = now;
+        (self.at, self.free) = (now, free.ln());
         let price = free * self.impact.exp();
         self.recent.push_back((now, price));
         while self.recent.len() > 1 && self.recent[1].0 + KEPT_NS <= now {
@@ -113,6 +129,22 @@ impl OutsidePrice {
         let index = self.recent.partition_point(|&(at, _)| at <= then).saturating_sub(1);
         100.0 * (price / self.recent[index].1 - 1.0)
     }
+}
+
+/// A logarithm after this many seconds of Brownian motion with drift and jumps.
+fn diffused(
+    log: f64,
+    elapsed: f64,
+    (volatility, drift): (f64, f64),
+    (jumps_per_day, jump_mean, jump_sd): (f64, f64, f64),
+    draws: &mut dyn Draws,
+) -> f64 {
+    if elapsed <= 0.0 {
+        return log;
+    }
+    let years = elapsed / YEAR_S;
+    let smooth = log + (drift * years + volatility * years.sqrt() * draws.normal());
+    smooth + jumps(jumps_per_day * elapsed / 86_400.0, jump_mean, jump_sd, draws)
 }
 
 /// Logarithms of the line through the points and of a Brownian bridge on it that is zero at each

@@ -19,32 +19,40 @@ struct Screen {
 }
 
 impl View for Screen {
-    fn outside(&self) -> Option<Outside> {
+    fn markets(&self) -> u16 {
+        1
+    }
+
+    fn outside(&self, _market: u16) -> Option<Outside> {
         Some(Outside { ticks: self.ticks, tick_usd: 1.0, lot: 1.0 })
     }
 
-    fn move_pct(&self, _window: Ns) -> f64 {
+    fn move_pct(&self, _market: u16, _window: Ns) -> f64 {
         0.0
     }
 
-    fn touch(&self) -> (Option<Price>, Option<Price>) {
+    fn touch(&self, _market: u16) -> (Option<Price>, Option<Price>) {
         (None, None)
     }
 
-    fn best_levels(&self, _side: Side) -> Option<(Price, Qty, Price)> {
+    fn best_levels(&self, _market: u16, _side: Side) -> Option<(Price, Qty, Price)> {
         None
     }
 
-    fn holding(&self, _account: AccountId) -> Holding {
+    fn holding(&self, _account: AccountId, _market: u16) -> Holding {
         Holding { position: self.position, cash: 1_000_000 }
     }
 
-    fn below_maintenance(&self, _mark: Price) -> Vec<AccountId> {
-        self.below.clone()
+    fn below_maintenance(&self, _marks: &[Price]) -> Vec<(AccountId, u16)> {
+        self.below.iter().map(|&account| (account, 0)).collect()
     }
 
-    fn due(&self) -> impl Iterator<Item = AccountId> {
-        self.below.iter().copied()
+    fn collateral_unit(&self, _account: AccountId, market: u16) -> u16 {
+        market
+    }
+
+    fn due(&self) -> impl Iterator<Item = (AccountId, u16)> {
+        self.below.iter().map(|&account| (account, 0))
     }
 
     fn liquidation_deferred(&self, account: AccountId, _height: u32) -> bool {
@@ -86,7 +94,7 @@ fn makers() -> Makers {
         pull_pct: 0.0,
         stale_ns: 0,
     };
-    Makers::new(&config, ACCOUNTS, TIMES)
+    Makers::new(&config, ACCOUNTS, TIMES, 1)
 }
 
 fn keepers(watch: Watch) -> Keepers {
@@ -97,7 +105,7 @@ fn keepers(watch: Watch) -> Keepers {
         resend_ns: 100 * MS,
         watch,
     };
-    Keepers::new(&config, ACCOUNTS, TIMES)
+    Keepers::new(&config, ACCOUNTS, TIMES, 1)
 }
 
 fn sent(actions: &[Action]) -> Vec<&Sending> {
@@ -146,7 +154,7 @@ fn keepers_hear(
 #[test]
 fn a_maker_quotes_on_a_price_and_replaces_what_has_traded() {
     let (mut makers, screen) = (makers(), Screen { ticks: 1_000, ..Screen::default() });
-    let (index, decides) = (ActorEvent::Index { next_ns: MS }, Timer::Maker { maker: 0 });
+    let (index, decides) = (ActorEvent::Index { next_ns: MS }, Timer::Maker { ladder: 0 });
     let out = makers_hear(&mut makers, 0, index, &screen);
     assert_eq!(wakes(&out), [MS], "it takes its reaction time");
     let out = makers_hear(&mut makers, MS, ActorEvent::Timer(decides), &screen);
@@ -183,7 +191,7 @@ fn a_maker_quotes_on_a_price_and_replaces_what_has_traded() {
 #[test]
 fn a_maker_whose_price_moves_cancels_before_it_quotes_anew() {
     let (mut makers, mut screen) = (makers(), Screen { ticks: 1_000, ..Screen::default() });
-    let (index, decides) = (ActorEvent::Index { next_ns: MS }, Timer::Maker { maker: 0 });
+    let (index, decides) = (ActorEvent::Index { next_ns: MS }, Timer::Maker { ladder: 0 });
     makers_hear(&mut makers, 0, index, &screen);
     makers_hear(&mut makers, MS, ActorEvent::Timer(decides), &screen);
     screen.ticks = 1_100;
@@ -198,7 +206,7 @@ fn keepers_act_on_what_their_own_gateway_publishes() {
     let mut keepers = keepers(Watch::Venue);
     let screen = Screen { ticks: 1_000, below: (0..8).collect(), ..Screen::default() };
     let gateway = ACCOUNTS.gateway(ACCOUNTS.keepers_from());
-    let published = Published { gateway, height: 3, mark: 900, priced: true, cut: false };
+    let published = Published { gateway, height: 3, marks: &[900], priced: true, cut: false };
     let out = keepers_hear(&mut keepers, 0, ActorEvent::Published(published), &screen);
     let [Action::Wake { at, timer: timer @ Timer::Marked { keeper: 0, height: 3 } }] = out[..]
     else {
@@ -226,7 +234,7 @@ fn keepers_act_on_what_their_own_gateway_publishes() {
 fn keepers_with_eyes_of_their_own_go_by_the_outside_price() {
     let mut keepers = keepers(Watch::Outside);
     let screen = Screen { ticks: 950, below: vec![3], ..Screen::default() };
-    let published = Published { gateway: 1, height: 1, mark: 900, priced: true, cut: false };
+    let published = Published { gateway: 1, height: 1, marks: &[900], priced: true, cut: false };
     let out = keepers_hear(&mut keepers, 0, ActorEvent::Published(published), &screen);
     assert!(out.is_empty(), "a mark is not what they watch");
     let out = keepers_hear(&mut keepers, 0, ActorEvent::Index { next_ns: MS }, &screen);

@@ -5,18 +5,14 @@ use crate::numbers;
 use numbers::{Estimate, close};
 use surgetank_lab::flow::Tape;
 use surgetank_lab::price::OutsidePrice;
-use surgetank_lab::scenario::{Feed, Price, PricePath};
+use surgetank_lab::scenario::PricePath;
 use surgetank_lab::seed::{Seed, Stream};
 use surgetank_layer::units::{MS, Ns, SECOND};
 
 const DAY: Ns = 86_400 * SECOND;
 
-fn config(path: PricePath) -> Price {
-    Price { path, step_ns: 50_000_000, impact_bp_per_musd: 0.0, feed: Feed::Messages }
-}
-
 fn price(path: PricePath) -> OutsidePrice {
-    OutsidePrice::new(&config(path), None).unwrap()
+    OutsidePrice::new(&path, None).unwrap()
 }
 
 fn draws(seed: u64) -> Stream {
@@ -43,9 +39,9 @@ fn logs(path: &PricePath, step: Ns, runs: u64) -> Vec<f64> {
         let mut now = 0;
         while now < DAY {
             now = (now + step).min(DAY);
-            price.advance(now, &mut draws);
+            price.advance(now, 0.0, &mut draws);
         }
-        (price.advance(DAY, &mut draws) / 100.0).ln()
+        (price.advance(DAY, 0.0, &mut draws) / 100.0).ln()
     };
     (0..runs).map(run).collect()
 }
@@ -74,6 +70,74 @@ fn jumps_are_compound_poisson() {
     }
 }
 
+/// Log returns over a day of a first price and of one that follows it, in this many steps.
+fn followed(first: &PricePath, second: &PricePath, steps: u64, seed: u64) -> (f64, f64) {
+    let (mut leads, mut follows) = (price(first.clone()), price(second.clone()));
+    let mut draws = [0, 1].map(|market| Seed::new(seed).stream("price", market));
+    let starts = [leads.advance(0, 0.0, &mut draws[0]), follows.advance(0, 0.0, &mut draws[1])];
+    let start_log = leads.free_log();
+    let mut ends = starts;
+    for step in 1..=steps {
+        let now = DAY * step / steps;
+        ends[0] = leads.advance(now, 0.0, &mut draws[0]);
+        // Impact on the first market is no part of what the second follows.
+        leads.shock(-10.0);
+        ends[1] = follows.advance(now, leads.free_log() - start_log, &mut draws[1]);
+    }
+    let impact = -1e-3 * (steps - 1) as f64;
+    ((ends[0] / starts[0]).ln() - impact, (ends[1] / starts[1]).ln())
+}
+
+#[test]
+fn a_price_that_follows_has_the_moments_of_a_single_index_model() {
+    // Variances of a day's log return: σ²/365, and λ(μ² + s²) of jumps (Merton).
+    let jumped = |(rate, mean, sd): (f64, f64, f64)| rate * (mean * mean + sd * sd);
+    let none = (0.0, 0.0, 0.0);
+    for (beta, common, own) in [
+        (1.3, none, none),
+        (-0.7, none, (2.0, 0.0, 0.03)),
+        (1.3, (3.0, 0.0, 0.04), none),
+        (0.5, (1.0, 0.0, 0.05), (4.0, 0.0, 0.02)),
+    ] {
+        let (jumps_per_day, jump_mean, jump_sd) = own;
+        let second = PricePath::Follows {
+            start_usd: 20.0,
+            beta,
+            volatility: 0.6,
+            jumps_per_day,
+            jump_mean,
+            jump_sd,
+        };
+        let first = gbm(0.8, 0.0, common);
+        let variance = 0.64 / 365.0 + jumped(common);
+        let following = beta * beta * variance + 0.36 / 365.0 + jumped(own);
+        for steps in [1, 24] {
+            let found: Vec<_> =
+                (0..4_000).map(|seed| followed(&first, &second, steps, seed)).collect();
+            let what = format!("beta {beta}, jumps {common:?} {own:?}, {steps} steps");
+            moments(&found.iter().map(|r| r.1).collect::<Vec<_>>(), 0.0, following, &what);
+            let products = found.iter().map(|(a, b)| a * b / (variance * following).sqrt());
+            let correlation = beta * variance.sqrt() / following.sqrt();
+            Estimate::of(&products.collect::<Vec<_>>()).holds(correlation, &what);
+        }
+    }
+}
+
+#[test]
+fn a_price_follows_given_points() {
+    let follows = PricePath::Follows {
+        start_usd: 10.0,
+        beta: 2.0,
+        volatility: 0.0,
+        jumps_per_day: 0.0,
+        jump_mean: 0.0,
+        jump_sd: 0.0,
+    };
+    let (leads, follows) = followed(&points(0.0), &follows, 86_400, 1);
+    close(leads, 0.8f64.ln(), 1e-9, "from 100 to 80");
+    close(follows, 2.0 * 0.8f64.ln(), 1e-9, "twice the log return");
+}
+
 #[test]
 fn without_noise_the_path_is_the_line_through_the_points() {
     let (mut price, mut draws) = (price(points(0.0)), draws(1));
@@ -86,7 +150,7 @@ fn without_noise_the_path_is_the_line_through_the_points() {
         (50, 80.0),
         (70, 80.0),
     ] {
-        close(price.advance(at_s * SECOND, &mut draws), wanted, 1e-9, &format!("at {at_s}"));
+        close(price.advance(at_s * SECOND, 0.0, &mut draws), wanted, 1e-9, &format!("at {at_s}"));
     }
 }
 
@@ -102,12 +166,12 @@ fn the_bridge_is_pinned_at_the_points() {
                 let pins = [(10, 100.0), (20, 50.0), (50, 80.0)];
                 for (at_s, wanted) in pins.map(|(at_s, usd)| (at_s * SECOND, usd)) {
                     if (now + 1..=next).contains(&at_s) {
-                        close(price.advance(at_s, &mut draws), wanted, 1e-9, "at a point");
+                        close(price.advance(at_s, 0.0, &mut draws), wanted, 1e-9, "at a point");
                     }
                 }
                 now = next;
-                let found = price.advance(now, &mut draws);
-                assert_eq!(price.advance(now, &mut draws), found, "looked at twice");
+                let found = price.advance(now, 0.0, &mut draws);
+                assert_eq!(price.advance(now, 0.0, &mut draws), found, "looked at twice");
                 if now > 20 * SECOND && now < 50 * SECOND {
                     let share = (now as f64 / SECOND as f64 - 20.0) / 30.0;
                     apart = apart.max((found / (50.0 * (1.6f64).powf(share)) - 1.0).abs());
@@ -125,9 +189,9 @@ fn the_bridge_has_the_variance_of_a_bridge() {
     let found = (0..6_000).map(|seed| {
         let (mut price, mut draws) = (price(points(50.0)), draws(seed));
         for at in [0, 13, 21, 22, 29] {
-            price.advance(at * SECOND, &mut draws);
+            price.advance(at * SECOND, 0.0, &mut draws);
         }
-        (price.advance(32 * SECOND, &mut draws) / (50.0 * 1.6f64.powf(0.4))).ln()
+        (price.advance(32 * SECOND, 0.0, &mut draws) / (50.0 * 1.6f64.powf(0.4))).ln()
     });
     moments(&found.collect::<Vec<_>>(), 0.0, wanted, "bridge");
 }
@@ -139,10 +203,10 @@ fn a_tape_gives_the_last_price_known() {
         prices_usd: vec![1.0, 2.0, 3.0, 4.0],
         ..Tape::default()
     };
-    let mut price = OutsidePrice::new(&config(PricePath::Tape {}), Some(&tape)).unwrap();
+    let mut price = OutsidePrice::new(&PricePath::Tape {}, Some(&tape)).unwrap();
     let mut draws = draws(1);
     let found: Vec<f64> =
-        [0, 10, 19, 20, 39, 40, 99].map(|now| price.advance(now, &mut draws)).to_vec();
+        [0, 10, 19, 20, 39, 40, 99].map(|now| price.advance(now, 0.0, &mut draws)).to_vec();
     assert_eq!(found, [1.0, 1.0, 1.0, 3.0, 3.0, 4.0, 4.0]);
 }
 
@@ -150,13 +214,13 @@ fn a_tape_gives_the_last_price_known() {
 fn shocks_stay_and_multiply_every_path() {
     let tape = Tape { prices_ns: vec![0], prices_usd: vec![200.0], ..Tape::default() };
     for path in [gbm(0.0, 0.0, (0.0, 0.0, 0.0)), points(0.0), PricePath::Tape {}] {
-        let mut price = OutsidePrice::new(&config(path), Some(&tape)).unwrap();
+        let mut price = OutsidePrice::new(&path, Some(&tape)).unwrap();
         let mut draws = draws(1);
-        let before = price.advance(SECOND, &mut draws);
+        let before = price.advance(SECOND, 0.0, &mut draws);
         price.shock(-100.0);
         price.shock(-50.0);
         for now in [2, 3, 9] {
-            let after = price.advance(now * SECOND, &mut draws);
+            let after = price.advance(now * SECOND, 0.0, &mut draws);
             close(after / before, (-0.015f64).exp(), 1e-12, "shocked");
         }
     }
@@ -169,7 +233,7 @@ fn moves_are_measured_over_their_window() {
     let (mut price, mut draws) = (price(path), draws(1));
     assert_eq!(price.move_pct(SECOND), 0.0);
     (0..=2_000).for_each(|step| {
-        price.advance(step * 50 * MS, &mut draws);
+        price.advance(step * 50 * MS, 0.0, &mut draws);
     });
     for window in [1, 5, 60] {
         let wanted = 100.0 * (2f64.powf(f64::from(window) / 100.0) - 1.0);
@@ -178,16 +242,16 @@ fn moves_are_measured_over_their_window() {
     }
     // Before the beginning counts the first price.
     let mut young = self::price(gbm(0.0, 0.0, (0.0, 0.0, 0.0)));
-    young.advance(0, &mut draws);
+    young.advance(0, 0.0, &mut draws);
     young.shock(100.0);
-    young.advance(SECOND, &mut draws);
+    young.advance(SECOND, 0.0, &mut draws);
     close(young.move_pct(30 * SECOND), 100.0 * (0.01f64.exp() - 1.0), 1e-9, "young");
 }
 
 #[test]
 fn paths_that_cannot_be_are_refused() {
     let error = |path: PricePath, tape: Option<&Tape>| {
-        OutsidePrice::new(&config(path), tape).map(|_| ()).unwrap_err()
+        OutsidePrice::new(&path, tape).map(|_| ()).unwrap_err()
     };
     assert!(error(PricePath::Tape {}, None).contains("needs a tape"));
     assert!(error(PricePath::Tape {}, Some(&Tape::default())).contains("no prices"));

@@ -303,6 +303,18 @@ impl Body {
         }
     }
 
+    /// Index of the market concerned; `None` if it concerns none.
+    pub fn symbol(&self) -> Option<u16> {
+        match self {
+            Body::PriceUpdate(update) => Some(update.symbol),
+            Body::LiquidationOrder(order) => Some(order.symbol),
+            Body::OrderCancelRequest(cancel) => Some(cancel.symbol),
+            Body::OrderCancelReplaceRequest(replace) => Some(replace.symbol),
+            Body::NewOrderSingle(new) => Some(new.symbol),
+            Body::ExecutionReport(_) | Body::Proposal(_) | Body::Vote(_) => None,
+        }
+    }
+
     /// The class of this body.
     pub fn class(&self) -> Class {
         match self {

@@ -67,19 +67,44 @@ impl Market {
     }
 
     /// Issues a margin call to every account that is below maintenance at this mark and was not at
-    /// the last one.
+    /// the last one. An account in cross mode is called in one of its markets.
     fn margin_calls(&mut self, symbol: u16, was: Price, mark_price: Price, facts: &mut Vec<Fact>) {
         let s = usize::from(symbol);
         let mut below = Vec::new();
         self.ledger.below_maintenance(s, mark_price, &mut below);
         below.retain(|&account| !self.is_venue_account(account, s));
-        let margin_called = &self.margin_called[s];
-        let fresh = below.iter().filter(|account| margin_called.binary_search(account).is_err());
+        self.forget_recovered();
+        let called = |account: &AccountId| {
+            let in_market = |called: &Vec<AccountId>| called.binary_search(account).is_ok();
+            in_market(&self.margin_called[s])
+                || self.ledger.is_cross(*account) && self.margin_called.iter().any(in_market)
+        };
+        let fresh = below.iter().filter(|account| !called(account));
         facts.extend(fresh.map(|&account| {
             let (trigger_price, falling) = self.trigger(account, symbol, was, mark_price);
             Fact::MarginCall { account, symbol, mark_price, trigger_price, falling }
         }));
-        self.margin_called[s] = below;
+        // An account in cross mode may have closed its position here and be called still.
+        let called = &mut self.margin_called[s];
+        let several = self.books.len() > 1;
+        called.retain(|&account| several && self.ledger.is_cross(account));
+        called.extend(below);
+        called.sort_unstable();
+        called.dedup();
+    }
+
+    /// Forgets the calls of accounts in cross mode that are above maintenance margin again.
+    fn forget_recovered(&mut self) {
+        let (ledger, markets) = (&self.ledger, self.books.len());
+        if markets == 1 {
+            return;
+        }
+        let below = |account, s| ledger.liquidatable(account, s, ledger.mark(s));
+        for called in &mut self.margin_called {
+            called.retain(|&account| {
+                !ledger.is_cross(account) || (0..markets).any(|s| below(account, s))
+            });
+        }
     }
 
     /// The price between two marks at which an account crossed below maintenance margin, and the

@@ -352,3 +352,29 @@ pub enum Fact {
         haircut: Money,
     },
 }
+
+impl Fact {
+    /// Index of the market (or option) that the fact names; a portfolio on auction is of market 0,
+    /// on which its options are written.
+    pub fn symbol(&self) -> Option<u16> {
+        match *self {
+            Fact::Accepted { symbol, .. }
+            | Fact::Rejected { symbol, .. }
+            | Fact::Canceled { symbol, .. }
+            | Fact::Replaced { symbol, .. }
+            | Fact::Trade { symbol, .. }
+            | Fact::OraclePrice { symbol, .. }
+            | Fact::Mark { symbol, .. }
+            | Fact::Liquidated { symbol, .. }
+            | Fact::LiquidationDeferred { symbol, .. }
+            | Fact::TakenOver { symbol, .. }
+            | Fact::MarginCall { symbol, .. }
+            | Fact::NotLiquidatable { symbol, .. }
+            | Fact::Expired { symbol, .. }
+            | Fact::BadDebt { symbol, .. }
+            | Fact::Deleveraged { symbol, .. } => Some(symbol),
+            Fact::AuctionOpen { .. } | Fact::Auctioned { .. } => Some(0),
+            Fact::InsuranceDrawn { .. } => None,
+        }
+    }
+}

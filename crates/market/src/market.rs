@@ -262,9 +262,20 @@ impl Market {
         self.ledger.chain()
     }
 
-    /// Equity of an account with market 0 at this price and its options priced on it.
-    pub fn worth(&self, account: AccountId, at: Price) -> Money {
-        self.ledger.worth(account, at)
+    /// Equity of an account with each market at its price (one price per market), in quanta.
+    /// Options are priced on market 0.
+    pub fn worth(&self, account: AccountId, prices: &[Price]) -> Money {
+        self.ledger.worth(account, prices)
+    }
+
+    /// Whether all positions of the account share its collateral (cross and portfolio margin).
+    pub fn is_cross(&self, account: AccountId) -> bool {
+        self.ledger.is_cross(account)
+    }
+
+    /// Whether the account holds nothing but cash.
+    pub fn is_flat(&self, account: AccountId) -> bool {
+        self.ledger.is_flat(account)
     }
 
     /// Margin requirement of a portfolio at the marks by the grid, in quanta, not rounded.
@@ -288,6 +299,13 @@ impl Market {
     /// of a keeper that has received that price. One pass over all accounts.
     pub fn below_maintenance(&self, symbol: u16, at_mark: Price, out: &mut Vec<AccountId>) {
         self.ledger.below_maintenance(usize::from(symbol), at_mark, out);
+    }
+
+    /// Appends every liquidatable collateral unit with each market at its price (one price per
+    /// market), as (account, market) in ascending order. In cross mode the account is one unit, and
+    /// the market is that of its position with the largest maintenance requirement.
+    pub fn below_maintenance_at(&self, prices: &[Price], out: &mut Vec<(AccountId, u16)>) {
+        self.ledger.below_maintenance_at(prices, out);
     }
 
     /// The first whole price, on the way down for a long and up for a short, at which the position

@@ -132,7 +132,7 @@ fn liquidatable_as_soon_as_the_requirement_exceeds_equity() {
         let due = there.requirement(SELLER).maintenance.ceil() as Money > there.equity(SELLER);
         assert_eq!(there.liquidatable(SELLER, 0, spot), due, "at {spot}");
         assert_eq!(below == [SELLER], due, "asked beforehand, at {spot}");
-        assert_eq!(market.worth(SELLER, spot), there.equity(SELLER));
+        assert_eq!(market.worth(SELLER, &[spot]), there.equity(SELLER));
         assert_eq!(market.liquidatable(SELLER, 0, spot), due);
     }
     assert_eq!(below, [SELLER], "a strangle is due on both sides");

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from surgetank.scenario.margin import Margin, Rates
+from surgetank.scenario.price import FurtherPrice, Price
 from surgetank.scenario.section import (
     QUANTA,
     BasisPoints,
-    MarketUsd,
     NonNegative,
     Number,
     Positive,
-    PositiveMarketUsd,
-    PositiveMs,
-    PositivePpm,
-    Ppm,
     PpmShare,
     Section,
     Share,
@@ -27,121 +24,11 @@ from surgetank.scenario.section import (
     nearest,
 )
 
+#: Most perpetuals of a venue; every one is in every actor's state.
+MARKETS_MAX: Final = 64
 
-class Gbm(Section):
-    """Geometric Brownian motion with Merton's jumps."""
-
-    kind: Literal["gbm"] = "gbm"
-    start_usd: Positive = Field(description="price at the start, USD")
-    volatility: NonNegative = Field(1.0, le=1_000, description="σ per √year")
-    drift: Number = Field(0.0, description="ν, drift of the log price per year")
-    jumps_per_day: NonNegative = Field(0.0, description="mean number of jumps a day")
-    jump_mean: Number = Field(0.0, description="mean log jump")
-    jump_sd: NonNegative = Field(0.0, description="standard deviation of the log jump")
-
-
-class Points(Section):
-    """Given points, log-linear between them, with a Brownian bridge between each two."""
-
-    kind: Literal["points"] = "points"
-    at_s: list[NonNegative] = Field(min_length=1, description="times, seconds, rising")
-    price_usd: list[Positive] = Field(min_length=1, description="prices at these times, USD")
-    volatility: NonNegative = Field(0.0, le=1_000, description="σ per √year of the bridge")
-
-    @model_validator(mode="after")
-    def _fit(self) -> Self:
-        if len(self.at_s) != len(self.price_usd):
-            raise ValueError("`at_s` and `price_usd` must be equally long")
-        if any(b <= a for a, b in zip(self.at_s, self.at_s[1:], strict=False)):
-            raise ValueError("`at_s` must rise")
-        return self
-
-
-class TapePath(Section):
-    """Prices recorded on the tape."""
-
-    kind: Literal["tape"] = "tape"
-
-
-PricePath = Annotated[Gbm | Points | TapePath, Field(discriminator="kind")]
-
-
-class Price(Section):
-    """The outside (index) price."""
-
-    path: PricePath = Field(
-        default_factory=lambda: Gbm(start_usd=50_000.0), description="source of the outside price"
-    )
-    step_ms: PositiveMs = Field(50.0, description="step of the price process, ms")
-    impact_bp_per_musd: NonNegative = Field(
-        0.0, description="permanent price impact per 1 M USD of liquidation trades, basis points"
-    )
-    feed: Literal["messages", "block"] = Field(
-        "messages",
-        description="how the venue receives the outside price: in oracles' messages, or with "
-        "every block",
-    )
-
-
-class PerBlock(Section):
-    """What a block may liquidate; the defaults are dYdX v4's."""
-
-    position_share: PositivePpm = Field(0.1, description="largest share of one position")
-    position_min_usd: MarketUsd = Field(
-        1_000.0, description="notional of a position that may be liquidated in any case, USD"
-    )
-    account_usd: PositiveMarketUsd = Field(100_000.0, description="notional of one account, USD")
-    account_insurance_usd: MarketUsd = Field(
-        1_000_000.0, description="loss of the insurance fund by one account, USD"
-    )
-    attempts: Whole = Field(50, ge=1, description="most liquidation attempts")
-    deleveraging_attempts: Whole = Field(10, ge=0, description="most positions deleveraged")
-
-
-class Fillable(Section):
-    """The worst price that a liquidation takes, as dYdX v4 has it: mark × (1 − `maintenance` ×
-    spread × lacking), lacking = `bankruptcy_adjustment` × (1 − equity / requirement) up to 1."""
-
-    bankruptcy_adjustment: Ppm = Field(
-        1.0,
-        ge=1,
-        le=1_000,
-        description="how fast the worst price moves away from the mark as equity falls",
-    )
-    spread_to_maintenance: Ppm = Field(
-        1.5,
-        ge=1e-6,
-        le=1_000,
-        description="largest distance of the worst price from the mark, in maintenance margins",
-    )
-
-
-class Partial(Section):
-    """Large positions go in part first; the defaults are Hyperliquid's."""
-
-    above_usd: MarketUsd = Field(
-        100_000.0, description="notional above which a position is large, USD"
-    )
-    share: PositivePpm = Field(
-        0.2, description="share of a large position that is liquidated first"
-    )
-    cooldown_ms: SpanMs = Field(
-        30_000.0,
-        description="time after a partial liquidation during which the account's positions are "
-        "liquidated whole, ms",
-    )
-
-
-class Backstop(Section):
-    """A vault takes position and margin over at the mark, past the book, as on Hyperliquid."""
-
-    below: PositivePpm = Field(
-        0.666667,
-        description="equity over maintenance requirement below which the vault takes over",
-    )
-    vault_usd: MarketUsd = Field(
-        100_000_000.0, description="capital of the vault at the start, USD"
-    )
+PerpetualName = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[\w.-]+$")]
+MarkRule = Literal["oracle", "median"]
 
 
 class Protection(Section):
@@ -176,112 +63,6 @@ class Protection(Section):
     )
 
 
-class Tier(Section):
-    """Margin rates of the part of a position's notional above a bound, as of a Binance or
-    Hyperliquid margin tier."""
-
-    above_usd: PositiveMarketUsd = Field(
-        description="notional at the mark above which the tier's rates hold, USD"
-    )
-    initial: PositivePpm = Field(description="initial margin over this part of notional")
-    maintenance: PositivePpm = Field(description="maintenance margin over this part of notional")
-
-
-class OpenInterestCap(Section):
-    """Initial margin that grows with the market's open interest, as on dYdX v4."""
-
-    lower_usd: MarketUsd = Field(description="open interest at which the growth begins, USD")
-    upper_usd: PositiveMarketUsd = Field(
-        description="open interest from which the initial margin is the whole notional, USD"
-    )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.upper_usd <= self.lower_usd:
-            raise ValueError("`upper_usd` must be above `lower_usd`")
-        return self
-
-
-class Margin(Section):
-    """Margin and liquidation."""
-
-    mode: Literal["isolated", "cross"] = Field(
-        "isolated", description="collateral of a position: its own, or the account's"
-    )
-    initial: PositivePpm = Field(0.05, description="initial margin over notional")
-    maintenance: PositivePpm = Field(0.03, description="maintenance margin over notional")
-    tiers: list[Tier] = Field(
-        default=[],
-        max_length=100,
-        description="higher rates of the parts of notional above rising bounds; empty: the two "
-        "rates above hold at any size",
-    )
-    open_interest: OpenInterestCap | None = Field(
-        None, description="growth of the initial margin with open interest; absent: none"
-    )
-    liquidation_fee_bp: BasisPoints = Field(
-        0.0, le=10_000, description="fee to the insurance fund, bp"
-    )
-    taker_fee_bp: BasisPoints = Field(0.0, le=10_000, description="taker fee, bp")
-    maker_fee_bp: BasisPoints = Field(0.0, le=10_000, description="maker fee, bp")
-    liquidation_share: PositivePpm = Field(
-        1.0, description="share of a position that one liquidation order closes"
-    )
-    close_out: Literal["book", "oracle"] = Field(
-        "book",
-        description="how liquidations close: on the book, or in full at the mark against a "
-        "liquidator who hedges outside",
-    )
-    close_out_bp: BasisPoints = Field(
-        0.0, lt=10_000, description="with `oracle`: how much worse than the mark, bp"
-    )
-    per_block: PerBlock | None = Field(
-        None, description="limits on what a block may liquidate; absent: none"
-    )
-    fillable: Fillable | None = Field(
-        None, description="worst price of a liquidation; absent: any that the fund can pay"
-    )
-    partial: Partial | None = Field(
-        None, description="partial liquidation of large positions; absent: whole at once"
-    )
-    backstop: Backstop | None = Field(
-        None, description="a vault that takes over nearly bankrupt accounts; absent: none"
-    )
-    insurance_usd: MarketUsd = Field(1_000_000.0, description="insurance fund at the start, USD")
-    late_after_ms: SpanMs = Field(
-        2_000.0, description="a liquidation is late this long after the account became due, ms"
-    )
-
-    def tiers_times(self, factor: float) -> list[dict[str, float]]:
-        """The tiers as values of the key `tiers`, all rates times a factor, the initial margin at
-        most 1 and the maintenance margin in proportion to it."""
-        maintenance, values = 0.0, list[dict[str, float]]()
-        for tier in self.tiers:
-            times = min(factor, 1 / tier.initial)
-            maintenance = max(maintenance, tier.maintenance * times)
-            initial = tier.initial * times
-            values.append(
-                {"above_usd": tier.above_usd, "initial": initial, "maintenance": maintenance}
-            )
-        return values
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.maintenance >= self.initial:
-            raise ValueError("`maintenance` must be below `initial`")
-        above, initial, maintenance = 0.0, self.initial, self.maintenance
-        for index, tier in enumerate(self.tiers):
-            place = f"`tiers[{index}]`"
-            if tier.above_usd <= above:
-                raise ValueError(f"{place}: `above_usd` must rise from tier to tier")
-            if tier.initial < initial or tier.maintenance < maintenance:
-                raise ValueError(f"{place}: rates must not fall from tier to tier")
-            if tier.maintenance >= tier.initial:
-                raise ValueError(f"{place}: `maintenance` must be below `initial`")
-            above, initial, maintenance = tier.above_usd, tier.initial, tier.maintenance
-        return self
-
-
 class Positions(Section):
     """Positions at the start; the other side is held unlevered by a tenth as many accounts."""
 
@@ -291,9 +72,15 @@ class Positions(Section):
     leverage_max: Number = Field(
         20.0,
         ge=1,
-        description="largest leverage; a large position has at most that of its margin tiers",
+        description="largest leverage; a position has at most that of its market and margin tier",
     )
-    long_share: Share = Field(0.7, description="share of the accounts that are long")
+    long_share: Share = Field(0.7, description="share of the leveraged positions that are long")
+    markets: Whole = Field(
+        1,
+        ge=1,
+        description="perpetuals in which each account has a position, drawn by `weight`; its "
+        "notional is divided equally",
+    )
     buffer_min: Share = Field(
         1.0,
         description="equity above maintenance is a uniform share, from this to 1, of that of a "
@@ -398,13 +185,33 @@ class Options(Section):
         return self
 
 
-class Market(Section):
-    """One linear perpetual, options on it, and the accounts that hold positions in them."""
+class Perpetual(Section):
+    """A further perpetual. Accounts, collateral, insurance fund, keepers, and what is not named
+    here are the first's; its lot is the first's `tick_usd` × `lot` over its own `tick_usd`."""
 
+    name: PerpetualName = Field(description="name of the perpetual")
+    tick_usd: Positive = Field(description="smallest price step, USD")
+    price: FurtherPrice = Field(description="the outside price")
+    mark: MarkRule = Field("oracle", description="mark price of positions, as `market.mark`")
+    margin: Rates | None = Field(None, description="margin rates; absent: the first perpetual's")
+    protection: Protection | None = Field(
+        None, description="bounds on trade prices; absent: the first perpetual's"
+    )
+    weight: NonNegative = Field(
+        1.0,
+        le=1e6,
+        description="background messages and positions, relative to those of the first perpetual",
+    )
+
+
+class Market(Section):
+    """Linear perpetuals, options on the first, and the accounts that hold positions in them."""
+
+    name: PerpetualName = Field("PERP", description="name of the first perpetual")
     tick_usd: Positive = Field(0.1, description="smallest price step, USD")
     lot: Positive = Field(0.001, description="smallest quantity, coins")
     price: Price = Field(default_factory=Price, description="the outside price")
-    mark: Literal["oracle", "median"] = Field(
+    mark: MarkRule = Field(
         "oracle", description="mark price of positions: last oracle price, or Hyperliquid's median"
     )
     matching: Literal["continuous", "auction"] = Field(
@@ -417,15 +224,42 @@ class Market(Section):
         default_factory=Protection, description="bounds on trade prices around the mark"
     )
     positions: Positions = Field(default_factory=Positions, description="positions at the start")
-    options: Options | None = Field(None, description="options on the perpetual; absent: none")
+    options: Options | None = Field(
+        None, description="options on the first perpetual; absent: none"
+    )
+    perpetuals: list[Perpetual] = Field(
+        default_factory=list,
+        max_length=MARKETS_MAX - 1,
+        description="further perpetuals, with the same accounts",
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the perpetuals, by market index."""
+        return (self.name, *(perpetual.name for perpetual in self.perpetuals))
+
+    @property
+    def ticks_usd(self) -> tuple[float, ...]:
+        """Smallest price step of each perpetual, in USD, by market index."""
+        return (self.tick_usd, *(perpetual.tick_usd for perpetual in self.perpetuals))
+
+    @property
+    def rates(self) -> tuple[Rates, ...]:
+        """Margin rates of each perpetual, by market index."""
+        return (self.margin, *(perpetual.margin or self.margin for perpetual in self.perpetuals))
 
     def core(self) -> dict[str, Any]:
-        """The section as the core reads it: the rules of its one symbol, with money in quanta."""
+        """The section as the core reads it: the rules of each symbol, with money in quanta."""
         data = super().core()
         backstop = self.margin.backstop
-        kept = ("tick_usd", "lot", "price", "matching", "options")
+        kept = ("name", "tick_usd", "lot", "price", "matching", "options")
         return {key: data[key] for key in kept} | {
-            "symbol": self._symbol(data["margin"], data["protection"]),
+            "symbol": self._symbol(self),
+            "perpetuals": [
+                {key: further.core()[key] for key in ("name", "tick_usd", "price", "weight")}
+                | {"symbol": self._symbol(further)}
+                for further in self.perpetuals
+            ],
             "insurance": self._counted(self.margin)["insurance"],
             "per_block": self.margin.per_block and self._counted(self.margin.per_block),
             "mode": self.margin.mode,
@@ -433,23 +267,28 @@ class Market(Section):
             "positions": data["positions"],
         }
 
-    def _symbol(self, margin: dict[str, Any], protection: dict[str, Any]) -> dict[str, Any]:
+    def _symbol(self, perpetual: Market | Perpetual) -> dict[str, Any]:
+        """The rules of a perpetual as the core reads them."""
         kept = ("liquidation_fee_ppm", "taker_fee_ppm", "maker_fee_ppm", "liquidation_share_ppm")
-        of, asked = self.margin, self.protection
+        of, margin = self.margin, self.margin.core()
+        of_rates = perpetual.margin or self.margin
+        rates = of_rates.core()
+        asked = perpetual.protection or self.protection
+        protection = asked.core()
         distance = {
             name: protection[f"{name}_ppm"] if getattr(asked, f"{name}_bp") > 0 else None
             for name in ("slippage", "band", "far", "liquidation")
         }
         outside = {"kind": "oracle", "worse_ppm": margin["close_out_ppm"]}
         return {key: margin[key] for key in kept} | {
-            "initial_margin_ppm": margin["initial_ppm"],
-            "maintenance_margin_ppm": margin["maintenance_ppm"],
-            "tiers": [self._counted(tier) for tier in of.tiers],
-            "open_interest_cap": of.open_interest and self._counted(of.open_interest),
+            "initial_margin_ppm": rates["initial_ppm"],
+            "maintenance_margin_ppm": rates["maintenance_ppm"],
+            "tiers": [self._counted(tier) for tier in of_rates.tiers],
+            "open_interest_cap": of_rates.open_interest and self._counted(of_rates.open_interest),
             "worst_price_ppm": distance.pop("liquidation"),
             "protection": {f"{name}_ppm": ppm for name, ppm in distance.items()}
             | {"reduce_only_after_ns": protection["reduce_only_after_ns"] or None},
-            "mark": {"kind": self.mark},
+            "mark": {"kind": perpetual.mark},
             "close_out": outside if of.close_out == "oracle" else {"kind": "book"},
             "fillable": margin["fillable"],
             "partial": of.partial and self._counted(of.partial),
@@ -477,5 +316,20 @@ class Market(Section):
             raise ValueError(
                 f"`positions.leverage_max` {self.positions.leverage_max:g} exceeds what "
                 f"`margin.initial` allows, {most:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _markets_fit(self) -> Self:
+        for i, name in enumerate(self.names[1:], 1):
+            if name in self.names[:i]:
+                raise ValueError(
+                    f"perpetuals[{i - 1}].name: another perpetual is named {name}; name each once"
+                )
+        if self.positions.markets > len(self.names):
+            raise ValueError(
+                f"positions.markets: there {'is' if len(self.names) == 1 else 'are'} "
+                f"{len(self.names)} perpetual{'s' * (len(self.names) > 1)}; lower it, or add "
+                "[[market.perpetuals]]"
             )
         return self

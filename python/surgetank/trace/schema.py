@@ -29,6 +29,7 @@ class Column:
 _U8, _U32, _U64, _I64 = (Column(t()) for t in (pl.UInt8, pl.UInt32, pl.UInt64, pl.Int64))
 _F64, _TEXT = Column(pl.Float64()), Column(pl.String())
 _U8_OR_NULL, _F64_OR_NULL = Column(pl.UInt8(), True), Column(pl.Float64(), True)
+_U16_OR_NULL = Column(pl.UInt16(), True)
 _U32_OR_NULL, _U64_OR_NULL = Column(pl.UInt32(), True), Column(pl.UInt64(), True)
 
 SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
@@ -113,6 +114,8 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "kind": _U8,
             # A number of `Bearer` or `Deferral`; null of other kinds.
             "code": _U8_OR_NULL,
+            # Index of the perpetual; null where no single one is concerned.
+            "market": _U16_OR_NULL,
             "message": _U32_OR_NULL,
             "account": _U32_OR_NULL,
             "other": _U32_OR_NULL,

@@ -58,6 +58,11 @@ impl Accounts {
         self.leveraged + self.portfolios
     }
 
+    /// Whether the account has an options portfolio.
+    pub fn has_portfolio(&self, account: AccountId) -> bool {
+        (self.leveraged..self.judged()).contains(&account)
+    }
+
     /// First background account.
     pub fn background_from(&self) -> AccountId {
         self.judged() + self.hedgers

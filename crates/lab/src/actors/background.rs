@@ -24,6 +24,7 @@ const RECENT: usize = 4096;
 #[derive(Clone, Copy)]
 struct Sent {
     account: AccountId,
+    market: u16,
     cl_ord_id: u64,
     side: Side,
     qty: Qty,
@@ -47,6 +48,9 @@ pub struct Background {
     arrivals: ArrivalProcess,
     arrival_draws: Stream,
     draws: Stream,
+    /// Shares of the markets in the messages, which do not sum to one.
+    weights: Vec<f64>,
+    market_draws: Stream,
     recent: Vec<Sent>,
     cl_ord_id: u64,
     sent: u64,
@@ -76,6 +80,11 @@ impl Background {
             arrivals: ArrivalProcess::new(&flow.arrivals, &flow.profile),
             arrival_draws: seed.stream("flow.arrivals", 0),
             draws: seed.stream("flow.background", 0),
+            weights: scenario.market.as_ref().map_or_else(
+                || vec![1.0],
+                |market| market.terms().map(|terms| terms.weight).collect(),
+            ),
+            market_draws: seed.stream("flow.markets", 0),
             recent: Vec::new(),
             cl_ord_id: 0,
             sent: 0,
@@ -123,7 +132,7 @@ impl Background {
             ActorEvent::Timer(Timer::Background) => self.arrival(now, view, out),
             ActorEvent::Timer(Timer::Replay) => self.replay(now, view, out),
             ActorEvent::Timer(Timer::Herd) => self.herd(now, view, out),
-            ActorEvent::Timer(Timer::Panic) => self.panic(now, view, out),
+            ActorEvent::Timer(Timer::Panic { market }) => self.panic(now, market, view, out),
             ActorEvent::Index { next_ns } => self.panic.spread(now, next_ns, view, out),
             _ => {}
         }
@@ -173,11 +182,11 @@ impl Background {
         }
     }
 
-    /// Sends the message of a panicking trader.
-    fn panic(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    /// Sends the message of a trader who panics in a market.
+    fn panic(&mut self, now: Ns, market: u16, view: &impl View, out: &mut Vec<Action>) {
         let cl_ord_id = self.next_id();
         let whose = (self.accounts.background_from(), self.accounts.background);
-        let (account, body) = self.panic.message(whose, cl_ord_id, view);
+        let (account, body) = self.panic.message(whose, market, cl_ord_id, view);
         out.push(self.send(now, account, Source::Panic, body));
     }
 
@@ -195,8 +204,17 @@ impl Background {
         }
     }
 
+    /// The market of the next message.
+    fn market(&mut self) -> u16 {
+        match self.weights.len() {
+            1 => 0,
+            _ => weighted(&self.weights, self.market_draws.unit()) as u16,
+        }
+    }
+
     /// A background message. The number of draws does not depend on its kind.
     fn message(&mut self, view: &impl View) -> (AccountId, Body) {
+        let market = self.market();
         let pick = self.draws.below(u64::from(self.accounts.background.max(1)));
         let account = self.accounts.background_from() + pick as AccountId;
         let draws = &mut self.draws;
@@ -204,29 +222,29 @@ impl Background {
         let side = if draws.unit() < 0.5 { Side::Buy } else { Side::Sell };
         let (size, distance, which) = (draws.unit(), draws.unit(), draws.unit());
         // Without a market, size and price are not needed.
-        let (size, distance) = match view.outside() {
+        let (size, distance) = match view.outside(market) {
             Some(_) => (exponential(size), exponential(distance) * self.mix.distance_bp / 1e4),
             None => (0.0, 0.0),
         };
-        let (qty, price) = size_and_price(view, size * self.mix.order_usd, side, distance);
+        let (qty, price) = size_and_price(view, market, size * self.mix.order_usd, side, distance);
         let cl_ord_id = self.next_id();
         let known = self.recent.len();
         if kind >= 4 && known > 0 {
             let index = (which * known as f64) as usize;
-            return self.change(kind == 4, index, cl_ord_id, |old: Side| {
-                view.outside().map_or(1, |outside| outside.beside(old, distance))
+            return self.change(kind == 4, index, cl_ord_id, |old: &Sent| {
+                view.outside(old.market).map_or(1, |outside| outside.beside(old.side, distance))
             });
         }
         // A cancel or replace before any order is a limit order.
         let kind = if kind >= 4 { 0 } else { kind };
         if kind <= 1 {
-            self.remember(Sent { account, cl_ord_id, side, qty });
+            self.remember(Sent { account, market, cl_ord_id, side, qty });
         }
         let body = match kind {
-            2 => market_order(cl_ord_id, side, price, qty),
+            2 => market_order(market, cl_ord_id, side, price, qty),
             _ => Body::NewOrderSingle(NewOrderSingle {
                 cl_ord_id,
-                symbol: 0,
+                symbol: market,
                 side,
                 ord_type: OrdType::Limit,
                 time_in_force: if kind == 3 {
@@ -238,7 +256,7 @@ impl Background {
                 reduce_only: false,
                 // An IOC reaches across the spread.
                 price: if kind == 3 {
-                    price + 2 * side.sign() * offset(view, distance)
+                    price + 2 * side.sign() * offset(view, market, distance)
                 } else {
                     price
                 },
@@ -254,21 +272,21 @@ impl Background {
         cancels: bool,
         index: usize,
         cl_ord_id: u64,
-        price: impl Fn(Side) -> Price,
+        price: impl Fn(&Sent) -> Price,
     ) -> (AccountId, Body) {
         let old = self.recent[index];
         let orig_cl_ord_id = old.cl_ord_id;
         if cancels {
             self.recent.swap_remove(index);
-            let cancel = OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol: 0 };
+            let cancel = OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol: old.market };
             return (old.account, Body::OrderCancelRequest(cancel));
         }
         self.recent[index] = Sent { cl_ord_id, ..old };
         let replace = OrderCancelReplaceRequest {
             cl_ord_id,
             orig_cl_ord_id,
-            symbol: 0,
-            price: price(old.side),
+            symbol: old.market,
+            price: price(&old),
             order_qty: old.qty,
         };
         (old.account, Body::OrderCancelReplaceRequest(replace))
@@ -276,10 +294,16 @@ impl Background {
 }
 
 /// A market order.
-pub(super) fn market_order(cl_ord_id: u64, side: Side, price: Price, order_qty: Qty) -> Body {
+pub(super) fn market_order(
+    symbol: u16,
+    cl_ord_id: u64,
+    side: Side,
+    price: Price,
+    order_qty: Qty,
+) -> Body {
     Body::NewOrderSingle(NewOrderSingle {
         cl_ord_id,
-        symbol: 0,
+        symbol,
         side,
         ord_type: OrdType::Market,
         time_in_force: TimeInForce::ImmediateOrCancel,
@@ -290,12 +314,12 @@ pub(super) fn market_order(cl_ord_id: u64, side: Side, price: Price, order_qty: 
     })
 }
 
-fn offset(view: &impl View, distance: f64) -> Price {
-    view.outside().map_or(0, |outside| outside.offset(distance))
+fn offset(view: &impl View, market: u16, distance: f64) -> Price {
+    view.outside(market).map_or(0, |outside| outside.offset(distance))
 }
 
 /// Index drawn with these weights by a uniform `unit`.
-fn weighted(weights: &[f64], unit: f64) -> usize {
+pub(crate) fn weighted(weights: &[f64], unit: f64) -> usize {
     let mut left = unit * weights.iter().sum::<f64>();
     for (index, weight) in weights.iter().enumerate() {
         left -= weight;

@@ -7,7 +7,7 @@
 //!    simulated world or a running venue.
 //! 2. Background messages draw from streams of their own, at the times of the arrival process;
 //!    nothing that happens to a message changes a later one.
-//! 3. All others react: to the outside price (makers, panicking traders, oracles, keepers that
+//! 3. All others react: to the outside prices (makers, panicking traders, oracles, keepers that
 //!    watch it) or to what the venue has published (makers, keepers), after their reaction time.
 //!    Publications are delivered at once; an actor adds its own link delay and reaction time.
 //! 4. A scenario's keys are converted once, when an actor is made.
@@ -31,12 +31,13 @@ use surgetank_layer::units::{AccountId, Digest, MessageId, Money, NodeId, Ns, Pr
 use surgetank_market::Fact;
 
 use crate::flow::Tape;
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 use crate::seed::Seed;
 use crate::trace::Source;
 
 pub use accounts::Accounts;
 pub use background::Background;
+pub(crate) use background::weighted;
 pub use bidders::{Bidders, bid_for_next};
 pub use keepers::Keepers;
 pub use makers::Makers;
@@ -48,9 +49,9 @@ pub use view::{Holding, Outside, View, size_and_price};
 pub enum ActorEvent<'a> {
     /// A timer that it set has expired.
     Timer(Timer),
-    /// The outside price has stepped.
+    /// The outside prices have stepped.
     Index {
-        /// Time of its next step.
+        /// Time of their next step.
         next_ns: Ns,
     },
     /// Execution reports of a block: its messages and the resulting facts.
@@ -61,7 +62,7 @@ pub enum ActorEvent<'a> {
         facts: &'a [Fact],
     },
     /// A gateway has published a block that has a price or deferred liquidations in it.
-    Published(Published),
+    Published(Published<'a>),
     /// A message reaches a node before its execution.
     Passes {
         /// Node that the message reached.
@@ -90,13 +91,13 @@ pub enum ActorEvent<'a> {
 
 /// A gateway's publication of an executed block.
 #[derive(Clone, Copy, Debug)]
-pub struct Published {
+pub struct Published<'a> {
     /// Gateway that publishes.
     pub gateway: NodeId,
     /// Height of the block.
     pub height: u32,
-    /// Mark price after the block, in ticks.
-    pub mark: Price,
+    /// Mark prices after the block, in ticks, by market.
+    pub marks: &'a [Price],
     /// Whether the block contains a new price.
     pub priced: bool,
     /// Whether a limit deferred liquidations in it.
@@ -113,13 +114,16 @@ pub enum Timer {
     /// A trader of a stampede sends.
     Herd,
     /// A panicking trader sends.
-    Panic,
+    Panic {
+        /// Market whose price moved.
+        market: u16,
+    },
     /// An oracle sends a price.
     Oracle,
     /// A maker decides on the outside price that it observed.
     Maker {
-        /// Index of the maker.
-        maker: u32,
+        /// Index of the ladder: of a maker in a market.
+        ladder: u32,
     },
     /// A maker receives its report of a block.
     Report {
@@ -243,12 +247,13 @@ impl Actors {
     /// The actors of a scenario.
     pub fn new(scenario: &Scenario, tape: Option<Tape>, seed: &Seed) -> Actors {
         let (accounts, flow) = (Accounts::new(scenario), &scenario.flow);
+        let markets = scenario.market.as_ref().map_or(1, scenario::Market::markets);
         let times =
             Times { link_ns: flow.client_link.fixed_ns, flow_end_ns: scenario.flow_end_ns() };
         Actors {
             background: Background::new(scenario, accounts, tape, seed),
-            makers: Makers::new(&flow.makers, accounts, times),
-            keepers: Keepers::new(&flow.keepers, accounts, times),
+            makers: Makers::new(&flow.makers, accounts, times, markets),
+            keepers: Keepers::new(&flow.keepers, accounts, times, markets),
             oracles: Oracles::new(&flow.oracle, accounts, times),
             bidders: Bidders::new(scenario, accounts, seed),
             accounts,
@@ -273,9 +278,9 @@ impl Actors {
         out: &mut Vec<Action>,
     ) {
         match event {
-            ActorEvent::Timer(Timer::Background | Timer::Replay | Timer::Herd | Timer::Panic) => {
-                self.background.step(now, event, view, out)
-            }
+            ActorEvent::Timer(
+                Timer::Background | Timer::Replay | Timer::Herd | Timer::Panic { .. },
+            ) => self.background.step(now, event, view, out),
             ActorEvent::Timer(Timer::Oracle) => self.oracles.step(now, event, view, out),
             ActorEvent::Timer(Timer::Maker { .. } | Timer::Report { .. }) => {
                 self.makers.step(now, event, view, out);

@@ -1,4 +1,4 @@
-//! Oracles: they take turns to send the outside price that they observed.
+//! Oracles: they take turns to send the outside prices that they observed, one message per market.
 
 use surgetank_layer::message::{Body, PriceUpdate};
 use surgetank_layer::units::{AccountId, Ns};
@@ -49,7 +49,7 @@ impl Oracles {
         }
     }
 
-    /// The next oracle in turn sends the price that it observed.
+    /// The next oracle in turn sends the prices that it observed.
     fn send(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let next = now + self.interval_ns;
         if next < self.flow_end_ns {
@@ -57,15 +57,17 @@ impl Oracles {
         }
         let account: AccountId = self.accounts.oracles_from() + self.turn;
         self.turn = (self.turn + 1) % self.accounts.oracles;
-        let price = view.outside().map_or(0, |outside| outside.ticks);
-        let body = Body::PriceUpdate(PriceUpdate { symbol: 0, price, observed_ns: now });
-        out.push(Action::Send(Sending {
-            sent_ns: now + self.observation_ns,
-            account,
-            gateway: self.accounts.gateway(account),
-            source: Source::Oracle,
-            body,
-            fee_micros: None,
-        }));
+        for symbol in 0..view.markets() {
+            let price = view.outside(symbol).map_or(0, |outside| outside.ticks);
+            let body = Body::PriceUpdate(PriceUpdate { symbol, price, observed_ns: now });
+            out.push(Action::Send(Sending {
+                sent_ns: now + self.observation_ns,
+                account,
+                gateway: self.accounts.gateway(account),
+                source: Source::Oracle,
+                body,
+                fee_micros: None,
+            }));
+        }
     }
 }

@@ -40,7 +40,7 @@ impl Replay {
             if class == 2 { self.orders.remove(&key) } else { self.orders.insert(key, cl_ord_id) };
         let (usd, coins) = (tape.messages_usd[i], tape.messages_qty[i]);
         let (price, order_qty) =
-            view.outside().map_or((1, 1), |outside| outside.ticks_and_lots(usd, coins));
+            view.outside(0).map_or((1, 1), |outside| outside.ticks_and_lots(usd, coins));
         let side = if tape.messages_side[i] == 2 { Side::Sell } else { Side::Buy };
         let orig_cl_ord_id = old.unwrap_or(0);
         let body = match class {
@@ -57,7 +57,7 @@ impl Replay {
                 order_qty,
             }),
             0 => Body::PriceUpdate(PriceUpdate { symbol: 0, price, observed_ns: now }),
-            _ if key == 0 => market_order(cl_ord_id, side, price, order_qty),
+            _ if key == 0 => market_order(0, cl_ord_id, side, price, order_qty),
             _ => Body::NewOrderSingle(NewOrderSingle {
                 cl_ord_id,
                 symbol: 0,

@@ -9,28 +9,37 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 /// Without a market there is no outside price, every book is empty and no account is below
 /// maintenance.
 pub trait View {
-    /// The outside price; `None` without a market.
-    fn outside(&self) -> Option<Outside>;
+    /// Number of markets (perpetuals); 1 without a market. Market 0 is the first.
+    fn markets(&self) -> u16;
 
-    /// The outside price's move over the last `window`, in percent.
-    fn move_pct(&self, window: Ns) -> f64;
+    /// The outside price of a market; `None` without one.
+    fn outside(&self, market: u16) -> Option<Outside>;
 
-    /// Best bid and ask of the venue's book.
-    fn touch(&self) -> (Option<Price>, Option<Price>);
+    /// The move of a market's outside price over the last `window`, in percent.
+    fn move_pct(&self, market: u16, window: Ns) -> f64;
 
-    /// Price and quantity of the best level of a side of the venue's book, and the price of the
-    /// next one; `None` unless there are two.
-    fn best_levels(&self, side: Side) -> Option<(Price, Qty, Price)>;
+    /// Best bid and ask of a market's book.
+    fn touch(&self, market: u16) -> (Option<Price>, Option<Price>);
 
-    /// Position and cash of one of the actor's own accounts.
-    fn holding(&self, account: AccountId) -> Holding;
+    /// Price and quantity of the best level of a side of a market's book, and the price of the next
+    /// one; `None` unless there are two.
+    fn best_levels(&self, market: u16, side: Side) -> Option<(Price, Qty, Price)>;
 
-    /// Accounts whose positions were below maintenance margin at this mark, in ascending order.
-    /// Positions are public, as on a chain.
-    fn below_maintenance(&self, mark: Price) -> Vec<AccountId>;
+    /// Position in a market, and the rest of the equity, of one of the actor's own accounts.
+    fn holding(&self, account: AccountId, market: u16) -> Holding;
 
-    /// The same at the outside price of its last step.
-    fn due(&self) -> impl Iterator<Item = AccountId>
+    /// Positions below maintenance margin at these marks, one per market, as (account, market) in
+    /// ascending order. Of an account whose positions share their collateral, the one with the
+    /// largest maintenance requirement. Positions are public, as on a chain.
+    fn below_maintenance(&self, marks: &[Price]) -> Vec<(AccountId, u16)>;
+
+    /// Number of the collateral unit of an account's position in a market: 0 if its positions share
+    /// their collateral, else the market.
+    fn collateral_unit(&self, account: AccountId, market: u16) -> u16;
+
+    /// Collateral units below maintenance margin at the outside prices of their last step, as
+    /// (account, unit).
+    fn due(&self) -> impl Iterator<Item = (AccountId, u16)>
     where
         Self: Sized;
 
@@ -39,7 +48,7 @@ pub trait View {
     fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool;
 }
 
-/// The outside price, and the venue's units.
+/// The outside price of a market, and its units.
 #[derive(Clone, Copy, Debug)]
 pub struct Outside {
     /// The outside price in ticks.
@@ -81,18 +90,20 @@ impl Outside {
 /// An account's balance, as the venue reports it to its owner.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Holding {
-    /// Signed position, in lots.
+    /// Signed position in one market, in lots.
     pub position: Qty,
-    /// Equity less the position's value at the mark, in quanta.
+    /// Equity less that position's value at the mark, in quanta.
     pub cash: Money,
 }
 
-/// Lots for a notional, and a limit price on the passive side of the outside price.
+/// Lots for a notional, and a limit price on the passive side of a market's outside price.
 pub fn size_and_price(
     view: &(impl View + ?Sized),
+    market: u16,
     usd: f64,
     side: Side,
     distance: f64,
 ) -> (Qty, Price) {
-    view.outside().map_or((1, 1), |outside| (outside.lots(usd), outside.beside(side, distance)))
+    let outside = view.outside(market);
+    outside.map_or((1, 1), |outside| (outside.lots(usd), outside.beside(side, distance)))
 }

@@ -63,7 +63,7 @@ impl Attack for Flood {
             cancel_of_nothing(means)
         } else {
             // Far from the market: it costs the venue work and never trades.
-            let (order_qty, price) = size_and_price(view, 10.0, Side::Buy, 0.5);
+            let (order_qty, price) = size_and_price(view, 0, 10.0, Side::Buy, 0.5);
             Body::NewOrderSingle(NewOrderSingle {
                 time_in_force: TimeInForce::GoodTillCancel,
                 post_only: true,

@@ -43,7 +43,7 @@ pub(super) fn build(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String
 impl Racer {
     /// The outside price has stepped: takes the quotes that are now stale.
     fn see(&mut self, now: Ns, means: &mut Means, view: &dyn View, out: &mut Vec<Action>) {
-        let Some(outside) = view.outside() else { return };
+        let Some(outside) = view.outside(0) else { return };
         let seen = std::mem::replace(&mut self.acted, outside.ticks);
         let moved_bp = (outside.ticks - seen) as f64 / seen.max(1) as f64 * 1e4;
         if seen == 0 || !means.window.contains(&now) {

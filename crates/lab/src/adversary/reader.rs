@@ -93,12 +93,13 @@ impl Reader {
     ) {
         let own = means.accounts.attacking().contains(&victim.account);
         let Body::NewOrderSingle(order) = victim.body else { return };
-        if own || order.flags() & flags::IMMEDIATE == 0 || !means.window.contains(&now) {
+        let elsewhere = own || order.symbol != 0;
+        if elsewhere || order.flags() & flags::IMMEDIATE == 0 || !means.window.contains(&now) {
             return;
         }
-        let Some(outside) = view.outside().filter(|_| self.can_read()) else { return };
+        let Some(outside) = view.outside(0).filter(|_| self.can_read()) else { return };
         let usd = order.order_qty as f64 * outside.ticks as f64 * outside.quantum_usd();
-        let Some((limit, qty, next)) = view.best_levels(order.side.opposite()) else { return };
+        let Some((limit, qty, next)) = view.best_levels(0, order.side.opposite()) else { return };
         // One tick better than the next level of the book.
         let resale = next - order.side.sign();
         if resale == limit || usd < self.keys.least_usd {

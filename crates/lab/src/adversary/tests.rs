@@ -24,34 +24,42 @@ struct Screen {
 }
 
 impl View for Screen {
-    fn outside(&self) -> Option<Outside> {
+    fn markets(&self) -> u16 {
+        1
+    }
+
+    fn outside(&self, _market: u16) -> Option<Outside> {
         Some(Outside { ticks: self.ticks, tick_usd: 1.0, lot: 1.0 })
     }
 
-    fn move_pct(&self, _window: Ns) -> f64 {
+    fn move_pct(&self, _market: u16, _window: Ns) -> f64 {
         0.0
     }
 
-    fn touch(&self) -> (Option<Price>, Option<Price>) {
+    fn touch(&self, _market: u16) -> (Option<Price>, Option<Price>) {
         (Some(self.bid), Some(self.ask))
     }
 
-    fn best_levels(&self, side: Side) -> Option<(Price, Qty, Price)> {
+    fn best_levels(&self, _market: u16, side: Side) -> Option<(Price, Qty, Price)> {
         Some(match side {
             Side::Buy => (self.bid, 4, self.bid - 10),
             Side::Sell => (self.ask, 4, self.ask + 10),
         })
     }
 
-    fn holding(&self, _account: AccountId) -> Holding {
+    fn holding(&self, _account: AccountId, _market: u16) -> Holding {
         Holding::default()
     }
 
-    fn below_maintenance(&self, _mark: Price) -> Vec<AccountId> {
+    fn below_maintenance(&self, _marks: &[Price]) -> Vec<(AccountId, u16)> {
         Vec::new()
     }
 
-    fn due(&self) -> impl Iterator<Item = AccountId> {
+    fn collateral_unit(&self, _account: AccountId, market: u16) -> u16 {
+        market
+    }
+
+    fn due(&self) -> impl Iterator<Item = (AccountId, u16)> {
         std::iter::empty()
     }
 

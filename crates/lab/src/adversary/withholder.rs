@@ -43,7 +43,7 @@ impl Withholder {
         if at < means.window.end {
             out.push(Action::Wake { at, timer: Timer::Attack });
         }
-        let Some(outside) = view.outside() else { return };
+        let Some(outside) = view.outside(0) else { return };
         // Near enough to the makers' quotes to trade, whichever way the price moves.
         let (ticks, reach) = (outside.ticks, outside.ticks / 1_000);
         let qty = outside.lots(self.keys.size_usd);
@@ -68,12 +68,12 @@ impl Withholder {
         out: &mut Vec<Action>,
     ) {
         let Body::NewOrderSingle(order) = message.body else { return };
-        let Some(outside) = view.outside() else { return };
+        let Some(outside) = view.outside(0) else { return };
         let own = means.accounts.attacking().contains(&message.account);
         if !own || !self.committed.remove(&order.cl_ord_id) {
             return;
         }
-        let (bid, ask) = view.touch();
+        let (bid, ask) = view.touch(0);
         let pays = match order.side {
             Side::Buy => ask.is_some_and(|ask| ask < outside.ticks),
             Side::Sell => bid.is_some_and(|bid| bid > outside.ticks),

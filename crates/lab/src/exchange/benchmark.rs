@@ -11,20 +11,22 @@ use super::Exchange;
 use crate::trace::{MarketKind, MarketRow};
 
 impl Exchange {
-    /// Best bid and ask of the venue's book.
-    pub(super) fn touch(&self) -> (Option<Price>, Option<Price>) {
-        let best = |side| self.market.book(0).best(side).map(|(price, _)| price);
+    /// Best bid and ask of a market's book.
+    pub(super) fn touch(&self, market: u16) -> (Option<Price>, Option<Price>) {
+        let best = |side| self.market.book(market).best(side).map(|(price, _)| price);
         (best(Side::Buy), best(Side::Sell))
     }
 
-    /// Records the best prices after a block.
-    pub(super) fn note_touch(&mut self, now: Ns) {
-        let (bid, ask) = self.touch();
+    /// Records the best prices of a market after a block.
+    pub(super) fn note_touch(&mut self, now: Ns, market: u16) {
+        let (bid, ask) = self.touch(market);
         let touch = (bid.unwrap_or(0), ask.unwrap_or(0));
-        if touch != self.touched {
-            self.touched = touch;
+        let touched = &mut self.perpetuals[usize::from(market)].touched;
+        if touch != *touched {
+            *touched = touch;
             let (price, amount) = touch;
-            self.row(MarketRow { price, amount, ..MarketRow::new(now, MarketKind::Touch) });
+            let row = MarketRow::new(now, MarketKind::Touch);
+            self.row(MarketRow { market, price, amount, ..row });
         }
     }
 
@@ -37,8 +39,9 @@ impl Exchange {
                 return self.row(MarketRow {
                     message: message.id,
                     account: order.target,
+                    market: order.symbol,
                     price: order.trigger_price,
-                    ref_ns: self.due_ns(order.target),
+                    ref_ns: self.due_ns(order.target, order.symbol),
                     ..MarketRow::new(message.sent_ns, MarketKind::LiquidationSent)
                 });
             }
@@ -49,6 +52,7 @@ impl Exchange {
             self.row(MarketRow {
                 message: message.id,
                 account: message.account,
+                market: order.symbol,
                 price: if market { 0 } else { order.price },
                 qty: order.order_qty * order.side.sign(),
                 ..MarketRow::new(message.sent_ns, MarketKind::OrderSent)

@@ -3,9 +3,10 @@
 
 use surgetank_market::{MONEY_MAX, PRICE_MAX, QTY_MAX};
 
+use super::perpetual::Perpetual;
 use crate::actors::Accounts;
 use crate::flow::Tape;
-use crate::scenario::{Market, PricePath};
+use crate::scenario::{Market, PricePath, Terms};
 
 /// Multiple of the mean that no exponential draw of a run exceeds (e⁻⁶⁰ = 10⁻²⁶).
 const LARGEST_DRAW: f64 = 60.0;
@@ -17,15 +18,19 @@ const DEEP_USD: f64 = 1e12;
 pub(super) fn check(
     config: &Market,
     tape: Option<&Tape>,
-    start_usd: f64,
+    perpetuals: &[Perpetual],
     accounts: &Accounts,
 ) -> Result<(), String> {
-    prices(config, tape)?;
-    tiers(config)?;
-    let ticks = (start_usd / config.tick_usd).round().max(1.0);
-    let (quantum_usd, positions) = (config.tick_usd * config.lot, &config.positions);
+    for (market, terms) in config.terms().enumerate() {
+        prices(market, &terms, tape)?;
+        tiers(market, &terms)?;
+    }
+    let quantum_usd = config.quantum_usd();
+    let positions = &config.positions;
     let held = |key: &str, usd: f64, count: u32| {
-        let lots = usd / quantum_usd / ticks * (LARGEST_DRAW + f64::from(count));
+        // At the lowest price a notional is the most lots.
+        let ticks = perpetuals.iter().map(|perpetual| perpetual.ticks).min().unwrap_or(1);
+        let lots = usd / quantum_usd / ticks as f64 * (LARGEST_DRAW + f64::from(count));
         if lots.is_finite() && lots <= QTY_MAX as f64 {
             return Ok(());
         }
@@ -54,11 +59,19 @@ pub(super) fn check(
     ))
 }
 
+/// The table of a market in the scenario.
+fn section(market: usize) -> String {
+    match market.checked_sub(1) {
+        None => "market".to_owned(),
+        Some(further) => format!("market.perpetuals[{further}]"),
+    }
+}
+
 /// Bounds of margin tiers, and caps of open interest, in whole quanta.
-fn tiers(config: &Market) -> Result<(), String> {
-    let caps = config.symbol.open_interest_cap.map(|cap| [cap.lower + 1, cap.upper]);
+fn tiers(market: usize, terms: &Terms<'_>) -> Result<(), String> {
+    let caps = terms.symbol.open_interest_cap.map(|cap| [cap.lower + 1, cap.upper]);
     let lists = [
-        ("tiers", config.symbol.tiers.iter().map(|tier| tier.above).collect::<Vec<_>>()),
+        ("tiers", terms.symbol.tiers.iter().map(|tier| tier.above).collect::<Vec<_>>()),
         ("open_interest", caps.into_iter().flatten().collect()),
     ];
     for (key, bounds) in lists {
@@ -66,8 +79,9 @@ fn tiers(config: &Market) -> Result<(), String> {
         for at in bounds {
             if at <= before || at > MONEY_MAX {
                 return Err(format!(
-                    "market.margin.{key}: bounds must rise by at least market.tick_usd × \
+                    "{}.margin.{key}: bounds must rise by at least market.tick_usd × \
                      market.lot, the smallest amount, and be at most {:.3e} of it",
+                    section(market),
                     MONEY_MAX as f64
                 ));
             }
@@ -77,21 +91,26 @@ fn tiers(config: &Market) -> Result<(), String> {
     Ok(())
 }
 
-/// Prices that are known before the run.
-fn prices(config: &Market, tape: Option<&Tape>) -> Result<(), String> {
-    let (key, usd) = match &config.price.path {
-        PricePath::Gbm { start_usd, .. } => ("market.price.path.start_usd", *start_usd),
-        PricePath::Points { price_usd, .. } => ("market.price.path.price_usd", highest(price_usd)),
+/// Prices of a market that are known before the run.
+fn prices(market: usize, terms: &Terms<'_>, tape: Option<&Tape>) -> Result<(), String> {
+    let section = section(market);
+    let (key, usd) = match terms.path {
+        PricePath::Gbm { start_usd, .. } | PricePath::Follows { start_usd, .. } => {
+            ("path.start_usd", *start_usd)
+        }
+        PricePath::Points { price_usd, .. } => ("path.price_usd", highest(price_usd)),
         PricePath::Tape {} => ("the tape's prices", tape.map_or(1.0, |t| highest(&t.prices_usd))),
     };
-    let ticks = usd / config.tick_usd;
+    let key =
+        if key.starts_with("path") { format!("{section}.price.{key}") } else { key.to_owned() };
+    let ticks = usd / terms.tick_usd;
     if ticks.is_finite() && ticks <= PRICE_MAX as f64 {
         return Ok(());
     }
     Err(format!(
-        "{key}: {usd:e} USD are {ticks:.3e} ticks of market.tick_usd = {:e}, and the market counts \
-         {:.3e} of them; make the tick larger",
-        config.tick_usd, PRICE_MAX as f64
+        "{key}: {usd:e} USD are {ticks:.3e} ticks of {section}.tick_usd = {:e}, and the market \
+         counts {:.3e} of them; make the tick larger",
+        terms.tick_usd, PRICE_MAX as f64
     ))
 }
 

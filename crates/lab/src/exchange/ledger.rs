@@ -2,12 +2,12 @@
 //!
 //! # Rules
 //! 1. An account's *total* is its equity at the end less that at the start, both at the outside
-//!    price of the time, less payments outside the market: fees of messages, forfeited bonds, the
+//!    prices of the time, less payments outside the market: fees of messages, forfeited bonds, the
 //!    express lane.
-//! 2. The total has four parts. *Edge*: each trade against the outside price of its time. *Fees*:
-//!    of trades, liquidations and messages. *Relief*: its debts that others bore; for a deleveraged
-//!    account, its loss by that, which is booked under `socialised` instead. *Held*: the rest, the
-//!    gain of its positions as the outside price moved.
+//! 2. The total has four parts. *Edge*: each trade against the outside price of its market at its
+//!    time. *Fees*: of trades, liquidations and messages. *Relief*: its debts that others bore; for
+//!    a deleveraged account, its loss by that, which is booked under `socialised` instead. *Held*:
+//!    the rest, the gain of its positions as the outside prices moved.
 //! 3. The insurance fund, socialised losses (of deleveraged accounts, and uncovered debt) and the
 //!    venue are groups like the others. So every column sums to zero, to the last quantum.
 //!
@@ -78,7 +78,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(market: &Market, ticks: Price, accounts: &Accounts) -> Ledger {
+    pub(super) fn new(market: &Market, ticks: &[Price], accounts: &Accounts) -> Ledger {
         let count = accounts.end() as usize;
         let worth = |account| market.worth(account, ticks);
         Ledger {
@@ -94,7 +94,7 @@ impl Ledger {
         }
     }
 
-    /// Books a fact, with the outside price at `ticks`.
+    /// Books a fact, with the outside price of its market at `ticks`.
     pub(super) fn note(&mut self, fact: &Fact, ticks: Price) {
         match *fact {
             Fact::Trade { price, qty, maker_account, taker_account, taker_side, .. } => {
@@ -144,7 +144,7 @@ impl Ledger {
     }
 
     /// The lines by group, without payments outside the market.
-    fn lines(&self, market: &Market, ticks: Price) -> [Line; NAMES.len()] {
+    fn lines(&self, market: &Market, ticks: &[Price]) -> [Line; NAMES.len()] {
         let mut lines = [Line::default(); NAMES.len()];
         for account in 0..self.accounts.end() {
             let i = account as usize;
@@ -174,8 +174,8 @@ impl Exchange {
     /// zero. Payments outside the market are fees of messages, rounds of the express lane and the
     /// attacker's bonds. Second: whether all of them fit 64 bits.
     pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> (Value, bool) {
-        let mut lines = self.ledger.lines(&self.market, self.ticks);
-        let micros_per_quantum = self.quantum_usd() * 1e6;
+        let mut lines = self.ledger.lines(&self.market, &self.outside_ticks());
+        let micros_per_quantum = self.quantum_usd * 1e6;
         for (group, micros) in self.paid_outside_market(messages, rounds, bonds_usd) {
             let paid = (micros as f64 / micros_per_quantum).round() as Money;
             for (group, sign) in [(group, -1), (Group::Venue, 1)] {

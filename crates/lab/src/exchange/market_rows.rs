@@ -19,13 +19,16 @@ impl Exchange {
                 | Fact::NotLiquidatable { .. }
         );
         if !changes_no_account {
-            self.unmoved = None;
+            self.due.unmoved = None;
         }
-        self.ledger.note(&fact, self.ticks);
-        let row = |kind| MarketRow { message, ..MarketRow::new(now, kind) };
+        // Options are numbered after the perpetuals and written on the first.
+        let symbol = fact.symbol().filter(|&symbol| symbol < self.market.symbols()).unwrap_or(0);
+        let perpetual = &mut self.perpetuals[usize::from(symbol)];
+        self.ledger.note(&fact, perpetual.ticks);
+        let row = |kind| MarketRow { message, market: symbol, ..MarketRow::new(now, kind) };
         match fact {
             Fact::OraclePrice { price, observed_ns, .. } => {
-                self.pressure.marked(observed_ns);
+                perpetual.pressure.marked(observed_ns);
                 self.row(MarketRow { price, ref_ns: observed_ns, ..row(MarketKind::Oracle) });
             }
             Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
@@ -43,12 +46,12 @@ impl Exchange {
                 self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
             }
             Fact::LiquidationDeferred { account, keeper, reason, .. } => {
-                let (code, ref_ns) = (reason as u8, self.due_ns(account));
+                let (code, ref_ns) = (reason as u8, self.due_ns(account, symbol));
                 let row = row(MarketKind::LiquidationDeferred);
                 self.row(MarketRow { account, other: keeper, code, ref_ns, ..row });
             }
             Fact::AuctionOpen { account, keeper, .. } => {
-                let (code, ref_ns) = (Deferral::Auction as u8, self.due_ns(account));
+                let (code, ref_ns) = (Deferral::Auction as u8, self.due_ns(account, symbol));
                 let row = row(MarketKind::LiquidationDeferred);
                 self.row(MarketRow { account, other: keeper, code, ref_ns, ..row });
             }
@@ -66,17 +69,25 @@ impl Exchange {
 
     fn traded(&mut self, now: Ns, message: u32, fact: Fact) {
         let Fact::Trade {
-            price, qty, maker_account, taker_account, taker_side, liquidation, ..
+            symbol,
+            price,
+            qty,
+            maker_account,
+            taker_account,
+            taker_side,
+            liquidation,
+            ..
         } = fact
         else {
             return;
         };
         let kind = if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
-        let (_, observed_ns) = self.market.oracle(0);
+        let (_, observed_ns) = self.market.oracle(symbol);
         let amount = self.fitting(Money::from(price) * Money::from(qty));
         self.row(MarketRow {
             message,
             account: taker_account,
+            market: symbol,
             other: maker_account,
             price,
             qty: qty * taker_side.sign(),
@@ -85,20 +96,21 @@ impl Exchange {
             ..MarketRow::new(now, kind)
         });
         if liquidation {
-            let musd = price as f64 * qty as f64 * self.quantum_usd() / 1e6;
-            self.press(now, taker_account, taker_side.sign() as f64 * musd);
+            let musd = price as f64 * qty as f64 * self.quantum_usd / 1e6;
+            self.press(now, taker_account, symbol, taker_side.sign() as f64 * musd);
         }
     }
 
     fn called(&mut self, now: Ns, message: u32, fact: Fact) {
-        let Fact::MarginCall { account, mark_price, trigger_price, falling, .. } = fact else {
+        let Fact::MarginCall { account, symbol, mark_price, trigger_price, falling } = fact else {
             return;
         };
-        let cause =
-            trigger_price.and_then(|trigger| self.pressure.cause(mark_price, trigger, falling));
+        let pressure = &self.perpetuals[usize::from(symbol)].pressure;
+        let cause = trigger_price.and_then(|trigger| pressure.cause(mark_price, trigger, falling));
         self.row(MarketRow {
             message,
             account,
+            market: symbol,
             other: cause.map_or(u32::MAX, |cause| cause.account),
             price: mark_price,
             amount: trigger_price.unwrap_or(0),
@@ -107,17 +119,20 @@ impl Exchange {
         });
     }
 
-    /// A liquidation of this account moves the outside price, by millions of USD bought.
-    pub(super) fn press(&mut self, now: Ns, account: AccountId, musd: f64) {
-        let bp = musd * self.impact_bp_per_musd;
-        self.outside.shock(bp);
-        self.pressure.press(now, account, bp / 1e4);
+    /// A liquidation of this account moves the outside price of its market, by millions of USD
+    /// bought.
+    pub(super) fn press(&mut self, now: Ns, account: AccountId, market: u16, musd: f64) {
+        let perpetual = &mut self.perpetuals[usize::from(market)];
+        let bp = musd * perpetual.impact_bp_per_musd;
+        perpetual.outside.shock(bp);
+        perpetual.pressure.press(now, account, bp / 1e4);
     }
 
     fn liquidated(&mut self, now: Ns, message: u32, fact: Fact) {
         let Fact::Liquidated {
             account,
             keeper,
+            symbol,
             book_qty,
             book_notional,
             deleveraged_qty,
@@ -136,10 +151,11 @@ impl Exchange {
             _ => self.fitting(book_notional / Money::from(book_qty)),
         };
         let amount = self.fitting(fee);
-        let ref_ns = self.due_ns(account);
+        let ref_ns = self.due_ns(account, symbol);
         self.row(MarketRow {
             message,
             account,
+            market: symbol,
             other: keeper,
             price: average,
             qty: -held.signum() * (book_qty + deleveraged_qty + taken_over_qty),
@@ -148,16 +164,7 @@ impl Exchange {
             ..MarketRow::new(now, MarketKind::Liquidated)
         });
         if remaining == 0 {
-            self.closed(now, message, account);
-        }
-    }
-
-    /// A liquidated position or portfolio is closed completely.
-    pub(super) fn closed(&mut self, now: Ns, message: u32, account: AccountId) {
-        let ref_ns = self.due_ns(account);
-        self.row(MarketRow { message, account, ref_ns, ..MarketRow::new(now, MarketKind::Closed) });
-        if let Some(due) = self.due.get_mut(account as usize) {
-            *due = NEVER;
+            self.closed(now, message, account, symbol);
         }
     }
 }

@@ -3,62 +3,54 @@
 //! # Rules
 //! 1. The market is executed once, when the first node executes a block: it is a pure function of
 //!    the ordered messages, so every other node would compute the same.
-//! 2. The reference of liquidations is the outside price: an account is due when the outside price
-//!    crosses its liquidation price, whatever the venue's mark.
+//! 2. The reference of liquidations is the outside price: an account is due when it is below
+//!    maintenance margin at the outside prices, whatever the venue's marks.
 //! 3. Where blocks carry the price (`market.price.feed`), the outside price at execution comes
 //!    first in every block, as an oracle price observed then.
-//! 4. Liquidations move the outside price by `impact_bp_per_musd`, which can start cascades.
+//! 4. Liquidations move the outside price of their market by its `impact_bp_per_musd`, which can
+//!    start cascades.
 
 mod benchmark;
 mod bounds;
+mod due;
 mod ledger;
 mod market_rows;
 mod open;
+mod perpetual;
 mod portfolios;
 mod pressure;
 mod public;
 mod quotas;
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-
 use surgetank_layer::message::{Block, Message, PriceUpdate};
-use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, NEVER, Ns, Price};
+use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
-use surgetank_market::{Fact, Market, PRICE_MAX};
+use surgetank_market::{Fact, Market};
 
 use crate::actors::Accounts;
-use crate::price::OutsidePrice;
 use crate::scenario::Feed;
-use crate::seed::Stream;
 use crate::trace::{MarketKind, MarketRow};
+use due::Due;
 use ledger::Ledger;
-use pressure::Pressure;
+use perpetual::Perpetual;
 use quotas::Quotas;
 
 pub use open::open;
 pub use public::Public;
 
-/// The market, the outside price, and the rows recorded of both.
+/// The market, the outside prices, and the rows recorded of both.
 pub struct Exchange {
     market: Market,
-    outside: OutsidePrice,
-    /// Best bid and ask as last recorded; 0 = none.
-    touched: (Price, Price),
-    pressure: Pressure,
-    draws: Stream,
-    /// Outside price in ticks.
-    ticks: Price,
-    tick_usd: f64,
-    lot: f64,
+    /// The perpetuals, by market index.
+    perpetuals: Vec<Perpetual>,
+    quantum_usd: f64,
     step_ns: Ns,
-    impact_bp_per_musd: f64,
     feed: Feed,
     /// Whether the venue closes positions out in parts.
     in_parts: bool,
     /// Height of the last block executed.
     height: Height,
-    /// Mark price after each block.
+    /// Mark prices after each block, by height and market.
     marks: Vec<Price>,
     /// Whether a limit deferred a liquidation, by block.
     deferrals: Vec<bool>,
@@ -68,13 +60,7 @@ pub struct Exchange {
     accounts: Accounts,
     /// Accounts that keepers watch, in ascending order.
     watched: Vec<AccountId>,
-    /// Time at which each account became due; `NEVER` = it is not due.
-    due: Vec<Ns>,
-    /// Range of prices, inclusive, in which the set of due accounts does not change; `None` =
-    /// unknown.
-    unmoved: Option<(Price, Price)>,
-    /// Due portfolios with negative equity at the outside price.
-    underwater: BTreeSet<AccountId>,
+    due: Due,
     /// Gains and losses by group.
     ledger: Ledger,
     insurance: Money,
@@ -91,9 +77,7 @@ pub struct Exchange {
 /// Parameters of [`Exchange::new`].
 struct Opening {
     market: Market,
-    outside: OutsidePrice,
-    draws: Stream,
-    ticks: Price,
+    perpetuals: Vec<Perpetual>,
     accounts: Accounts,
     calls: bool,
     quotas: Option<Quotas>,
@@ -103,29 +87,22 @@ impl Exchange {
     fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
         let insurance = opening.market.insurance();
         let every = opening.accounts.end() as usize;
+        let ticks: Vec<Price> = opening.perpetuals.iter().map(|p| p.ticks).collect();
         Exchange {
-            ledger: Ledger::new(&opening.market, opening.ticks, &opening.accounts),
+            ledger: Ledger::new(&opening.market, &ticks, &opening.accounts),
             market: opening.market,
-            outside: opening.outside,
-            touched: (0, 0),
-            pressure: Pressure::default(),
-            draws: opening.draws,
-            ticks: opening.ticks,
-            tick_usd: config.tick_usd,
-            lot: config.lot,
+            quantum_usd: config.quantum_usd(),
             step_ns: config.price.step_ns,
-            impact_bp_per_musd: config.price.impact_bp_per_musd,
             feed: config.price.feed,
             in_parts: config.per_block.is_some() || config.symbol.partial.is_some(),
             height: 0,
-            marks: vec![opening.ticks],
+            due: Due::new(every, opening.perpetuals.len()),
+            perpetuals: opening.perpetuals,
+            marks: ticks,
             deferrals: vec![false],
             cut: vec![0; every],
             watched: opening.accounts.watched().collect(),
             accounts: opening.accounts,
-            due: vec![NEVER; every],
-            unmoved: None,
-            underwater: BTreeSet::new(),
             insurance,
             conserved: true,
             fits: true,
@@ -161,23 +138,23 @@ impl Exchange {
         self.feed == Feed::Block
     }
 
-    /// Sum of the negative equity of watched accounts at the outside price, in USD.
-    pub fn uncovered_usd(&self) -> f64 {
-        let short = |account| (-self.market.worth(account, self.ticks)).max(0);
-        let sum: Money = self.watched.iter().copied().map(short).sum();
-        sum as f64 * self.quantum_usd()
+    /// Outside prices in ticks, by market.
+    fn outside_ticks(&self) -> Vec<Price> {
+        self.perpetuals.iter().map(|perpetual| perpetual.ticks).collect()
     }
 
-    /// Value of one quantum of money, in USD.
-    fn quantum_usd(&self) -> f64 {
-        self.tick_usd * self.lot
+    /// Sum of the negative equity of watched accounts at the outside prices, in USD.
+    pub fn uncovered_usd(&self) -> f64 {
+        let prices = self.outside_ticks();
+        let short = |account| (-self.market.worth(account, &prices)).max(0);
+        let sum: Money = self.watched.iter().copied().map(short).sum();
+        sum as f64 * self.quantum_usd
     }
 
     /// Requests that accounts have earned by trades since the last call.
     pub fn earned(&mut self) -> Vec<(AccountId, u64)> {
-        let quantum_usd = self.quantum_usd();
         let quotas = self.quotas.as_mut();
-        quotas.map_or_else(Vec::new, |quotas| quotas.earned(&self.rows, quantum_usd))
+        quotas.map_or_else(Vec::new, |quotas| quotas.earned(&self.rows, self.quantum_usd))
     }
 
     /// Whether a limit deferred liquidations in the block of this height.
@@ -185,14 +162,11 @@ impl Exchange {
         self.deferrals[height as usize]
     }
 
-    /// The mark price as of a height.
-    pub fn mark_at(&self, height: u32) -> Price {
-        self.marks[(height as usize).min(self.marks.len() - 1)]
-    }
-
-    /// Time at which an account became due; `NEVER` = it is not.
-    fn due_ns(&self, account: AccountId) -> Ns {
-        self.due.get(account as usize).copied().unwrap_or(NEVER)
+    /// Mark prices as of a height, by market.
+    pub fn marks_at(&self, height: u32) -> &[Price] {
+        let markets = self.perpetuals.len();
+        let at = (height as usize * markets).min(self.marks.len() - markets);
+        &self.marks[at..at + markets]
     }
 
     /// Whether a limit deferred the account's last liquidation, in a block up to this height.
@@ -222,20 +196,6 @@ impl Exchange {
         }
     }
 
-    /// Accounts that are due at the outside price of the last step.
-    fn due_accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
-        let due = |account: &AccountId| self.due[*account as usize] != NEVER;
-        self.watched.iter().copied().filter(due)
-    }
-
-    /// Measured accounts below maintenance margin at this mark.
-    fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
-        let mut below = Vec::new();
-        self.market.below_maintenance(0, mark, &mut below);
-        below.retain(|account| self.watched.binary_search(account).is_ok());
-        below
-    }
-
     /// An amount of a row. One that does not fit makes the run invalid.
     fn fitting(&mut self, money: Money) -> i64 {
         let (amount, fits) = saturated(money);
@@ -247,63 +207,25 @@ impl Exchange {
         self.rows.push(row);
     }
 
-    /// Moves the outside price one step; returns the time of the next step.
+    /// Moves the outside prices one step; returns the time of the next step.
     pub fn step(&mut self, now: Ns) -> Ns {
-        self.move_outside(now);
+        let (mut led, mut any) = (0.0, false);
+        for (market, perpetual) in (0..).zip(&mut self.perpetuals) {
+            let (moved, fits) = perpetual.advance(now, led);
+            self.fits &= fits;
+            if market == 0 {
+                led = perpetual.free_return();
+            }
+            if moved || now == 0 {
+                any = true;
+                let row = MarketRow::new(now, MarketKind::Index);
+                self.rows.push(MarketRow { market, price: perpetual.ticks, ..row });
+            }
+        }
+        if any {
+            self.update_due(now);
+        }
         now + self.step_ns
-    }
-
-    /// Moves the outside price and updates the due accounts.
-    fn move_outside(&mut self, now: Ns) {
-        let usd = self.outside.advance(now, &mut self.draws);
-        self.pressure.stepped(now);
-        let ticks = (usd / self.tick_usd).round().max(1.0) as Price;
-        self.fits &= ticks <= PRICE_MAX;
-        let ticks = ticks.min(PRICE_MAX);
-        if ticks == self.ticks && now > 0 {
-            return;
-        }
-        self.ticks = ticks;
-        self.row(MarketRow { price: ticks, ..MarketRow::new(now, MarketKind::Index) });
-        if self.unmoved.is_some_and(|(low, high)| (low..=high).contains(&ticks)) {
-            return;
-        }
-        self.unmoved = self.unmoved_around(ticks);
-        let mut below = self.below_maintenance(ticks).into_iter().peekable();
-        for at in 0..self.watched.len() {
-            let account = self.watched[at];
-            let due = below.next_if_eq(&account).is_some();
-            let was = self.due[account as usize] != NEVER;
-            if due == was {
-                continue;
-            }
-            self.due[account as usize] = if due { now } else { NEVER };
-            let kind = if due { MarketKind::Due } else { MarketKind::Recovered };
-            let price = self.market.liquidation_price(account, 0).unwrap_or(0);
-            let amount = self.market.bankruptcy_price(account, 0).unwrap_or(0);
-            self.row(MarketRow { account, price, amount, ..MarketRow::new(now, kind) });
-        }
-        self.sound_portfolios(now);
-    }
-
-    /// The range of prices around this one without a liquidation price of a watched account.
-    /// Options portfolios have no such price.
-    fn unmoved_around(&self, ticks: Price) -> Option<(Price, Price)> {
-        if self.market.options().is_some() {
-            return None;
-        }
-        let (mut low, mut high) = (Price::MIN, Price::MAX);
-        for &account in &self.watched {
-            let Some(price) = self.market.liquidation_price(account, 0) else { continue };
-            // A long is due at its price and below, a short at its price and above.
-            match (self.market.position(account, 0) > 0, ticks.cmp(&price)) {
-                (true, Ordering::Greater) => low = low.max(price + 1),
-                (true, _) => high = high.min(price),
-                (false, Ordering::Less) => high = high.min(price - 1),
-                (false, _) => low = low.max(price),
-            }
-        }
-        Some((low, high))
     }
 
     /// Executes a block with these messages; returns the resulting facts.
@@ -312,7 +234,7 @@ impl Exchange {
         self.deferrals.push(false);
         self.market.begin_block();
         if self.feed == Feed::Block {
-            self.take_block_price(now);
+            self.take_block_prices(now);
         }
         let traded = self.trade(now, messages, block.hash);
         let mut facts = Vec::with_capacity(traded.len());
@@ -327,9 +249,9 @@ impl Exchange {
             let amount = self.fitting(insurance);
             self.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
         }
-        self.note_touch(now);
+        (0..self.market.symbols()).for_each(|market| self.note_touch(now, market));
         self.conserved &= self.market.total_money() == self.market.paid_in();
-        self.marks.push(self.market.mark(0));
+        self.marks.extend((0..self.market.symbols()).map(|market| self.market.mark(market)));
         facts
     }
 
@@ -349,11 +271,13 @@ impl Exchange {
         facts
     }
 
-    /// Applies the outside price that the block carries.
-    fn take_block_price(&mut self, now: Ns) {
+    /// Applies the outside prices that the block carries.
+    fn take_block_prices(&mut self, now: Ns) {
         let mut facts = std::mem::take(&mut self.facts);
-        let update = PriceUpdate { symbol: 0, price: self.ticks, observed_ns: now };
-        self.market.block_price(now, &update, &mut facts);
+        for (symbol, perpetual) in (0..).zip(&self.perpetuals) {
+            let update = PriceUpdate { symbol, price: perpetual.ticks, observed_ns: now };
+            self.market.block_price(now, &update, &mut facts);
+        }
         for fact in facts.drain(..) {
             self.fact(now, u32::MAX, fact);
         }

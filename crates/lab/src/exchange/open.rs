@@ -4,13 +4,13 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Money, Price, Qty};
 use surgetank_market::{CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
 
+use super::perpetual::Perpetual;
 use super::quotas::Quotas;
 use super::{Exchange, Opening, bounds, portfolios};
-use crate::actors::Accounts;
+use crate::actors::{Accounts, weighted};
 use crate::flow::Tape;
-use crate::price::OutsidePrice;
 use crate::scenario::{self, Scenario};
-use crate::seed::Seed;
+use crate::seed::{Seed, Stream};
 
 /// Opens the exchange of a scenario; `None` if it has no market.
 ///
@@ -22,28 +22,28 @@ pub fn open(
     seed: &Seed,
 ) -> Result<Option<Exchange>, String> {
     let Some(config) = &scenario.market else { return Ok(None) };
-    let mut draws = seed.stream("market.price", 0);
-    let mut outside = OutsidePrice::new(&config.price, tape)?;
-    let start = outside.advance(0, &mut draws);
-    let ticks = ((start / config.tick_usd).round() as Price).max(1);
+    let terms = config.terms().enumerate();
+    let perpetuals = terms
+        .map(|(market, terms)| Perpetual::open(market, &terms, tape, seed))
+        .collect::<Result<Vec<_>, _>>()?;
     let accounts = Accounts::new(scenario);
-    bounds::check(config, tape, start, &accounts)?;
-    let market = open_market(scenario, config, &accounts, ticks, seed);
+    bounds::check(config, tape, &perpetuals, &accounts)?;
+    let ticks: Vec<Price> = perpetuals.iter().map(|perpetual| perpetual.ticks).collect();
+    let market = open_market(scenario, config, &accounts, &ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     let calls = config.matching == scenario::Matching::Auction;
-    let opening =
-        Opening { market, outside, draws, ticks, accounts, calls, quotas: Quotas::new(scenario) };
+    let opening = Opening { market, perpetuals, accounts, calls, quotas: Quotas::new(scenario) };
     Ok(Some(Exchange::new(opening, config)))
 }
 
 /// USD in quanta, the value of one lot at one tick.
 fn quanta(config: &scenario::Market, usd: f64) -> Money {
-    (usd / (config.tick_usd * config.lot)).round() as Money
+    (usd / config.quantum_usd()).round() as Money
 }
 
-/// The symbol's rules, with the accounts that they name.
-fn symbol(config: &scenario::Market, accounts: &Accounts) -> SymbolConfig {
-    let mut symbol = config.symbol.clone();
+/// A symbol's rules, with the accounts that they name.
+fn symbol(rules: &SymbolConfig, accounts: &Accounts) -> SymbolConfig {
+    let mut symbol = rules.clone();
     if let CloseOut::Oracle { against, .. } = &mut symbol.close_out {
         *against = accounts.liquidator();
     }
@@ -57,15 +57,16 @@ fn open_market(
     scenario: &Scenario,
     config: &scenario::Market,
     accounts: &Accounts,
-    ticks: Price,
+    ticks: &[Price],
     seed: &Seed,
 ) -> Market {
     let quanta = |usd| quanta(config, usd);
-    let symbol = symbol(config, accounts);
-    let outside = matches!(symbol.close_out, CloseOut::Oracle { .. }) || config.options.is_some();
-    let backed = symbol.backstop.is_some();
-    let rules = Config { symbols: vec![symbol], insurance: config.insurance };
-    let mut market = Market::new(rules, &[ticks]);
+    let symbols: Vec<_> = config.terms().map(|terms| symbol(terms.symbol, accounts)).collect();
+    let at_oracle = |rules: &SymbolConfig| matches!(rules.close_out, CloseOut::Oracle { .. });
+    let outside = symbols.iter().any(at_oracle) || config.options.is_some();
+    let backed = symbols.iter().any(|rules| rules.backstop.is_some());
+    let rules = Config { symbols, insurance: config.insurance };
+    let mut market = Market::new(rules, ticks);
     if let Some(limits) = config.per_block {
         market.limit(limits);
     }
@@ -97,43 +98,67 @@ fn take_positions(
     market: &mut Market,
     config: &scenario::Market,
     accounts: &Accounts,
-    ticks: Price,
+    ticks: &[Price],
     seed: &Seed,
 ) {
     let mut draws = seed.stream("market.positions", 0);
     let mut buffers = seed.stream("market.buffers", 0);
+    let mut choices = seed.stream("market.choices", 0);
     let (positions, mode) = (&config.positions, config.mode);
-    let mut net: Qty = 0;
+    let weights: Vec<f64> = config.terms().map(|terms| terms.weight).collect();
+    let mut nets = vec![0; weights.len()];
     for account in 0..accounts.leveraged {
         let notional = positions.notional_usd * draws.exponential();
-        // Uniform in the initial margin, between the two leverages.
         let share = draws.unit();
         let margin_share = share / positions.leverage_max + (1.0 - share) / positions.leverage_min;
-        let long = draws.unit() < positions.long_share;
-        let lots = (quanta(config, notional) / Money::from(ticks)).max(1) as Qty;
-        let value = lots as f64 * ticks as f64;
-        let share = |millionths: Money| millionths as f64 / value / f64::from(PPM);
-        let (initial, maintenance) = market.margin_of(0, lots);
-        // A large position has at most the leverage of its tier.
-        let margin_share = margin_share.max(share(initial));
-        let maintenance = share(maintenance);
         let buffer = positions.buffer_min + (1.0 - positions.buffer_min) * buffers.unit();
-        let backing = maintenance + buffer * (margin_share - maintenance);
-        let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
-        let cash = (value * backing).ceil() as Money;
-        market.deposit(account, cash, mode);
-        market.open(account, 0, if long { lots } else { -lots }, ticks);
-        net += if long { lots } else { -lots };
+        let held = markets_of(&weights, positions.markets, &mut choices);
+        for &s in &held {
+            let long = draws.unit() < positions.long_share;
+            let part = notional / held.len() as f64;
+            let lots = (quanta(config, part) / Money::from(ticks[s])).max(1) as Qty;
+            let value = lots as f64 * ticks[s] as f64;
+            let share = |millionths: Money| millionths as f64 / value / f64::from(PPM);
+            let (initial, maintenance) = market.margin_of(s as u16, lots);
+            // A position has at most the leverage of its market and tier.
+            let margin_share = margin_share.max(share(initial));
+            let maintenance = share(maintenance);
+            let backing = maintenance + buffer * (margin_share - maintenance);
+            let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
+            let cash = (value * backing).ceil() as Money;
+            let qty = if long { lots } else { -lots };
+            market.deposit(account, cash, mode);
+            market.open(account, s as u16, qty, ticks[s]);
+            nets[s] += qty;
+        }
     }
     // The other side, unlevered: the remainder goes to the last one.
     let hedgers = Qty::from(accounts.hedgers);
     for hedger in 0..accounts.hedgers {
-        let lots = -net / hedgers - if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };
         let account = accounts.judged() + hedger;
-        let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(ticks);
-        market.deposit(account, cash, mode);
-        if lots != 0 {
-            market.open(account, 0, lots, ticks);
+        for (s, &net) in nets.iter().enumerate() {
+            let rest = if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };
+            let lots = -net / hedgers - rest;
+            let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(ticks[s]);
+            market.deposit(account, cash, mode);
+            if lots != 0 {
+                market.open(account, s as u16, lots, ticks[s]);
+            }
         }
     }
+}
+
+/// The markets in which an account has a position: drawn by weight, without replacement.
+fn markets_of(weights: &[f64], count: u32, choices: &mut Stream) -> Vec<usize> {
+    let mut left: Vec<usize> = (0..weights.len()).collect();
+    let mut held = Vec::new();
+    while held.len() < count as usize && left.len() > 1 {
+        let weights: Vec<f64> = left.iter().map(|&s| weights[s]).collect();
+        held.push(left.remove(weighted(&weights, choices.unit())));
+    }
+    if held.len() < count as usize {
+        held.append(&mut left);
+    }
+    held.sort_unstable();
+    held
 }

@@ -5,7 +5,7 @@
 //! 2. One account with ample cash, which is not measured, holds the other side.
 
 use surgetank_layer::machine::Draws;
-use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Price, Qty};
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 use surgetank_market::options::{Contract, Listing};
 use surgetank_market::{Fact, MarginMode, Market};
 
@@ -28,7 +28,7 @@ pub(super) fn open(
 ) {
     let spot = market.mark(0);
     market.list(listing(options, spot, accounts.liquidator()));
-    let quanta = |usd: f64| (usd / (config.tick_usd * config.lot)).round() as Money;
+    let quanta = |usd: f64| (usd / config.quantum_usd()).round() as Money;
     market.deposit(accounts.writer(), quanta(DEEP_USD), MarginMode::Cross);
     let mut draws = seed.stream("market.options", 0);
     let held = &options.positions;
@@ -116,27 +116,6 @@ fn delta(market: &Market, symbol: u16, spot: Price) -> f64 {
 }
 
 impl Exchange {
-    /// Finds the due portfolios with negative equity at the outside price.
-    pub(super) fn sound_portfolios(&mut self, now: Ns) {
-        for account in self.accounts.leveraged..self.accounts.judged() {
-            let due = self.due[account as usize] != NEVER;
-            if !due && !self.underwater.contains(&account) {
-                continue;
-            }
-            let worth = self.market.worth(account, self.ticks);
-            let changed = if due && worth < 0 {
-                self.underwater.insert(account)
-            } else {
-                self.underwater.remove(&account)
-            };
-            if changed {
-                let (row, amount) =
-                    (MarketRow::new(now, MarketKind::Underwater), self.fitting(worth));
-                self.row(MarketRow { account, amount, ..row });
-            }
-        }
-    }
-
     /// Records the sale of a portfolio.
     pub(super) fn auctioned(&mut self, now: Ns, message: u32, fact: Fact) {
         let Fact::Auctioned { account, keeper, discount, size, delta, mark_price, closed, .. } =
@@ -148,18 +127,19 @@ impl Exchange {
         self.row(MarketRow {
             message,
             account,
+            market: 0,
             other: keeper,
             price: mark_price,
             qty: if delta > 0 { -size } else { size },
             amount,
-            ref_ns: self.due_ns(account),
+            ref_ns: self.due_ns(account, 0),
             ..MarketRow::new(now, MarketKind::Liquidated)
         });
         // The liquidator hedges its purchase outside.
-        let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
-        self.press(now, account, -musd);
+        let musd = mark_price as f64 * delta as f64 * self.quantum_usd / 1e6;
+        self.press(now, account, 0, -musd);
         if closed && account < self.accounts.judged() {
-            self.closed(now, message, account);
+            self.closed(now, message, account, 0);
         }
     }
 }

@@ -4,45 +4,57 @@ use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use super::Exchange;
+use super::perpetual::Perpetual;
 use crate::actors::{Holding, Outside, View};
 
 /// The exchange as clients see it; `None` without a market.
 pub struct Public<'a>(pub Option<&'a Exchange>);
 
 impl View for Public<'_> {
+    fn markets(&self) -> u16 {
+        self.0.map_or(1, |exchange| exchange.market.symbols())
+    }
+
     #[inline]
-    fn outside(&self) -> Option<Outside> {
-        let Exchange { ticks, tick_usd, lot, .. } = *self.0?;
+    fn outside(&self, market: u16) -> Option<Outside> {
+        let Perpetual { ticks, tick_usd, lot, .. } =
+            *self.0?.perpetuals.get(usize::from(market))?;
         Some(Outside { ticks, tick_usd, lot })
     }
 
-    fn move_pct(&self, window: Ns) -> f64 {
-        self.0.map_or(0.0, |exchange| exchange.outside.move_pct(window))
+    fn move_pct(&self, market: u16, window: Ns) -> f64 {
+        self.0.map_or(0.0, |exchange| {
+            exchange.perpetuals[usize::from(market)].outside.move_pct(window)
+        })
     }
 
-    fn touch(&self) -> (Option<Price>, Option<Price>) {
-        self.0.map_or((None, None), Exchange::touch)
+    fn touch(&self, market: u16) -> (Option<Price>, Option<Price>) {
+        self.0.map_or((None, None), |exchange| exchange.touch(market))
     }
 
-    fn best_levels(&self, side: Side) -> Option<(Price, Qty, Price)> {
-        let mut levels = self.0?.market.book(0).levels(side);
+    fn best_levels(&self, market: u16, side: Side) -> Option<(Price, Qty, Price)> {
+        let mut levels = self.0?.market.book(market).levels(side);
         let ((price, qty), (next, _)) = (levels.next()?, levels.next()?);
         Some((price, qty, next))
     }
 
-    fn holding(&self, account: AccountId) -> Holding {
-        let Some(Exchange { market, .. }) = self.0 else { return Holding::default() };
-        let position = market.position(account, 0);
-        let value = Money::from(position) * Money::from(market.mark(0));
-        Holding { position, cash: market.equity(account) - value }
+    fn holding(&self, account: AccountId, market: u16) -> Holding {
+        let Some(Exchange { market: venue, .. }) = self.0 else { return Holding::default() };
+        let position = venue.position(account, market);
+        let value = Money::from(position) * Money::from(venue.mark(market));
+        Holding { position, cash: venue.equity(account) - value }
     }
 
-    fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
-        self.0.map_or_else(Vec::new, |exchange| exchange.below_maintenance(mark))
+    fn below_maintenance(&self, marks: &[Price]) -> Vec<(AccountId, u16)> {
+        self.0.map_or_else(Vec::new, |exchange| exchange.below_maintenance(marks))
     }
 
-    fn due(&self) -> impl Iterator<Item = AccountId> {
-        self.0.into_iter().flat_map(Exchange::due_accounts)
+    fn collateral_unit(&self, account: AccountId, market: u16) -> u16 {
+        self.0.map_or(0, |exchange| exchange.unit(account, market))
+    }
+
+    fn due(&self) -> impl Iterator<Item = (AccountId, u16)> {
+        self.0.into_iter().flat_map(Exchange::due_units)
     }
 
     fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool {

@@ -1,22 +1,26 @@
-//! `[market]`: the perpetual, its price, margin rules and positions.
+//! `[market]`: its perpetuals, their prices, margin rules and positions.
 
 use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Money, Ns};
 use surgetank_market::options::{Auction, ImpliedVol, Rule};
 use surgetank_market::{BlockLimits, MarginMode, SymbolConfig};
 
-/// One linear perpetual (BTC-USD in shape) and the accounts that hold it.
+/// Linear perpetuals (BTC-USD in shape) and the accounts that hold them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Market {
+    /// Name of the first perpetual.
+    pub name: String,
     /// Smallest price step.
     pub tick_usd: f64,
-    /// Smallest quantity in coins.
+    /// Smallest quantity in coins. A lot at one tick is the quantum of money, of all perpetuals.
     pub lot: f64,
     /// The outside (index) price.
     pub price: Price,
     /// The rules of the perpetual; accounts that they name are the lab's.
     pub symbol: SymbolConfig,
+    /// Further perpetuals; accounts, collateral and insurance fund are the same.
+    pub perpetuals: Vec<Perpetual>,
     /// Insurance fund at the start.
     pub insurance: Money,
     /// Liquidation limits per block; `None` = no limit.
@@ -31,6 +35,86 @@ pub struct Market {
     pub positions: Positions,
     /// Options on it, and portfolios that hold them.
     pub options: Option<Options>,
+}
+
+/// A further perpetual. Its lot is the quantum of money over its tick.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Perpetual {
+    /// Name of the perpetual.
+    pub name: String,
+    /// Smallest price step.
+    pub tick_usd: f64,
+    /// Its outside price, whose step and feed are the first's.
+    pub price: FurtherPrice,
+    /// The rules of the perpetual; accounts that they name are the lab's.
+    pub symbol: SymbolConfig,
+    /// Background messages and positions, relative to those of the first.
+    pub weight: f64,
+}
+
+/// The outside price of a further perpetual.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherPrice {
+    /// Source of the price path.
+    pub path: PricePath,
+    /// Permanent move of this outside price, in basis points, per 1 M USD sold (or bought) by liquidations.
+    pub impact_bp_per_musd: f64,
+}
+
+/// What differs between perpetuals, of the first as of the others.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Name of the perpetual.
+    pub name: &'a str,
+    /// Smallest price step.
+    pub tick_usd: f64,
+    /// Smallest quantity in coins.
+    pub lot: f64,
+    /// Source of the price path.
+    pub path: &'a PricePath,
+    /// Permanent move of the outside price, in basis points, per 1 M USD of liquidations.
+    pub impact_bp_per_musd: f64,
+    /// The rules of the perpetual.
+    pub symbol: &'a SymbolConfig,
+    /// Background messages and positions, relative to those of the first.
+    pub weight: f64,
+}
+
+impl Market {
+    /// Value of one quantum of money, in USD.
+    pub fn quantum_usd(&self) -> f64 {
+        self.tick_usd * self.lot
+    }
+
+    /// Number of perpetuals.
+    pub fn markets(&self) -> usize {
+        1 + self.perpetuals.len()
+    }
+
+    /// The terms of all perpetuals, by market index.
+    pub fn terms(&self) -> impl Iterator<Item = Terms<'_>> {
+        let first = Terms {
+            name: &self.name,
+            tick_usd: self.tick_usd,
+            lot: self.lot,
+            path: &self.price.path,
+            impact_bp_per_musd: self.price.impact_bp_per_musd,
+            symbol: &self.symbol,
+            weight: 1.0,
+        };
+        let further = self.perpetuals.iter().map(|perpetual| Terms {
+            name: &perpetual.name,
+            tick_usd: perpetual.tick_usd,
+            lot: self.quantum_usd() / perpetual.tick_usd,
+            path: &perpetual.price.path,
+            impact_bp_per_musd: perpetual.price.impact_bp_per_musd,
+            symbol: &perpetual.symbol,
+            weight: perpetual.weight,
+        });
+        std::iter::once(first).chain(further)
+    }
 }
 
 /// The outside (index) price.
@@ -88,6 +172,22 @@ pub enum PricePath {
     },
     /// The tape's recorded prices.
     Tape {},
+    /// Of a further perpetual: it follows the first's log return, times beta, with diffusion and
+    /// jumps of its own.
+    Follows {
+        /// Price at the start.
+        start_usd: f64,
+        /// Log return per log return of the first perpetual's outside price.
+        beta: f64,
+        /// σ per √year of its own diffusion.
+        volatility: f64,
+        /// Mean number of its own jumps per day.
+        jumps_per_day: f64,
+        /// Mean log jump.
+        jump_mean: f64,
+        /// Standard deviation of the log jump.
+        jump_sd: f64,
+    },
 }
 
 /// Matching of orders.
@@ -112,8 +212,10 @@ pub struct Positions {
     pub leverage_min: f64,
     /// Greatest leverage of a position.
     pub leverage_max: f64,
-    /// Share of the leveraged accounts that are long.
+    /// Share of the leveraged positions that are long.
     pub long_share: f64,
+    /// Number of perpetuals in which each account has a position.
+    pub markets: u32,
     /// Equity above the maintenance requirement is a uniform share, between this and 1, of what a
     /// position just opened at its leverage has: as if the price had moved since.
     pub buffer_min: f64,

@@ -23,6 +23,8 @@ pub enum Column {
     U8(Vec<u8>),
     /// Small enumerations that may be absent (`u8::MAX`).
     OptionU8(Vec<u8>),
+    /// Indices of markets that may be absent (`u16::MAX`).
+    OptionU16(Vec<u16>),
     /// Identifiers, such as nodes and messages.
     U32(Vec<u32>),
     /// Identifiers that may be absent (`u32::MAX`).
@@ -46,6 +48,7 @@ impl Column {
     pub fn dtype(&self) -> &'static str {
         match self {
             Column::U8(_) | Column::OptionU8(_) => "UInt8",
+            Column::OptionU16(_) => "UInt16",
             Column::U32(_) | Column::OptionU32(_) => "UInt32",
             Column::U64(_) | Column::OptionU64(_) => "UInt64",
             Column::I64(_) => "Int64",
@@ -59,6 +62,7 @@ impl Column {
         matches!(
             self,
             Column::OptionU8(_)
+                | Column::OptionU16(_)
                 | Column::OptionU32(_)
                 | Column::OptionU64(_)
                 | Column::OptionF64(_)
@@ -206,6 +210,8 @@ pub struct MarketRow {
     pub kind: MarketKind,
     /// A number of `Bearer` (bad debt) or of `Deferral` (liquidation deferred); `u8::MAX` = neither.
     pub code: u8,
+    /// Index of the market; `u16::MAX` = no single one.
+    pub market: u16,
     /// Number of the causing message; `u32::MAX` = none.
     pub message: MessageId,
     /// Account concerned; `u32::MAX` = none.
@@ -229,6 +235,7 @@ impl MarketRow {
             time_ns,
             kind,
             code: u8::MAX,
+            market: u16::MAX,
             message: u32::MAX,
             account: u32::MAX,
             other: u32::MAX,

@@ -186,6 +186,7 @@ fn market(rows: &[MarketRow]) -> Table {
         .column("time_ns", Column::U64, |r| r.time_ns)
         .column("kind", Column::U8, |r| r.kind as u8)
         .column("code", Column::OptionU8, |r| r.code)
+        .column("market", Column::OptionU16, |r| r.market)
         .column("message", Column::OptionU32, |r| r.message)
         .column("account", Column::OptionU32, |r| r.account)
         .column("other", Column::OptionU32, |r| r.other)

@@ -46,7 +46,7 @@ impl World {
     /// Performs the next action of a fault that sends.
     pub(super) fn fault_acts(&mut self, index: u32, begins: bool) {
         let view = Public(self.exchange.as_ref());
-        let quote = |usd, side, distance| size_and_price(&view, usd, side, distance);
+        let quote = |usd, side, distance| size_and_price(&view, 0, usd, side, distance);
         let turn = self.wire.links.faults.act(index, begins, self.now, &quote);
         if let Some((gateway, order)) = turn.order {
             self.send(&Sending {

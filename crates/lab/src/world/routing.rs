@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// The outside price steps, and the actors that watch it react.
+    /// The outside prices step, and the actors that watch them react.
     pub(super) fn price_step(&mut self) {
         let Some(exchange) = &mut self.exchange else { return };
         let next_ns = exchange.step(self.now);
@@ -292,11 +292,11 @@ impl World {
         }
         let Some(exchange) = &self.exchange else { return };
         let height = block.height as u32;
-        let mark = exchange.mark_at(height);
+        let marks = exchange.marks_at(height).to_vec();
         let cut = exchange.deferred_in(height);
         let priced = exchange.feeds_in_block()
             || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
-        self.step_once(node, Input::Mark(mark));
+        self.step_once(node, Input::Mark(marks[0]));
         let leader = self.clients.leader();
         if leader.is_some_and(|leader| leader != node) {
             return;
@@ -310,7 +310,7 @@ impl World {
             self.notify_actors(ActorEvent::Published(Published {
                 gateway,
                 height,
-                mark,
+                marks: &marks,
                 priced,
                 cut,
             }));

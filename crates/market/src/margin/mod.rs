@@ -22,6 +22,7 @@
 //! Source: dYdX v4 `protocol/lib/margin/risk.go` (strict inequality, quote balance).
 
 mod admission;
+mod below;
 mod portfolio;
 mod tiers;
 
@@ -190,15 +191,25 @@ impl Ledger {
             let spot = if symbol == 0 { at } else { self.marks[0] };
             return self.portfolio_risk(account, spot, self.grid_at(spot).as_ref());
         }
+        self.risk_at(account, symbol, |s| if s == symbol { at } else { self.marks[s] })
+    }
+
+    /// The same with each market at its price, of accounts that are no portfolios.
+    fn risk_at(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        price: impl Fn(usize) -> Price,
+    ) -> (Money, Money) {
         let own = self.position(account, symbol);
-        let mut equity = own.quote + own.value(at);
-        let mut required = self.maintenance(symbol, own.qty, at);
+        let mut equity = own.quote + own.value(price(symbol));
+        let mut required = self.maintenance(symbol, own.qty, price(symbol));
         if self.is_cross(account) {
             equity += self.cash(account) + self.options_value(account);
             for other in (0..self.positions.len()).filter(|&s| s != symbol) {
                 let p = self.position(account, other);
-                equity += p.value(self.marks[other]);
-                required += self.maintenance(other, p.qty, self.marks[other]);
+                equity += p.value(price(other));
+                required += self.maintenance(other, p.qty, price(other));
             }
         }
         (equity, required)
@@ -212,21 +223,6 @@ impl Ledger {
         }
         let (equity, required) = self.risk(account, symbol, at);
         required > equity * Money::from(PPM)
-    }
-
-    /// Appends every account whose position is liquidatable with its market at the price `at`.
-    pub fn below_maintenance(&self, symbol: usize, at: Price, out: &mut Vec<AccountId>) {
-        let Some(positions) = self.positions.get(symbol) else {
-            return;
-        };
-        let from = out.len();
-        let open = positions.iter().zip(0..).filter(|(p, _)| p.qty != 0);
-        let linear = open.map(|(_, account)| account).filter(|&a| !self.is_portfolio(a));
-        out.extend(linear.filter(|&account| self.liquidatable(account, symbol, at)));
-        if self.chain.is_some() {
-            self.portfolios_below(if symbol == 0 { at } else { self.marks[0] }, out);
-            out[from..].sort_unstable();
-        }
     }
 
     /// The first whole price, on the way down for a long and up for a short, at which the position

@@ -74,13 +74,15 @@ impl Ledger {
         held.filter(move |&account| self.position(account, option).qty != 0)
     }
 
-    /// Equity with market 0 at this price and options priced on it.
-    pub(crate) fn worth(&self, account: AccountId, at: Price) -> Money {
+    /// Equity with each market at its price and options priced on that of market 0.
+    pub(crate) fn worth(&self, account: AccountId, prices: &[Price]) -> Money {
         let mut worth = self.equity(account) - self.options_value(account);
-        worth += Money::from(self.position(account, 0).qty) * Money::from(at - self.marks[0]);
+        for (s, (price, mark)) in prices.iter().zip(&self.marks).enumerate() {
+            worth += Money::from(self.position(account, s).qty) * Money::from(price - mark);
+        }
         let Some(chain) = &self.chain else { return worth };
         for &(s, p) in self.held(account) {
-            let price = libm::round(chain.terms(s - self.first(), at).price());
+            let price = libm::round(chain.terms(s - self.first(), prices[0]).price());
             worth += p.quote + p.value(price as Price);
         }
         worth

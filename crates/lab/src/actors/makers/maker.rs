@@ -1,4 +1,4 @@
-//! One maker: its orders, and its knowledge of them.
+//! One maker in one market: its orders, and its knowledge of them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,7 +10,8 @@ use surgetank_layer::units::{Ns, Price, Qty};
 use super::ladder::Ladder;
 use super::report::BlockReport;
 
-/// One order of a ladder. ClOrdIDs of a maker count up from 1.
+/// One order of a ladder. ClOrdIDs of a maker count up from 1, of all its markets: market m of n has
+/// m + 1, m + 1 + n, ….
 #[derive(Clone, Copy, Default)]
 struct Quote {
     cl_ord_id: u64,
@@ -20,7 +21,7 @@ struct Quote {
     alive: bool,
 }
 
-/// One maker: its orders, and its knowledge of them.
+/// One maker in one market: its orders, and its knowledge of them.
 #[derive(Clone)]
 pub struct Maker {
     /// Outside price at the last quote, in ticks; 0 = never quoted.
@@ -31,8 +32,9 @@ pub struct Maker {
     pub seen: Price,
     /// Whether one of its orders traded or was refused since the last quote.
     pub disturbed: bool,
-    /// Whether it has stopped permanently.
-    pub broke: bool,
+    market: u16,
+    /// Number of markets in which the maker quotes.
+    markets: u16,
     next_id: u64,
     /// Quotes by level, buys then sells.
     quotes: Vec<Quote>,
@@ -51,20 +53,21 @@ pub struct Maker {
     pub sent_ns: Ns,
     /// Signed position in lots, as last reported.
     pub position: Qty,
-    /// Equity less the position's value, in USD, as last reported.
+    /// Equity of its account less this position's value, in USD, as last reported.
     pub cash_usd: f64,
 }
 
 impl Maker {
     /// A maker in its initial state.
-    pub fn new(levels: u32, capital_usd: f64) -> Maker {
+    pub fn new((market, markets): (u16, u16), levels: u32, capital_usd: f64) -> Maker {
         Maker {
             centre: 0,
             deciding: false,
             seen: 0,
             disturbed: false,
-            broke: false,
-            next_id: 0,
+            market,
+            markets,
+            next_id: u64::from(market) + 1,
             quotes: vec![Quote::default(); 2 * levels as usize],
             replaces: BTreeMap::new(),
             cancels: BTreeMap::new(),
@@ -105,10 +108,15 @@ impl Maker {
         open.fold((0, 0), |(buys, sells), qty| (buys + qty.max(0), sells - qty.min(0)))
     }
 
+    fn take_id(&mut self) -> u64 {
+        let next = self.next_id + u64::from(self.markets);
+        std::mem::replace(&mut self.next_id, next)
+    }
+
     fn cancel(&mut self, orig_cl_ord_id: u64) -> Body {
-        self.next_id += 1;
-        self.cancels.insert(self.next_id, orig_cl_ord_id);
-        cancel(self.next_id, orig_cl_ord_id)
+        let (cl_ord_id, symbol) = (self.take_id(), self.market);
+        self.cancels.insert(cl_ord_id, orig_cl_ord_id);
+        Body::OrderCancelRequest(OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol })
     }
 
     /// Cancels orders that rest although the maker has requested their cancel.
@@ -159,15 +167,14 @@ impl Maker {
             if qty == 0 || quote.alive && (quote.price, quote.qty) == (price, qty) {
                 continue;
             }
-            self.next_id += 1;
-            let cl_ord_id = self.next_id;
+            let cl_ord_id = self.take_id();
             let buys = at < ladder.len() / 2;
             if quote.alive {
                 self.replaces.insert(cl_ord_id, quote.cl_ord_id);
-                bodies.push(replace(cl_ord_id, quote.cl_ord_id, price, qty));
+                bodies.push(self.replace(cl_ord_id, quote.cl_ord_id, (price, qty)));
             } else {
                 let side = if buys { Side::Buy } else { Side::Sell };
-                bodies.push(resting(cl_ord_id, side, post_only, price, qty));
+                bodies.push(self.resting(cl_ord_id, side, post_only, (price, qty)));
             }
             self.quotes[at] = Quote { cl_ord_id, price, qty, alive: true };
             self.open.insert(cl_ord_id, if buys { qty } else { -qty });
@@ -192,32 +199,39 @@ impl Maker {
             }
         }
     }
-}
 
-fn cancel(cl_ord_id: u64, orig_cl_ord_id: u64) -> Body {
-    Body::OrderCancelRequest(OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol: 0 })
-}
+    fn replace(
+        &self,
+        cl_ord_id: u64,
+        orig_cl_ord_id: u64,
+        (price, order_qty): (Price, Qty),
+    ) -> Body {
+        Body::OrderCancelReplaceRequest(OrderCancelReplaceRequest {
+            cl_ord_id,
+            orig_cl_ord_id,
+            symbol: self.market,
+            price,
+            order_qty,
+        })
+    }
 
-fn replace(cl_ord_id: u64, orig_cl_ord_id: u64, price: Price, order_qty: Qty) -> Body {
-    Body::OrderCancelReplaceRequest(OrderCancelReplaceRequest {
-        cl_ord_id,
-        orig_cl_ord_id,
-        symbol: 0,
-        price,
-        order_qty,
-    })
-}
-
-fn resting(cl_ord_id: u64, side: Side, post_only: bool, price: Price, order_qty: Qty) -> Body {
-    Body::NewOrderSingle(NewOrderSingle {
-        cl_ord_id,
-        symbol: 0,
-        side,
-        ord_type: OrdType::Limit,
-        time_in_force: TimeInForce::GoodTillCancel,
-        post_only,
-        reduce_only: false,
-        price,
-        order_qty,
-    })
+    fn resting(
+        &self,
+        cl_ord_id: u64,
+        side: Side,
+        post_only: bool,
+        (price, order_qty): (Price, Qty),
+    ) -> Body {
+        Body::NewOrderSingle(NewOrderSingle {
+            cl_ord_id,
+            symbol: self.market,
+            side,
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::GoodTillCancel,
+            post_only,
+            reduce_only: false,
+            price,
+            order_qty,
+        })
+    }
 }

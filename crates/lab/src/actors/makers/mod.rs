@@ -2,7 +2,7 @@
 //! staleness.
 //!
 //! # Rules
-//! 1. A maker requotes when the outside price has moved by `requote_bp` since it last quoted, or
+//! 1. A maker requotes when the market's outside price has moved by `requote_bp` since it last quoted, or
 //!    when one of its orders was reported traded or refused. Orders at their target price stay. It
 //!    decides on the outside price of `reaction_ns` ago.
 //! 2. It knows its orders, position and equity as the venue reports them: one report for each block
@@ -15,6 +15,9 @@
 //!    been unanswered for `stale_ns`, as its knowledge of its position is stale. After the same
 //!    time again it retries.
 //! 5. When it has lost `loss_max` of its capital it pulls all quotes permanently.
+//! 6. On a venue of several markets each maker has a ladder in each of them, with `level_usd` and
+//!    `inventory_usd` of its own, and decides on each by that market's price. The ladders share the
+//!    maker's account and its capital: the loss of rule 5 is that of all markets.
 //!
 //! A quote moves by a cancel and a new order, all cancels first, which suits queues that serve
 //! cancels and post-only orders first (Hyperliquid); or by one cancel-replace. A refused replace
@@ -57,7 +60,11 @@ pub struct Makers {
     pull_pct: f64,
     /// Capital in USD at which a maker stops permanently.
     left_usd: f64,
-    makers: Vec<Maker>,
+    markets: usize,
+    /// By maker and market.
+    ladders: Vec<Maker>,
+    /// Whether each maker has stopped permanently.
+    broke: Vec<bool>,
     /// Reports in flight, by number.
     reports: Vec<BlockReport>,
     /// Messages that a maker is about to send.
@@ -65,8 +72,16 @@ pub struct Makers {
 }
 
 impl Makers {
-    /// Makers in their initial state.
-    pub fn new(config: &scenario::MakersConfig, accounts: Accounts, times: Times) -> Makers {
+    /// Makers on a venue of this many markets, in their initial state.
+    pub fn new(
+        config: &scenario::MakersConfig,
+        accounts: Accounts,
+        times: Times,
+        markets: usize,
+    ) -> Makers {
+        let count = markets as u16;
+        let ladder = |market| Maker::new((market, count), config.levels, config.capital_usd);
+        let ladders = (0..config.count).flat_map(|_| (0..count).map(ladder)).collect();
         Makers {
             accounts,
             shape: Shape::new(config),
@@ -79,7 +94,9 @@ impl Makers {
             flow_end_ns: times.flow_end_ns,
             pull_pct: config.pull_pct,
             left_usd: (1.0 - config.loss_max) * config.capital_usd,
-            makers: vec![Maker::new(config.levels, config.capital_usd); config.count as usize],
+            markets,
+            ladders,
+            broke: vec![false; config.count as usize],
             reports: Vec::new(),
             bodies: Vec::new(),
         }
@@ -87,7 +104,7 @@ impl Makers {
 
     /// Number of makers that have stopped permanently.
     pub fn broke(&self) -> usize {
-        self.makers.iter().filter(|maker| maker.broke).count()
+        self.broke.iter().filter(|&&broke| broke).count()
     }
 
     /// Processes a step of the outside price, an executed block, or a timer.
@@ -103,58 +120,73 @@ impl Makers {
             ActorEvent::Executed { messages, facts } => {
                 self.executed(now, messages, facts, view, out)
             }
-            ActorEvent::Timer(Timer::Maker { maker }) => self.decide(now, maker, view, out),
+            ActorEvent::Timer(Timer::Maker { ladder }) => self.decide(now, ladder, view, out),
             ActorEvent::Timer(Timer::Report { slot }) => self.report(now, slot, out),
             _ => {}
         }
     }
 
-    /// The outside price has stepped: makers with a reason to will requote.
+    /// The maker and the market of a ladder.
+    fn whose(&self, ladder: u32) -> (u32, u16) {
+        let markets = self.markets as u32;
+        (ladder / markets, (ladder % markets) as u16)
+    }
+
+    /// The outside prices have stepped: makers with a reason to will requote.
     fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
-        let Some(outside) = view.outside() else { return };
         let at = now + self.reaction_ns;
         if at >= self.flow_end_ns {
             return;
         }
-        let ticks = outside.ticks;
-        for (index, maker) in (0..).zip(&mut self.makers) {
-            let moved = (ticks - maker.centre).abs() as f64 / ticks as f64 >= self.requote;
-            let stale = maker.is_stale(at, self.stale_ns);
-            let reason = moved || maker.disturbed || stale || !maker.is_quoting();
-            if !maker.deciding && !maker.broke && reason {
-                (maker.deciding, maker.seen) = (true, ticks);
-                out.push(Action::Wake { at, timer: Timer::Maker { maker: index } });
+        for index in 0..self.ladders.len() as u32 {
+            let (maker, market) = self.whose(index);
+            let Some(outside) = view.outside(market) else { return };
+            let (ticks, broke) = (outside.ticks, self.broke[maker as usize]);
+            let ladder = &mut self.ladders[index as usize];
+            let moved = (ticks - ladder.centre).abs() as f64 / ticks as f64 >= self.requote;
+            let stale = ladder.is_stale(at, self.stale_ns);
+            // Of a maker that has stopped, ladders in other markets are pulled.
+            let reason = if broke {
+                self.markets > 1 && ladder.is_quoting()
+            } else {
+                moved || ladder.disturbed || stale || !ladder.is_quoting()
+            };
+            if !ladder.deciding && reason {
+                (ladder.deciding, ladder.seen) = (true, ticks);
+                out.push(Action::Wake { at, timer: Timer::Maker { ladder: index } });
             }
         }
     }
 
-    /// A maker decides on its ladder and sends the messages that it takes.
+    /// A maker decides on its ladder in a market and sends the messages that it takes.
     fn decide(&mut self, now: Ns, index: u32, view: &impl View, out: &mut Vec<Action>) {
-        let Some(outside) = view.outside() else { return };
-        let maker = &mut self.makers[index as usize];
-        let seen = maker.seen;
-        maker.deciding = false;
-        let (stale, quoting) = (maker.is_stale(now, self.stale_ns), maker.is_quoting());
+        let (maker, market) = self.whose(index);
+        let Some(outside) = view.outside(market) else { return };
+        let broke = &mut self.broke[maker as usize];
+        let ladder = &mut self.ladders[index as usize];
+        let seen = ladder.seen;
+        ladder.deciding = false;
+        let (stale, quoting) = (ladder.is_stale(now, self.stale_ns), ladder.is_quoting());
         if stale && !quoting {
-            if now < maker.sent_ns + self.stale_ns {
+            if now < ladder.sent_ns + self.stale_ns {
                 return;
             }
             // The same time again without an answer.
-            maker.forget();
+            ladder.forget();
         }
-        (maker.centre, maker.disturbed) = (seen, false);
+        (ladder.centre, ladder.disturbed) = (seen, false);
         let quantum_usd = outside.quantum_usd();
-        let value_usd = maker.position as f64 * seen as f64 * quantum_usd;
-        maker.broke |= maker.cash_usd + value_usd <= self.left_usd;
-        let moved_pct = view.move_pct(SECOND).abs();
+        let value_usd = ladder.position as f64 * seen as f64 * quantum_usd;
+        *broke |= ladder.cash_usd + value_usd <= self.left_usd;
+        let moved_pct = view.move_pct(market, SECOND).abs();
         let pulls = self.pull_pct > 0.0 && moved_pct >= self.pull_pct;
-        let ladder = if maker.broke || pulls || stale && quoting {
+        let wanted = if *broke || pulls || stale && quoting {
             self.shape.nothing()
         } else {
-            let held = (maker.position, maker.open_beside_quotes());
+            let held = (ladder.position, ladder.open_beside_quotes());
             self.shape.ladder((seen as f64, quantum_usd), moved_pct, held)
         };
-        maker.adjust(&ladder, self.replaces, self.post_only, &mut self.bodies);
+        ladder.adjust(&wanted, self.replaces, self.post_only, &mut self.bodies);
         self.send(now, index, out);
     }
 
@@ -162,8 +194,8 @@ impl Makers {
         if self.bodies.is_empty() {
             return;
         }
-        self.makers[index as usize].sends(now);
-        let account = self.accounts.makers_from() + index;
+        self.ladders[index as usize].sends(now);
+        let account = self.accounts.makers_from() + self.whose(index).0;
         let gateway = self.accounts.gateway(account);
         out.extend(self.bodies.drain(..).map(|body| {
             let (sent_ns, source) = (now, Source::Maker);
@@ -171,7 +203,8 @@ impl Makers {
         }));
     }
 
-    /// A block was executed: sends a report to every maker with a message or trade in it.
+    /// A block was executed: sends a report to every maker of each market in which it has a message
+    /// or trade.
     fn executed(
         &mut self,
         now: Ns,
@@ -190,7 +223,8 @@ impl Makers {
     /// A maker receives its report of a block.
     fn report(&mut self, now: Ns, slot: u32, out: &mut Vec<Action>) {
         let report = std::mem::take(&mut self.reports[slot as usize]);
-        self.makers[report.maker as usize].learn(&report, &mut self.bodies);
-        self.send(now, report.maker, out);
+        let index = report.maker * self.markets as u32 + u32::from(report.market);
+        self.ladders[index as usize].learn(&report, &mut self.bodies);
+        self.send(now, index, out);
     }
 }

@@ -1,4 +1,4 @@
-//! The venue's report to a maker of one block: changes of its orders.
+//! The venue's report to a maker of one block: changes of its orders in one market.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,13 @@ use surgetank_market::{Fact, Reject};
 
 use super::super::{Accounts, View};
 
-/// The venue's report to a maker of one block.
+/// The venue's report to a maker of one block, in one market.
 #[derive(Clone, Default)]
 pub struct BlockReport {
     /// Index of the maker.
     pub maker: u32,
+    /// Index of the market.
+    pub market: u16,
     /// ClOrdIDs of orders accepted.
     pub accepted: Vec<u64>,
     /// ClOrdIDs of orders that no longer rest.
@@ -23,7 +25,7 @@ pub struct BlockReport {
     pub answered_ns: Ns,
     /// Signed position, in lots.
     pub position: Qty,
-    /// Equity less the position's value, in USD.
+    /// Equity of the account less the position's value, in USD.
     pub cash_usd: f64,
 }
 
@@ -87,32 +89,35 @@ fn changes_of(fact: &Fact) -> [Option<(AccountId, OrderChange)>; 2] {
     }
 }
 
-/// A report for every maker with a change, in the order of their accounts.
+/// A report for every maker and market with a change, in the order of accounts and markets.
 pub fn reports(
     accounts: &Accounts,
     messages: &[Message],
     facts: &[Fact],
     view: &impl View,
 ) -> impl Iterator<Item = BlockReport> {
-    let mut reports: BTreeMap<AccountId, BlockReport> = BTreeMap::new();
+    let mut reports: BTreeMap<(AccountId, u16), BlockReport> = BTreeMap::new();
     for message in messages {
-        if accounts.maker(message.account).is_some() {
-            let report = reports.entry(message.account).or_default();
+        if accounts.maker(message.account).is_some()
+            && let Some(symbol) = message.body.symbol()
+        {
+            let report = reports.entry((message.account, symbol)).or_default();
             report.answered_ns = report.answered_ns.max(message.sent_ns);
         }
     }
     for fact in facts {
         for (account, what) in changes_of(fact).into_iter().flatten() {
             if accounts.maker(account).is_some() {
-                reports.entry(account).or_default().note(what);
+                let symbol = fact.symbol().unwrap_or(0);
+                reports.entry((account, symbol)).or_default().note(what);
             }
         }
     }
     let first = accounts.makers_from();
-    let quantum_usd = view.outside().map_or(0.0, |outside| outside.quantum_usd());
-    reports.into_iter().map(move |(account, mut report)| {
-        let holding = view.holding(account);
-        report.maker = account - first;
+    reports.into_iter().map(move |((account, market), mut report)| {
+        let holding = view.holding(account, market);
+        let quantum_usd = view.outside(market).map_or(0.0, |outside| outside.quantum_usd());
+        (report.maker, report.market) = (account - first, market);
         report.position = holding.position;
         report.cash_usd = holding.cash as f64 * quantum_usd;
         report
