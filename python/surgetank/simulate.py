@@ -18,7 +18,7 @@ from surgetank.native import build, compiled, stale_core_named
 from surgetank.output_folder import write_file
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
-from surgetank.scenario.size import refuse_too_large
+from surgetank.scenario.size import MemoryGuard, refuse_too_large
 from surgetank.tape import Tape
 from surgetank.trace import SCHEMA, Run, Stats, Trace
 from surgetank.trace.names import check_names
@@ -48,7 +48,8 @@ def simulate(
 
     Raises:
         SurgetankError: if the core cannot build the scenario, a fault is for live systems only, or
-            `decisions` is not such a table, or the seed does not fit into 64 bits.
+            `decisions` is not such a table, the seed does not fit into 64 bits, or the memory does
+            not suffice (before the run, or during it).
         CoreError: if the core panics.
     """
     _can_happen_here(scenario)
@@ -60,9 +61,11 @@ def simulate(
     recorded = None if tape is None else tape.as_core()
     plugins = _plugins(scenario, decisions)
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
+    guard = MemoryGuard(progress)
     with stale_core_named():
         keeps = journal is not None
-        out = _run(_core(), scenario, chosen, recorded, progress, plugins, keeps)
+        out = _run(_core(), scenario, chosen, recorded, guard, plugins, keeps)
+        guard.check(scenario)
         trace = Trace.from_tables(
             out["tables"],
             run=name,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import surgetank as st
 from surgetank.errors import SurgetankError
+from surgetank.free_memory import groups_left
 from surgetank.scenario.flow import Fees
-from surgetank.scenario.size import MESSAGE_BYTES, needs
+from surgetank.scenario.size import MESSAGE_BYTES, needs, size_of
 from surgetank.simulate import simulate
 from surgetank.verdict.validity import CheckKind, checks
 
@@ -48,11 +52,100 @@ def test_keepers_that_have_no_one_to_watch() -> None:
 def test_the_estimate_is_a_lower_bound_and_no_fiction() -> None:
     """Messages that were sent, and what they take in the trace, are at least what was counted."""
     scenario = st.load("calm").with_values({"duration_s": 20.0})
-    counted = sum(messages for _, messages, _ in needs(scenario))
+    counted = size_of(scenario).messages
     trace = simulate(scenario)
     sent = trace["messages"].height
     assert 0.3 * sent < counted < 1.1 * sent
     assert trace["messages"].estimated_size() / sent < MESSAGE_BYTES
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {"kind": "constant"},
+        {"kind": "ramp", "from_s": 4.0, "until_s": 9.0, "factor": 7.0},
+        {"kind": "ramp", "from_s": 4.0, "until_s": 90.0, "factor": 7.0},
+        {"kind": "step", "from_s": 4.0, "until_s": 6.0, "factor": 0.2},
+        {"kind": "spike", "at_s": 3.0, "decay_s": 2.0, "factor": 9.0},
+    ],
+)
+def test_messages_of_a_profile_are_those_of_its_integral(profile: dict[str, Any]) -> None:
+    """Poisson arrivals: those of the core lie within four standard deviations."""
+    values = {"name": "p", "duration_s": 12.0, "network": {"nodes": 1}}
+    flow = {"arrivals": {"kind": "poisson", "rate_per_s": 300.0}, "profile": profile}
+    flow |= {"oracle": {"count": 0}}
+    scenario = st.Scenario.build(values | {"flow": flow})
+    trace = simulate(scenario)
+    expected = size_of(scenario).messages
+    assert abs(trace["messages"].height - expected) < 4 * math.sqrt(expected)
+
+
+def test_a_control_group_limits_the_memory_that_is_free(tmp_path: Path) -> None:
+    """v1 and v2; the limit of a group above counts; file caches are free."""
+    own = tmp_path / "v2/a/b"
+    own.mkdir(parents=True)
+    (tmp_path / "v2/memory.max").write_text("max\n")
+    for group, limit, used, cached in ((own, 900, 100, 0), (own.parent, 1_000, 600, 50)):
+        (group / "memory.max").write_text(f"{limit}\n")
+        (group / "memory.current").write_text(f"{used}\n")
+        (group / "memory.stat").write_text(f"anon 3\ninactive_file {cached}\n")
+    groups = tmp_path / "cgroup"
+    groups.write_text("0::/a/b\n")
+    assert min(groups_left(groups, tmp_path / "v2")) == 450
+    old = tmp_path / "v1/memory/c"
+    old.mkdir(parents=True)
+    (old / "memory.limit_in_bytes").write_text("700\n")
+    (old / "memory.usage_in_bytes").write_text("300\n")
+    (old / "memory.stat").write_text("total_inactive_file 10\n")
+    groups.write_text("8:pids:/\n4:cpu,memory:/c\n")
+    assert min(groups_left(groups, tmp_path / "v1")) == 410
+    assert list(groups_left(tmp_path / "none", tmp_path)) == []
+
+
+#: Bytes of address space: libraries map most of it.
+AS_BYTES = 2_600_000_000
+#: One node that orders at once: many messages in little time.
+DENSE = """
+name = "dense"
+duration_s = 20.0
+warmup_s = 1.0
+[flow.arrivals]
+kind = "poisson"
+rate_per_s = {rate}
+[flow.oracle]
+count = 0
+[network]
+nodes = 1
+[trace]
+gauge_ms = 0.0
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS is of Linux")
+@pytest.mark.parametrize(
+    ("rate", "estimated", "codes"),
+    [(1e9, True, {2}), (1_000, True, {0, 4}), (60_000, False, {74})],
+)
+def test_no_run_that_is_admitted_is_aborted_by_the_allocator(
+    rate: float, estimated: bool, codes: set[int], tmp_path: Path
+) -> None:
+    """Under a real limit of address space: refused, stopped with the system's code, or run.
+    What actors add is not in the estimate; there the guard acts, here without any estimate. An
+    abort would be −6."""
+    (tmp_path / "dense.toml").write_text(DENSE.format(rate=rate))
+    script = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_AS, ({AS_BYTES}, {AS_BYTES}))
+from surgetank.cli import main
+if not {estimated}:
+    from importlib import import_module
+    import_module("surgetank.simulate").refuse_too_large = lambda scenario: None
+main()
+"""
+    command = [sys.executable, "-c", script, "run", "dense.toml", "--no-report", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode in codes, done.stdout + done.stderr
+    assert ("memory" in done.stderr) == (codes != {0, 4})
 
 
 @pytest.mark.parametrize(

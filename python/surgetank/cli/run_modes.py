@@ -14,9 +14,13 @@ from surgetank.console.live import LiveWatch
 from surgetank.console.runs import Watch
 from surgetank.errors import SurgetankError
 from surgetank.live import LiveOptions, Snapshot, parse
+from surgetank.measure import measure
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario
+from surgetank.scenario.size import size_of
+from surgetank.simulate import simulate
 from surgetank.tape import Tape
+from surgetank.verdict import judge
 
 __all__ = ["Live", "Simulated", "stop_on_interrupt"]
 
@@ -48,9 +52,14 @@ class Simulated:
     def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
         """Runs the scenario and judges it; writes nothing."""
         seconds = scenario.duration_s + scenario.drain_s
-        with Watch(err, scenario.name, seconds, hidden=self._hidden) as watch:
+        size = size_of(scenario)
+        with Watch(err, scenario.name, seconds, size=size, hidden=self._hidden) as watch:
             stop_on_interrupt(watch)
-            return run(scenario, seed=seed, tape=tape, progress=watch, journal=self._journal)
+            trace = simulate(scenario, seed=seed, tape=tape, progress=watch, journal=self._journal)
+            watch.phase("measuring")
+            measures = measure(trace)
+            verdict = judge(measures, scenario.limits.as_mapping(), trace)
+        return Result(scenario, trace, measures, verdict, None)
 
 
 class Live:

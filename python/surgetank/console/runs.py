@@ -12,18 +12,21 @@ from rich.text import Text
 
 from surgetank.catalogue import LimitSide
 from surgetank.catalogue.families import STAGE
-from surgetank.console.progress_bar import Bar
+from surgetank.console.progress_bar import Bar, time_left
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.measure import failures
 from surgetank.number_format import apart, value
 from surgetank.report.measure_text import FAILURES
 from surgetank.run import Result
+from surgetank.scenario.size import Size, byte_text
 from surgetank.trace import STAGES
 from surgetank.verdict import NO_LIMITS, Reason, Status
 
 __all__ = ["COLOURS", "Watch", "number", "show_result"]
 
+#: The pace is taken after this time, and announced for runs that take longer than that, seconds.
+_PACE_S, _LONG_S = 1.0, 10.0
 COLOURS = {
     Status.PASS: "bold green",
     Status.FAIL: "bold red",
@@ -46,7 +49,10 @@ def number(value: float | None, unit: str = "") -> str:
 class Watch(Bar):
     """A progress bar on standard error; stops the run when interrupted."""
 
-    def __init__(self, console: Console, name: str, seconds: float, *, hidden: bool) -> None:
+    def __init__(
+        self, console: Console, name: str, seconds: float, *, size: Size, hidden: bool
+    ) -> None:
+        """`seconds` are those to simulate, `size` what is expected of the run."""
         self.interrupted = False
         super().__init__(
             console,
@@ -54,17 +60,42 @@ class Watch(Bar):
             TextColumn("{task.completed:.1f}/{task.total:.0f} s simulated"),
             TextColumn("{task.fields[messages]}"),
             total=seconds,
-            hidden=hidden,
+            hidden=hidden or not console.is_terminal,
             messages="",
         )
         self._began = time.monotonic()
+        self._console = None if hidden else console
+        self._seconds, self._size, self._said = seconds, size, False
 
     def __call__(self, simulated_s: float, messages: int, events: int) -> bool:
         """Shows the progress of a run; returns False to ask it to stop."""
         per_s = messages / max(time.monotonic() - self._began, 1e-3)
         shown = f"{messages:,} messages, {per_s:,.0f}/s, {events / 1e6:.1f} M events"
         self._bar.update(self._task, completed=simulated_s, messages=shown)
+        self._announce(messages, events)
         return not self.interrupted
+
+    def phase(self, name: str) -> None:
+        """Names the work that follows the simulation; how long it takes is not known."""
+        self._bar.update(self._task, completed=self._seconds, messages=f"{name} …")
+
+    def _announce(self, messages: int, events: int) -> None:
+        """What a long run will take, once its first second has shown the pace."""
+        spent = time.monotonic() - self._began
+        if self._said or self._console is None or spent < _PACE_S or not messages:
+            return
+        self._said = True
+        more = self._size.messages / messages
+        if spent * more < _LONG_S:
+            return
+        memory = byte_text(self._size.bytes)
+        self._console.print(
+            f"About {time_left(spent * (more - 1))}: {self._size.messages:,.0f} messages or more, "
+            f"{number(events * more / 1e6)} M events, {memory} of memory. Ctrl-C ends the run and "
+            "keeps what it has.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def show_result(console: Console, result: Result) -> None:
