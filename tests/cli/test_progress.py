@@ -27,7 +27,8 @@ def test_the_time_left_is_of_the_phase() -> None:
     """None before the pace is known, none when the phase is over: another may follow."""
     clock = [0.0]
     bar = Progress(TimeLeft(), get_time=lambda: clock[0], disable=True)
-    task = bar.tasks[bar.add_task("x", total=100)]
+    bar.add_task("x", total=100)
+    [task] = bar.tasks
     column = TimeLeft()
     assert column.render(task).plain == ""
     for now in range(1, 5):
