@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.free_memory import free_memory
+from surgetank.scenario.flow import Constant, Profile, Ramp, Spike
 from surgetank.scenario.whole import Scenario
 
 __all__ = ["MemoryGuard", "Size", "byte_text", "needs", "refuse_too_large", "size_of"]
@@ -86,20 +87,20 @@ def _rate(arrivals: Any) -> float:
     return float(weighted / sum(arrivals.dwell_s))
 
 
-def _weighted_s(profile: Any, seconds: float) -> float:
+def _weighted_s(profile: Profile, seconds: float) -> float:
     """The integral of the profile's factor over the run, seconds."""
-    if profile.kind == "constant":
+    if isinstance(profile, Constant):
         return seconds
-    if profile.kind == "spike":
+    if isinstance(profile, Spike):
         after = max(0.0, seconds - profile.at_s)
         lasting = profile.decay_s * -math.expm1(-after / profile.decay_s)
         return seconds + (profile.factor - 1.0) * lasting
     inside = max(0.0, min(seconds, profile.until_s) - profile.from_s)
-    if profile.kind == "ramp":
+    if isinstance(profile, Ramp):
         span = profile.until_s - profile.from_s
         beyond = max(0.0, seconds - profile.until_s)
         return seconds + (profile.factor - 1.0) * (inside * inside / (2 * span) + beyond)
-    return float(seconds + (profile.factor - 1.0) * inside)
+    return seconds + (profile.factor - 1.0) * inside
 
 
 @dataclass(frozen=True)
