@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from surgetank.catalogue import LIMITS
 from surgetank.measure import Measure, Measures, measure
 from surgetank.scenario.dotted import Keys, leaves
 from surgetank.trace import CHUNK_ROWS, Run, Stats, Trace
@@ -47,6 +48,15 @@ class Difference:
             return None
         low_a, high_a, low_b, high_b = (float(e) for e in ends if e is not None)
         return low_a <= high_b and low_b <= high_a
+
+    @property
+    def gap(self) -> float:
+        """Distance of the values over the half widths of both intervals, added in squares: above
+        about 1 the difference is significant. 0 without intervals."""
+        if self.overlap is None or not self.change or self.a is None or self.b is None:
+            return 0.0
+        halves = [((m.high or 0.0) - (m.low or 0.0)) / 2 for m in (self.a, self.b)]
+        return abs(self.change) / max(math.hypot(*halves), 1e-12)
 
     def to_dict(self) -> dict[str, str | float | bool | None]:
         """Plain values: unit, each side's value with its 95 % interval (low, high), change and
@@ -96,6 +106,8 @@ class Comparison:
     """Only for runs of one name."""
     changes: tuple[KeyChange, ...] = ()
     """What differs between the scenarios, besides seeds and texts that describe them."""
+    limited: tuple[str, ...] = ()
+    """Measures that a limit of either scenario bounds, in the scenarios' order."""
 
     def frame(self) -> pl.DataFrame:
         """One row per measure: its name and the columns of `Difference.to_dict`."""
@@ -119,8 +131,16 @@ def compare(a: Trace, b: Trace, *, measures: tuple[Measures, Measures] | None = 
     same_name = a.run == b.run
     divergence = _divergence(a, b) if same_name and a.trace_hash != b.trace_hash else None
     same_trace = (a.chains, a.stats, a.complete) == (b.chains, b.stats, b.complete)
+    limits = [name for trace in (a, b) for name in trace.scenario.limits.as_mapping()]
     return Comparison(
-        a.run, b.run, same_name, same_trace, tuple(differences), divergence, _changes(a, b)
+        a.run,
+        b.run,
+        same_name,
+        same_trace,
+        tuple(differences),
+        divergence,
+        _changes(a, b),
+        tuple(dict.fromkeys(LIMITS[name].measure for name in limits if name in LIMITS)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -19,20 +20,20 @@ __all__ = ["show_comparison"]
 
 #: From this width on, the table has room for the intervals of both runs.
 _WIDE = 150
-#: Most scenario keys shown, and most characters of a value.
-_KEYS, _CHARACTERS = 8, 40
+#: Most scenario keys shown, most characters of a value, and most measures: a screen of 40 lines.
+_KEYS, _CHARACTERS, _ROWS = 8, 40, 16
 #: From this ratio on, a change is a factor and not a percentage.
 _FACTOR = 10
 _STYLE = {"better": "green", "worse": "red", "undecided": "dim"}
 
 
 def show_comparison(console: Console, comparison: Comparison, *, whole: bool = False) -> None:
-    """Two runs side by side: what differs, and with `whole` also every class of message and what is
-    equal."""
+    """Two runs side by side on one screen: which keys differ, then the measures that limits bound
+    and those that differ most; with `whole` every measure, also of classes and if equal."""
     for name, run in (("a", comparison.a), ("b", comparison.b)):
         console.print(Text.assemble((f"{name}  ", "bold"), _named(run)), soft_wrap=True)
     _show_changes(console, comparison.changes)
-    shown = [d for d in comparison.differences if whole or _differs(d)]
+    shown = comparison.differences if whole else _ranked(comparison)[:_ROWS]
     if shown:
         console.print(_table(shown, wide=console.width >= _WIDE))
         console.print(
@@ -43,7 +44,7 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
             )
         )
     if left_out := len(comparison.differences) - len(shown):
-        console.print(dim(f"{left_out} more are equal or of one class: see --all or --json"))
+        console.print(dim(f"{left_out} more differ less, are equal or of one class: --all"))
     if comparison.same_trace:
         console.print("The traces are identical, byte for byte.")
     elif comparison.divergence is not None:
@@ -73,7 +74,7 @@ def _short(known: object) -> str:
     return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
 
 
-def _table(shown: list[Difference], *, wide: bool) -> Table:
+def _table(shown: Sequence[Difference], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("measure", overflow="fold", min_width=30 if wide else None)
     for run in ("a", "b"):
@@ -97,6 +98,27 @@ def _table(shown: list[Difference], *, wide: bool) -> Table:
             Text(found, style=_STYLE.get(found, "")),
         )
     return table
+
+
+def _ranked(comparison: Comparison) -> list[Difference]:
+    """What differs: measures that limits bound first, then those whose intervals are disjoint, by
+    significance, then those without intervals and the others, by relative change."""
+    order = {name: i for i, name in enumerate(comparison.limited)}
+
+    def rank(one: Difference) -> tuple[float, float, float]:
+        if one.name in order:
+            return (0, order[one.name], 0)
+        groups = {False: 1, None: 2, True: 3}
+        return (groups[one.overlap], -one.gap if one.overlap is False else 0, -_relative(one))
+
+    return sorted((d for d in comparison.differences if _differs(d)), key=rank)
+
+
+def _relative(difference: Difference) -> float:
+    """Size of the change over the larger of the two values."""
+    values = [m.value or 0.0 for m in (difference.a, difference.b) if m is not None]
+    largest = max((abs(value) for value in values), default=0.0)
+    return abs(difference.change or 0.0) / largest if largest else 0.0
 
 
 def _differs(difference: Difference) -> bool:

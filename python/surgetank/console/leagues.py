@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -14,12 +17,17 @@ from surgetank.console.terminal import dim
 from surgetank.league import League, LeagueProgress
 from surgetank.league.columns import short, unit_of
 from surgetank.report.league import wording
+from surgetank.report.league.wording import LeagueRow
 
 __all__ = ["LeagueWatch", "show_league"]
 
 #: Width of a measure's column, and of the columns before it.
 _COLUMN, _BEFORE = 17, 40
 _NARROW = 15
+#: From this width on, a standing's interval is beside its value.
+_ONE_LINE = 120
+#: A width in which every table fits.
+_UNBOUNDED = 10_000
 #: Tables with more rows than this are shown on the page only.
 _ROWS_MAX = 24
 
@@ -91,27 +99,41 @@ def show_league(console: Console, found: League) -> None:
 
 
 def _show_standings(console: Console, found: League) -> None:
+    """With as many of the measures beside the ranking one as fit into the terminal's width."""
     rows = wording.league_rows(found)
+    wide = console.width >= _ONE_LINE
+    unbounded = console.options.update(max_width=_UNBOUNDED)
+    beside = len(rows[0].others)
+    table = _standings(found, rows, beside, wide=wide)
+    while beside and Measurement.get(console, unbounded, table).maximum > console.width:
+        beside -= 1
+        table = _standings(found, rows, beside, wide=wide)
+    console.print(table, highlight=False)
+
+
+def _standings(found: League, rows: Sequence[LeagueRow], beside: int, *, wide: bool) -> Table:
+    """The standings with this many measures beside; not `wide`: the interval below the value."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("", justify="right")
-    table.add_column("entrant")
-    table.add_column(f"worst {short(found.rank)}")
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("entrant", no_wrap=True)
+    table.add_column(f"worst {short(found.rank)}", no_wrap=True)
     if len(found.attacks) > 1:
         table.add_column("under")
     table.add_column("difference from the first")
-    for name, _ in rows[0].others:
-        table.add_column(name, justify="right")
+    for name, _ in rows[0].others[:beside]:
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         mark = " ⚠ INVALID" if row.invalid else ""
-        span = f" ({row.interval_text})" if row.interval_text else ""
+        between = " " if wide else "\n"
+        span = f"{between}({row.interval_text})" if row.interval_text else ""
         cells: list[str | Text] = [
             row.place,
             Text.assemble(row.name, (mark, "bold magenta")),
             Text.assemble(row.worst, (span, "dim")),
         ]
         cells += [row.attack] if len(found.attacks) > 1 else []
-        table.add_row(*cells, row.significant, *(text for _, text in row.others))
-    console.print(table, highlight=False)
+        table.add_row(*cells, row.significant, *(text for _, text in row.others[:beside]))
+    return table
 
 
 def _show_map(console: Console, found: League) -> None:
