@@ -12,6 +12,7 @@ import polars as pl
 from surgetank.catalogue import LIMITS
 from surgetank.measure import Measure, Measures, measure
 from surgetank.scenario.dotted import Keys, leaves
+from surgetank.shown import Shown
 from surgetank.trace import CHUNK_ROWS, Run, Stats, Trace
 
 __all__ = ["Comparison", "Difference", "Divergence", "KeyChange", "compare"]
@@ -91,8 +92,8 @@ class Divergence:
     text: str
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """The comparison of two runs."""
 
     a: Run
@@ -108,6 +109,12 @@ class Comparison:
     """What differs between the scenarios, besides seeds and texts that describe them."""
     limited: tuple[str, ...] = ()
     """Measures that a limit of either scenario bounds, in the scenarios' order."""
+
+    def in_short(self) -> str:
+        """The names of the runs, and how many keys and measures differ."""
+        differ = sum(bool(one.change) for one in self.differences)
+        runs = " and ".join(f"{run.name} seed {run.seed}" for run in (self.a, self.b))
+        return f"{runs}: {len(self.changes)} keys and {differ} measures differ"
 
     def frame(self) -> pl.DataFrame:
         """One row per measure: its name and the columns of `Difference.to_dict`."""

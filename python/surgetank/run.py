@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from surgetank.errors import SurgetankError
 from surgetank.measure import Measures, failures, measure
 from surgetank.output_folder import claimed
 from surgetank.scenario import Scenario, load
+from surgetank.shown import Shown
 from surgetank.simulate import Progress, simulate, with_tape
 from surgetank.tape import Tape
 from surgetank.trace import Trace
@@ -21,11 +23,11 @@ from surgetank.verdict.junit import write_junit
 if TYPE_CHECKING:
     from surgetank.live import LiveOptions, Watch
 
-__all__ = ["Result", "can_journal", "run", "write"]
+__all__ = ["ReportPage", "Result", "can_journal", "run", "write"]
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Shown):
     """The result of a run."""
 
     scenario: Scenario
@@ -34,6 +36,41 @@ class Result:
     verdict: Verdict
     out: Path | None
     """The folder written, if any."""
+
+    def in_short(self) -> str:
+        """Verdict and name of the run."""
+        run = self.trace.run
+        return f"{self.verdict.status} {run.name} seed {run.seed} scenario {run.scenario_hash[:12]}"
+
+    def report(self, path: str | Path | None = None) -> ReportPage:
+        """The run's report, which a notebook shows; with `path` it is also written there.
+
+        Raises:
+            SurgetankError: the file cannot be written.
+        """
+        from surgetank.report import render
+        from surgetank.report.shell import save
+
+        found = ReportPage(render(self.trace, self.measures, self.verdict))
+        if path is not None:
+            save(found.html, path)
+        return found
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """The page of a report as HTML, which a notebook shows in a frame."""
+
+    html: str
+
+    def __repr__(self) -> str:
+        return f"<ReportPage of {len(self.html) / 1e3:,.0f} kB>"
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, so that its style and scripts stay in it."""
+        page = escape(self.html, quote=True)
+        size = 'width="100%" height="800" style="border:0"'
+        return f'<iframe srcdoc="{page}" sandbox="allow-scripts" {size}></iframe>'
 
 
 def run(

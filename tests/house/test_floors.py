@@ -29,7 +29,7 @@ EDGES = python_edges(Path(st.__file__).parent)
 
 #: Of the package, lower floors first: a module imports from floors below its own, or its own room.
 FLOORS = [
-    {"_core", "errors", "free_memory", "lazy", "number_format", "version"},
+    {"_core", "errors", "free_memory", "lazy", "number_format", "shown", "version"},
     {"catalogue", "native", "output_folder", "plugins"},
     {"scenario", "starter"},
     {"tape"},

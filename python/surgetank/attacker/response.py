@@ -15,6 +15,7 @@ from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.search.pool import Pool, pool_of
 from surgetank.search.probe import RunOutcome, Task
+from surgetank.shown import Shown
 from surgetank.verdict import Status
 
 __all__ = ["GAIN", "BestResponse", "Response", "best_response"]
@@ -42,8 +43,8 @@ class Response:
         return self.gain.pays
 
 
-@dataclass(frozen=True)
-class BestResponse:
+@dataclass(frozen=True, repr=False)
+class BestResponse(Shown):
     """The attacker's best response: the best strategy of each kind and its gain."""
 
     scenario: str
@@ -56,6 +57,11 @@ class BestResponse:
     """Kinds that the scenario does not allow, and why."""
     invalid: tuple[str, ...] = field(default=())
     """Fresh runs that are INVALID, and why."""
+
+    def in_short(self) -> str:
+        """Status, the scenario and the kinds of attack."""
+        kinds = ", ".join(one.kind for one in self.responses)
+        return f"{self.status} {self.scenario}: {kinds}"
 
     @property
     def status(self) -> Status:

@@ -15,6 +15,7 @@ from surgetank.measure.measured import plain
 from surgetank.number_format import NBSP
 from surgetank.scenario import Scenario
 from surgetank.search.probe import RunOutcome
+from surgetank.shown import Shown
 from surgetank.trace import WAITS
 
 __all__ = ["ADVICE", "Explanation", "explanation_of"]
@@ -46,8 +47,8 @@ _ALL: Final = 0.99
 _MORE: Final = 0.01
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """What the messages of a scenario waited for, and the gain from relieving each resource."""
 
     scenario: str
@@ -136,6 +137,10 @@ class Explanation:
     @property
     def _tried(self) -> int:
         return sum(effect.factor == FASTER for effect in self.effects)
+
+    def in_short(self) -> str:
+        """The scenario and the recommendation."""
+        return f"{self.scenario}: {self.sentence}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; a gain that is not known is null."""

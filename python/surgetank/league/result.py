@@ -22,6 +22,7 @@ from surgetank.league.estimate import NOTHING, SeedMean, difference, mean
 from surgetank.league.ranks import Pair, pair_of, ranks_of
 from surgetank.measure.measured import plain
 from surgetank.output_folder import write_json
+from surgetank.shown import Shown
 
 __all__ = ["League", "LeagueRun", "SearchedLine", "Standing", "json_rows"]
 
@@ -102,8 +103,8 @@ class Standing:
         return next((cell for cell in self.cells if not cell[1].endless), None)
 
 
-@dataclass(frozen=True)
-class League:
+@dataclass(frozen=True, repr=False)
+class League(Shown):
     """Entrants × attacks × seeds, with all results."""
 
     scenario: str
@@ -364,6 +365,11 @@ class League:
                     if (x.entrant, x.attack) == (e.name, attack) and not measures:
                         found.append(_line_cells(x) | who)
         return pl.DataFrame(found, schema=_TABLE, orient="row")
+
+    def in_short(self) -> str:
+        """The scenario and the size of the league."""
+        of = f"{len(self.entrants)} entrants, {len(self.attacks)} attacks, {self.seeds} seeds"
+        return f"{self.scenario}: {of}, ranked by {self.rank}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; infinity is the text "inf"."""

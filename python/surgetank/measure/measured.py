@@ -82,7 +82,8 @@ class Measures(Mapping[str, Measure]):
         return len(self._by_name)
 
     def __repr__(self) -> str:
-        return f"Measures({len(self)}: {', '.join(self)})"
+        first = ", ".join(list(self)[:3])
+        return f"<Measures: {len(self)}, such as {first}>"
 
     def value(self, name: str) -> float | None:
         """The value of a measure, without its interval."""

@@ -137,6 +137,9 @@ class Scenario(Section):
                 "`layer.consensus.kind` tendermint"
             )
 
+    def __repr__(self) -> str:
+        return f"<Scenario {self.name} {self.hash[:12]}: {self.duration_s:g} s>"
+
     @classmethod
     def from_toml(cls, text: str, place: str = "scenario") -> Scenario:
         """Reads a scenario file's text.

@@ -15,6 +15,7 @@ from surgetank.measure.measured import plain
 from surgetank.output_folder import write_json
 from surgetank.search.bound import Bound, bound_of
 from surgetank.search.shape import Level, Shape
+from surgetank.shown import Shown
 
 __all__ = ["EXIT_CODES", "Answer", "Failed", "Remedy", "Used"]
 
@@ -77,8 +78,8 @@ class Remedy:
         return self.restores and self.gain_low is not None and self.gain_low > 0
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, repr=False)
+class Answer(Shown):
     """The threshold with its interval, the bottleneck, and the remedies tried."""
 
     find: str
@@ -150,6 +151,13 @@ class Answer:
     def pairs_tried(self) -> int:
         """Pairs of changes tried, after no single one helped."""
         return sum(len(r.resources) > 1 for r in self.remedies)
+
+    def in_short(self) -> str:
+        """Status, what was found, and its interval."""
+        found = f"{self.status} {self.find} of {self.scenario}"
+        if self.estimate is None or self.ci_low is None or self.ci_high is None:
+            return found
+        return f"{found}: {self.estimate:.4g} ({self.ci_low:.4g} to {self.ci_high:.4g}) {self.unit}"
 
     def log_error(self) -> float | None:
         """Standard error of ln(estimate), from the interval; None without one."""

@@ -14,6 +14,7 @@ import polars as pl
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import write_json
 from surgetank.search.bound import Bound, bound_of
+from surgetank.shown import Shown
 
 __all__ = ["Curve", "Frontier", "Point"]
 
@@ -52,8 +53,8 @@ class Point:
         return self.bound.why if self.bound else ""
 
 
-@dataclass(frozen=True)
-class Frontier:
+@dataclass(frozen=True, repr=False)
+class Frontier(Shown):
     """Safe leverage against load."""
 
     scenario: str
@@ -78,6 +79,12 @@ class Frontier:
     def of(self, curve: str) -> list[Point]:
         """A curve's points by load."""
         return sorted((p for p in self.points if p.curve == curve), key=lambda p: p.load)
+
+    def in_short(self) -> str:
+        """The scenario, and how many points were found."""
+        found = sum(point.status == "FOUND" for point in self.points)
+        curves = ", ".join(curve.name for curve in self.curves)
+        return f"{self.scenario}: {found} of {len(self.points)} points found ({curves})"
 
     def frame(self) -> pl.DataFrame:
         """One row per curve and load: the table beside the figure."""

@@ -126,6 +126,11 @@ class Trace:
         scenario = Scenario(name=_UNNAMED) if scenario is None else scenario
         return cls(run, checked, stats, complete, scenario)
 
+    def __repr__(self) -> str:
+        run, end = self.run, "" if self.complete else ", stopped before its end"
+        messages = self.tables["messages"].height
+        return f"<Trace {run.name} seed {run.seed}: {messages:,} messages{end}>"
+
     def __getitem__(self, table: str) -> pl.DataFrame:
         return self.tables[table]
 

@@ -112,6 +112,10 @@ class Verdict:
     """Limits that were not judged: a live target has no data for them. UNKNOWN each, without
     effect on the status."""
 
+    def __repr__(self) -> str:
+        why = "; ".join(one.text for one in self.reasons if one.status is not Status.PASS)
+        return f"<Verdict {self.status}{f': {why}' if why else ''}>"
+
     @property
     def exit_code(self) -> int:
         """0 PASS, 1 FAIL, 3 INVALID, 4 UNKNOWN."""

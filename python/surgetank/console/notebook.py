@@ -1,0 +1,52 @@
+"""Results as HTML for notebooks: what the terminal shows of them, in its colours."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, Final
+
+from surgetank.attacker import BestResponse
+from surgetank.compare import Comparison
+from surgetank.console.attacks import show_response
+from surgetank.console.comparisons import show_comparison
+from surgetank.console.explanations import show_explanation
+from surgetank.console.leagues import show_league
+from surgetank.console.runs import show_result
+from surgetank.console.searches import show_answer, show_frontier
+from surgetank.console.terminal import Terminal
+from surgetank.explain import Explanation
+from surgetank.league import League
+from surgetank.run import Result
+from surgetank.search import Answer, Frontier
+
+__all__ = ["html_of"]
+
+#: Characters of a line: that of a notebook's cell.
+_WIDTH: Final = 110
+_FRAME: Final = '<pre style="line-height:1.3;white-space:pre">{code}</pre>'
+_SHOWN: Final[tuple[tuple[type, Callable[[Terminal, Any], None]], ...]] = (
+    (Result, show_result),
+    (Answer, show_answer),
+    (Frontier, show_frontier),
+    (League, show_league),
+    (Comparison, show_comparison),
+    (Explanation, show_explanation),
+    (BestResponse, lambda console, found: show_response(found, console)),
+)
+
+
+def html_of(result: object) -> str:
+    """A result as an HTML fragment without scripts.
+
+    Raises:
+        TypeError: the terminal shows nothing of this type.
+    """
+    for kind, show in _SHOWN:
+        if isinstance(result, kind):
+            console = Terminal(
+                file=io.StringIO(), record=True, width=_WIDTH, color_system="truecolor"
+            )
+            show(console, result)
+            return console.export_html(inline_styles=True, code_format=_FRAME)
+    raise TypeError(f"{type(result).__name__} has no form for a notebook")
