@@ -63,6 +63,7 @@ SEARCH_FLOORS = [
 REPORT_FLOORS = [
     {"measure_text", "scenario_text", "shell"},
     {"plot", "run_view"},
+    {"picture"},
     {"charts", "page", "summary", "svg_file", "target"},
     {"frontier", "league", "prediction", "search"},
     {""},

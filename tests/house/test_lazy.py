@@ -15,7 +15,7 @@ import pytest
 import surgetank as st
 from surgetank.lazy import export_lazily
 
-HEAVY = {"numpy", "plotly", "polars", "psutil", "scipy", "surgetank._core"}
+HEAVY = {"numpy", "polars", "psutil", "scipy", "surgetank._core"}
 #: Packages that lend names of their modules.
 LENDING = ("surgetank", "surgetank.scenario", "surgetank.live")
 

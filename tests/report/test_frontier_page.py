@@ -153,7 +153,7 @@ def test_points_not_found_are_drawn_open_at_their_bound() -> None:
         in html
     )
     assert "cascade at 18/s: INVALID. A run at 9 (seed 3): loss." in html
-    assert "✘" in html.split("What the closed form assumes")[1].split("</ul>")[0]
+    assert "✘" in html.split("What the closed form assumes</h2>")[1].split("</ul>")[0]
     assert 'class="open' not in render_frontier(frontier())
 
 

@@ -38,10 +38,6 @@ class Visit:
         self.page.on("request", lambda r: self.asked.append(r.url))
         self.page.goto(file.as_uri())
 
-    def drawn(self) -> None:
-        """Waits until the script has drawn all charts."""
-        self.page.wait_for_selector("html[data-drawn]:not([data-drawn=''])", state="attached")
-
     def loaded(self) -> list[str]:
         """What was asked of anywhere but the file itself."""
         return [u for u in self.asked if not u.startswith(("file:", "data:", "blob:"))]

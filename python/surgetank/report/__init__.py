@@ -1,7 +1,8 @@
 """The report: one offline HTML file that a risk manager can read.
 
-`write` and `render` are its only public functions. Everything the page needs (style, script,
-plotly.js, data) is inside the file; its content security policy forbids it to load anything.
+`write` and `render` are its only public functions. Style, script and figures are inside the file;
+its content security policy forbids it to load anything. Without its script it says the same: that
+adds values beside the pointer, zoom, and series that can be hidden.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from surgetank.report import page
 from surgetank.report.charts import chart_groups
 from surgetank.report.run_view import RunView
 from surgetank.report.scenario_text import command, toml
-from surgetank.report.shell import in_script, plotly, render_template, save
+from surgetank.report.shell import in_script, render_template, save
 from surgetank.report.summary import moments, sentence
 from surgetank.report.target import target_section
 from surgetank.trace import Trace
@@ -38,13 +39,10 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
     view = RunView(trace, measures, verdict)
     groups = chart_groups(view)
     limits, checks = page.reasons(view)
-    charts = [chart.to_dict() for group in groups for chart in group.charts]
+    charts = [chart for group in groups for chart in group.charts]
     data = {
-        "end_s": view.end_ns / 1e9,
-        "from_s": trace.measured_from_ns / 1e9,
-        "flow_end_s": trace.flow_end_ns / 1e9,
-        "bands": page.bands(view),
-        "charts": charts,
+        "step_s": view.step_ns / 1e9,
+        "charts": {chart.name: chart.readout for chart in charts if chart.readout},
     }
     return render_template(
         "run.html.j2",
@@ -73,5 +71,4 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         asked_s=trace.scenario.duration_s + trace.scenario.drain_s,
         messages=f"{trace['messages'].height:,}",
         data=in_script(data),
-        plotly=plotly(),
     )

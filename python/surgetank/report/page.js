@@ -1,206 +1,202 @@
-// Draws the charts from plain data, in the page's colours; follows theme, width and print.
+// What a reader can do with the figures over time: read values, hide series, zoom. The figures themselves are SVG.
 (() => {
   const root = document.documentElement;
-  const page = JSON.parse(document.getElementById("data").textContent);
-  const plot = (chart) => document.getElementById("c-" + chart.name);
-  const narrow = () => window.innerWidth <= 640;
+  const { step_s: step, charts } = JSON.parse(document.getElementById("data").textContent);
+  const SVG = "http://www.w3.org/2000/svg";
 
-  // "@name" and "@name/40" become the style sheet's colour, at 40 % opacity.
-  function colour(token, style) {
-    const [name, percent] = token.slice(1).split("/");
-    const hex = style.getPropertyValue("--" + name).trim();
-    if (!percent) return hex;
-    const part = (i) => parseInt(hex.slice(i, i + 2), 16);
-    return `rgba(${part(1)},${part(3)},${part(5)},${Number(percent) / 100})`;
-  }
-  function coloured(value, style) {
-    if (typeof value === "string") return value.startsWith("@") ? colour(value, style) : value;
-    if (Array.isArray(value)) {
-      // Long arrays are data, not colours.
-      return value.length > 64 ? value : value.map((v) => coloured(v, style));
-    }
-    if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, style)]));
-    }
-    return value;
-  }
-
-  // -- layout --------------------------------------------------------------------------------
-  const BAND_ROW = 15;
-
-  // Bands that overlap get their labels in different rows.
-  const rows = [];
-  for (const band of page.bands) {
-    let row = rows.findIndex((until) => until <= band.from);
-    if (row < 0) row = rows.push(0) - 1;
-    // A label needs room beyond a short band.
-    rows[row] = Math.max(band.until, band.from + page.end_s * 0.22);
-    band.row = row;
-  }
-
-  function bandShapes(edges) {
-    return page.bands.flatMap((band) => {
-      const box = { type: "rect", xref: "x", yref: "paper", y0: 0, y1: 1, x0: band.from, x1: band.until, layer: "below", line: { width: 0 }, fillcolor: "@band/11" };
-      if (!edges) return [box];
-      const side = (x) => ({ type: "line", xref: "x", yref: "paper", y0: 0, y1: 1, x0: x, x1: x, line: { width: 1.2, color: "@ink/55", dash: "dot" } });
-      return [side(band.from), side(band.until)];
+  // -- the key: a click on an entry hides its series -------------------------------------------
+  document.querySelectorAll(".keys li[data-series]").forEach((entry) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...entry.childNodes);
+    button.setAttribute("aria-pressed", "true");
+    entry.append(button);
+    button.addEventListener("click", () => {
+      const hidden = button.getAttribute("aria-pressed") === "true";
+      button.setAttribute("aria-pressed", String(!hidden));
+      const series = `.series[data-series="${entry.dataset.series}"]`;
+      entry.closest("figure").querySelectorAll(series).forEach((g) => g.classList.toggle("off", hidden));
     });
-  }
-  function bandLabels(small) {
-    return page.bands.map((band) => ({
-      xref: "x", yref: "paper", x: band.from, y: 1, xanchor: "left", yanchor: "bottom", yshift: 3 + band.row * BAND_ROW,
-      text: small ? `<b>${band.letter}</b>` : `<b>${band.letter}</b> ${band.label}`,
-      showarrow: false, font: { size: 11, color: "@soft" },
-    }));
-  }
-  function limitShapes(limits) {
-    return limits.map((l) => ({ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: l.y, y1: l.y, line: { width: 1.4, dash: "dash", color: "@bad" } }));
-  }
-  function limitLabels(limits, log) {
-    return limits.map((l) => ({
-      xref: "paper", x: 1, xanchor: "right", yref: "y", y: log ? Math.log10(l.y) : l.y, yanchor: "bottom",
-      text: l.text, showarrow: false, font: { size: 11, color: "@bad" },
-    }));
-  }
-  const vline = (x) => ({ type: "line", xref: "x", yref: "paper", y0: 0, y1: 1, x0: x, x1: x, line: { width: 1, dash: "dot", color: "@muted" } });
+  });
 
-  function axis(own) {
-    return {
-      gridcolor: "@grid", zerolinecolor: "@rule", linecolor: "@rule", tickcolor: "@rule",
-      tickfont: { size: narrow() ? 10 : 11.5 }, zeroline: false, automargin: false, fixedrange: false, ...own,
-    };
+  // -- figures over time -----------------------------------------------------------------------
+  const drawings = [...document.querySelectorAll("svg[data-end]")].map((svg) => {
+    const boxes = [...svg.querySelectorAll("clipPath rect")].map((r) => ["x", "y", "width", "height"].map((k) => Number(r.getAttribute(k))));
+    const [left, top, width] = boxes[0];
+    const [, last, , tall] = boxes[boxes.length - 1];
+    const ticks = svg.querySelector(".ticks");
+    return { svg, left, width, top, bottom: last + tall, ticks, whole: [...ticks.children] };
+  });
+  if (!drawings.length) { root.dataset.ready = "true"; return; }
+  const end = Number(drawings[0].svg.dataset.end);
+  let from = 0, until = end;
+  const place = (d, t) => d.left + ((t - from) / (until - from)) * d.width;
+
+  function element(tag, kind, attributes) {
+    const made = document.createElementNS(SVG, tag);
+    made.setAttribute("class", kind);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
   }
 
-  function layoutOf(chart) {
-    const own = { ...chart.layout };
-    const { limits = [], separators = [], bands } = own;
-    const { left } = own;
-    delete own.limits; delete own.left; delete own.separators; delete own.bands;
-    const small = narrow();
-    const shapes = limitShapes(limits);
-    const annotations = limitLabels(limits, own.yaxis && own.yaxis.type === "log");
-    let top = 10;
-    if (chart.time) {
-      shapes.push(...bandShapes(bands === "edges"));
-      annotations.push(...bandLabels(small));
-      if (page.flow_end_s < page.end_s) shapes.push(vline(page.flow_end_s));
-      if (page.from_s > 0) shapes.push(vline(page.from_s));
-      top = 10 + rows.length * BAND_ROW;
+  // Each row's texts, by interval; 0 repeats the one before it.
+  for (const chart of Object.values(charts)) {
+    for (const row of chart.rows || []) row.forEach((text, i) => { if (text === 0) row[i] = row[i - 1]; });
+  }
+
+  // -- reading ---------------------------------------------------------------------------------
+  const readout = document.createElement("div");
+  readout.className = "readout";
+  readout.setAttribute("role", "status");
+
+  function pointed(event) {
+    const d = drawings.find((x) => x.svg === event.currentTarget);
+    const box = d.svg.getBoundingClientRect();
+    const scale = d.svg.viewBox.baseVal.width / box.width;
+    const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
+    return { d, x, y, t: from + ((x - d.left) / d.width) * (until - from) };
+  }
+
+  function lines(chart, t, row) {
+    if (chart.levels) {
+      const name = chart.names[row], cells = chart.levels[row];
+      if (!cells) return [];
+      const level = Number(cells[Math.min(cells.length - 1, Math.floor((t / end) * cells.length))]);
+      return [[chart.colours[level], name, chart.texts[level]]];
     }
-    for (const y of separators) {
-      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: y, y1: y, line: { width: 2, color: "@surface" } });
+    const at = Math.floor(t / step);
+    return chart.rows.map((texts, i) => [chart.colours[i], chart.names[i], texts[at]]).filter(([, , text]) => text);
+  }
+
+  function show(d, t, y) {
+    if (t < from || t > until || t < 0 || t > end) { hide(); return; }
+    const figure = d.svg.closest("figure");
+    const chart = charts[figure.id.slice(2)];
+    const row = chart.levels ? Math.floor(((y - d.top) / (d.bottom - d.top)) * chart.levels.length) : 0;
+    const width = chart.levels ? end / chart.levels[0].length : step;
+    const begin = Math.floor(t / width) * width;
+    const digits = Math.max(0, Math.ceil(-Math.log10(width)));
+    const head = document.createElement("b");
+    head.textContent = `${begin.toFixed(digits)} – ${Math.min(begin + width, end).toFixed(digits)} s`;
+    const list = document.createElement("dl");
+    for (const [colour, name, text] of lines(chart, t, row)) {
+      const term = document.createElement("dt"), value = document.createElement("dd"), mark = document.createElement("i");
+      mark.style.setProperty("--c", `var(--${colour})`);
+      term.append(mark, name);
+      value.textContent = text;
+      list.append(term, value);
     }
-    const xaxis = chart.time
-      ? { range: [0, page.end_s], ticksuffix: " s", nticks: small ? 5 : 10, hoverformat: ".1f", showgrid: false, ticks: "outside", ticklen: 4, ...own.xaxis }
-      : { ...own.xaxis };
-    return {
-      ...own,
-      xaxis: axis(xaxis),
-      yaxis: axis({ nticks: 6, fixedrange: true, ...own.yaxis }),
-      ...(own.yaxis2 && { yaxis2: axis({ fixedrange: true, ...own.yaxis2 }) }),
-      ...(own.yaxis3 && { yaxis3: axis({ fixedrange: true, ...own.yaxis3 }) }),
-      shapes, annotations,
-      height: chart.height + (small ? 30 : 0), autosize: true,
-      margin: { l: left ? left[small ? 1 : 0] : (small ? 58 : chart.half ? 62 : 92), r: small ? 8 : 16, t: top, b: 34 },
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: "@soft" },
-      hovermode: own.hovermode || "x unified",
-      hoverlabel: { bgcolor: "@surface", bordercolor: "@rule", font: { color: "@ink", size: 12 } },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 0, yref: "container", yanchor: "bottom", font: { size: small ? 11 : 12 }, traceorder: "normal", itemwidth: 30 },
-      dragmode: small ? false : "zoom",
-    };
-  }
-
-  const config = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false, scrollZoom: false };
-
-  async function draw(chart) {
-    const style = getComputedStyle(root);
-    const layout = coloured(layoutOf(chart), style);
-    const element = plot(chart);
-    const range = element.layout && element.layout.xaxis && element.zoomed && element.layout.xaxis.range;
-    if (range) layout.xaxis.range = range.slice();
-    const shown = chart.data.filter((t) => t.showlegend !== false && t.type !== "heatmap").length;
-    layout.showlegend = shown > 1;
-    if (shown > 1) {
-      // Rows that the legend will take, by the width of its words.
-      const width = element.clientWidth - 20;
-      const words = chart.data.filter((t) => t.showlegend !== false).map((t) => t.name.length * 6.9 + 52);
-      const widest = Math.max(...words);
-      const columns = Math.max(1, Math.floor(width / widest));
-      const lines = words.reduce((a, b) => a + b, 0) <= width ? 1 : Math.ceil(words.length / columns);
-      layout.margin.b += 10 + 20 * lines;
-      layout.height += 20 * Math.max(0, lines - 1);
+    readout.replaceChildren(head, list);
+    const picture = figure.querySelector(".picture");
+    picture.append(readout);
+    const at = (place(d, t) / d.svg.viewBox.baseVal.width) * picture.clientWidth;
+    const right = at < picture.clientWidth / 2;
+    readout.style.left = right ? `${Math.min(at + 14, picture.clientWidth - readout.offsetWidth)}px` : `${Math.max(0, at - 14 - readout.offsetWidth)}px`;
+    for (const other of drawings) {
+      other.cursor ||= other.svg.appendChild(element("line", "cursor", { y1: other.top, y2: other.bottom }));
+      const x = place(other, t);
+      other.cursor.setAttribute("x1", x);
+      other.cursor.setAttribute("x2", x);
     }
-    element.style.height = layout.height + "px";
-    await Plotly.react(element, coloured(chart.data, style), layout, config);
-    await fitLegend(element, chart);
-    if (!element.linked && chart.time) link(element, chart);
+  }
+  function hide() {
+    readout.remove();
+    for (const d of drawings) { if (d.cursor) d.cursor.remove(); d.cursor = null; }
   }
 
-  // The estimate above corrected by what the legend really took.
-  async function fitLegend(element, chart) {
-    const legend = element.querySelector(".legend");
-    if (!legend) return;
-    const room = Math.ceil(legend.getBoundingClientRect().height) + 6;
-    const bottom = 34 + room, old = element.layout.margin.b;
-    if (Math.abs(old - bottom) < 4) return;
-    const height = element.layout.height + bottom - old;
-    element.style.height = height + "px";
-    await Plotly.relayout(element, { "margin.b": bottom, height });
+  // -- zoom: one range for all figures over time -----------------------------------------------
+  const back = document.createElement("button");
+  back.type = "button";
+  back.className = "whole-run";
+  back.textContent = "Show the whole run";
+  back.addEventListener("click", () => zoom(0, end));
+
+  function ticksOf(d) {
+    const least = (until - from) / (d.width > 500 ? 9 : 4), power = 10 ** Math.floor(Math.log10(least));
+    const gap = [1, 2, 5, 10].map((m) => m * power).find((v) => v >= least * 0.999);
+    const made = [];
+    for (let i = Math.ceil(from / gap - 1e-9); i * gap <= until + 1e-9; i += 1) {
+      const x = place(d, i * gap);
+      made.push(element("line", "frame", { x1: x, x2: x, y1: d.bottom, y2: d.bottom + 5 }));
+      const label = element("text", "", { x, y: d.bottom + 19, "text-anchor": "middle" });
+      label.textContent = String(Number((i * gap).toPrecision(6)));
+      made.push(label);
+    }
+    return made;
   }
 
-  // -- one range for all charts over time ----------------------------------------------------
-  let moving = false;
-  function link(element, chart) {
-    element.linked = true;
-    element.on("plotly_relayout", async (change) => {
-      if (moving) return;
-      const auto = change["xaxis.autorange"];
-      const range = auto ? [0, page.end_s] : change["xaxis.range"] || ["xaxis.range[0]", "xaxis.range[1]"].map((k) => change[k]);
-      if (range[0] === undefined) return;
-      moving = true;
-      const others = page.charts.filter((c) => c.time && (c !== chart || auto));
-      const whole = range[0] <= 0 && range[1] >= page.end_s;
-      await Promise.all(others.map((c) => Plotly.relayout(plot(c), { "xaxis.range": range })));
-      for (const c of page.charts) plot(c).zoomed = c.time && !whole;
-      moving = false;
+  function zoom(begin, finish) {
+    [from, until] = [begin, finish];
+    const whole = begin <= 0 && finish >= end;
+    for (const d of drawings) {
+      const factor = end / (until - from);
+      const shift = d.left - (d.left + (from / end) * d.width) * factor;
+      d.svg.querySelectorAll(".zoom").forEach((g) => {
+        g.classList.toggle("zoomed", !whole);
+        if (whole) g.removeAttribute("transform"); else g.setAttribute("transform", `matrix(${factor} 0 0 1 ${shift} 0)`);
+      });
+      d.svg.querySelectorAll(".band-name").forEach((name) => {
+        name.dataset.x ||= name.getAttribute("x");
+        const at = Number(name.dataset.at);
+        name.setAttribute("x", whole ? name.dataset.x : Math.max(d.left, place(d, at)));
+        name.style.display = at > until || Number(name.dataset.until) < from ? "none" : "";
+      });
+      d.ticks.replaceChildren(...(whole ? d.whole : ticksOf(d)));
+    }
+    hide();
+    if (whole) back.remove(); else document.body.append(back);
+  }
+
+  let drag = null;
+  function finish() {
+    if (drag) drag.box.remove();
+    drag = null;
+  }
+  for (const { svg } of drawings) {
+    const picture = svg.parentElement;
+    picture.dataset.overTime = "";
+    svg.addEventListener("pointerdown", (event) => {
+      const p = pointed(event);
+      if (event.pointerType !== "mouse" || event.button || p.t < from || p.t > until) return;
+      const box = p.d.svg.appendChild(element("rect", "chosen", { y: p.d.top, height: p.d.bottom - p.d.top, width: 0 }));
+      drag = { box, x: p.x, t: p.t };
+      svg.setPointerCapture(event.pointerId);
     });
+    svg.addEventListener("pointermove", (event) => {
+      const p = pointed(event);
+      if (drag) {
+        drag.box.setAttribute("x", Math.min(p.x, drag.x));
+        drag.box.setAttribute("width", Math.abs(p.x - drag.x));
+      }
+      show(p.d, p.t, p.y);
+    });
+    svg.addEventListener("pointerup", (event) => {
+      if (!drag) return;
+      const p = pointed(event), ends = [drag.t, p.t].sort((a, b) => a - b), far = Math.abs(p.x - drag.x) > 8;
+      finish();
+      if (far) zoom(Math.max(0, ends[0]), Math.min(end, ends[1]));
+    });
+    svg.addEventListener("pointercancel", finish);
+    svg.addEventListener("pointerleave", () => { if (!drag) hide(); });
+    svg.addEventListener("dblclick", () => zoom(0, end));
   }
 
-  async function drawAll() {
-    for (const chart of page.charts) {
-      await draw(chart);
-      await new Promise((done) => setTimeout(done)); // lets the page answer in between
-    }
-    root.dataset.drawn = String(page.charts.length);
-  }
-  let queue = drawAll();
-  let printing = false;
-  const redraw = () => { if (printing) return; root.dataset.drawn = ""; queue = queue.then(drawAll); };
-
-  document.addEventListener("themed", redraw);
-
-  let width = window.innerWidth, timer = 0;
-  window.addEventListener("resize", () => {
-    if (window.innerWidth === width) return;
-    width = window.innerWidth;
-    clearTimeout(timer);
-    timer = setTimeout(redraw, 150);
+  // The same by keys: arrows move the time that is read.
+  let read = 0;
+  document.querySelectorAll("[data-over-time]").forEach((picture) => {
+    picture.tabIndex = 0;
+    picture.setAttribute("role", "group");
+    picture.setAttribute("aria-label", "Values over time; the arrow keys move the time that is read");
+    picture.addEventListener("keydown", (event) => {
+      const to = { ArrowLeft: read - step, ArrowRight: read + step, Home: from, End: until - step / 2 }[event.key];
+      if (event.key === "Escape") { hide(); if (until - from < end) zoom(0, end); }
+      if (to === undefined) return;
+      event.preventDefault();
+      read = Math.min(Math.max(to, from), until - step / 2);
+      const d = drawings.find((x) => x.svg.parentElement === picture && x.svg.clientWidth > 0);
+      show(d, read, d.top);
+    });
+    picture.addEventListener("blur", hide);
   });
-
-  // The page has turned its theme to paper's before this.
-  window.addEventListener("beforeprint", () => {
-    printing = true;
-    const style = getComputedStyle(root);
-    for (const chart of page.charts) {
-      const now = plot(chart).layout;
-      // As wide as a page of paper; a chart wider than that would be cut.
-      const paper = { showlegend: now.showlegend, height: now.height, margin: now.margin, width: 640, autosize: false };
-      Plotly.react(plot(chart), coloured(chart.data, style), { ...coloured(layoutOf(chart), style), ...paper });
-    }
-  });
-  window.addEventListener("afterprint", () => {
-    printing = false;
-    redraw();
-  });
+  root.dataset.ready = "true";
 })();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from surgetank.catalogue import Limit, title_of
 from surgetank.catalogue.families import GROUP
@@ -253,17 +253,3 @@ def limitations(view: RunView) -> list[str]:
             "account's liquidation price."
         )
     return found
-
-
-def bands(view: RunView) -> list[dict[str, Any]]:
-    """Time ranges of surge and faults, for the script to shade."""
-    return [
-        {
-            "letter": s.letter,
-            "label": s.label,
-            "from": s.at_ns / 1e9,
-            "until": s.until_ns / 1e9,
-            "kind": s.kind,
-        }
-        for s in view.stresses
-    ]

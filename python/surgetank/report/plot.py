@@ -8,16 +8,26 @@ page.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from markupsafe import Markup, escape
 
 from surgetank.number_format import number
 
-__all__ = ["Plot", "Scale", "nice_ticks", "spread"]
+__all__ = ["Plot", "Scale", "nice_ticks", "path", "spread", "text_width"]
 
 Xy = tuple[float, float]
+
+#: Mean width of a letter as a share of the size of its font, in the sans-serif fonts of figure.css.
+_LETTER: Final = 0.56
+#: The same of bold letters of an axis's title, times its font's size over that of `text_width`.
+_TITLE: Final = 13.8
+#: Least distance between the labels of two ticks, px.
+_BETWEEN: Final = 8
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,41 @@ def nice_ticks(scale: Scale, count: int) -> list[float]:
         return found[:: -(-len(found) // count)]
     plain = nice_ticks(Scale(scale.low, scale.high), count)
     return found if len(found) >= 3 else [t for t in plain if t > 0]
+
+
+def text_width(words: str, size: float = 12.5) -> float:
+    """About the width of a text in a font of `size`, both in px."""
+    return len(words) * size * _LETTER
+
+
+def path(places: Iterable[Xy], *, step: bool = False) -> str:
+    """SVG path data of a line through places in px, to a tenth of one; NaN begins a new line.
+
+    Relative moves take half the bytes of absolute places. A `step` line keeps each value until the
+    next place. A place without neighbours is a line of no length: round line caps show it.
+    """
+    found: list[str] = []
+    at: tuple[int, int] | None = None
+    for x, y in places:
+        if math.isnan(x) or math.isnan(y):
+            at = None
+            continue
+        to = (round(10 * x), round(10 * y))
+        if at is None:
+            found.append(f"M{_tenths(to[0])} {_tenths(to[1])}h0")
+        elif to != at:
+            across, down = to[0] - at[0], to[1] - at[1]
+            if step or not across or not down:
+                found += [f"h{_tenths(across)}"] * bool(across) + [f"v{_tenths(down)}"] * bool(down)
+            else:
+                found.append(f"l{_tenths(across)} {_tenths(down)}")
+        at = to
+    # A minus sign needs no space before it.
+    return "".join(found).replace(" -", "-")
+
+
+def _tenths(v: int) -> str:
+    return f"{v / 10:g}".replace("0.", ".", 1) if abs(v) < 10 else f"{v / 10:.7g}"
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -119,24 +164,33 @@ class Plot:
 
     def put(self, tag: str, kind: str, inside: str = "", tip: str = "", **how: object) -> None:
         """Any element, of the classes `kind`, with a tooltip."""
-        attributes = "".join(
-            f' {k.rstrip("_").replace("_", "-")}="{_short(v)}"' for k, v in how.items()
-        )
         tip = f"<title>{escape(tip)}</title>" if tip else ""
-        self._parts.append(
-            Markup(f'<{tag} class="{kind}"{attributes}>{tip}{escape(inside)}</{tag}>')
-        )
+        attributes = _attributes({"class": kind, **how} if kind else how)
+        end = f">{tip}{escape(inside)}</{tag}>" if tip or inside else "/>"
+        self._parts.append(Markup(f"<{tag}{attributes}{end}"))
 
-    def line(self, points: Iterable[Xy], kind: str, *, shut: bool = False, tip: str = "") -> None:
-        """A line through points in the units of the scales; shut, an area."""
+    @contextmanager
+    def group(self, kind: str, **how: object) -> Iterator[None]:
+        """What is drawn inside is one group of the classes `kind`."""
+        self._parts.append(Markup(f"<g{_attributes({'class': kind, **how})}>"))
+        yield
+        self._parts.append(Markup("</g>"))
+
+    def line(
+        self,
+        points: Iterable[Xy],
+        kind: str,
+        *,
+        shut: bool = False,
+        step: bool = False,
+        tip: str = "",
+    ) -> None:
+        """A line through points in the units of the scales; shut, an area; `step`: each value
+        holds until the next point. NaN breaks the line."""
         bound = 4.0 * self.height
-        places = [
-            f"{self.x(x):.1f},{min(max(self.y(y), -bound), bound):.1f}"
-            for x, y in points
-            if not (math.isnan(x) or math.isnan(y))
-        ]
-        if len(places) > 1:
-            self.put("path", kind, tip=tip, d="M" + "L".join(places) + ("Z" if shut else ""))
+        places = [(self.x(x), min(max(self.y(y), -bound), bound)) for x, y in points]
+        if any(not math.isnan(x + y) for x, y in places):
+            self.put("path", kind, tip=tip, d=path(places, step=step) + ("z" if shut else ""))
 
     def clipped(self, name: str, draw: Callable[[], None]) -> None:
         """Draws elements that are clipped at the frame."""
@@ -159,34 +213,73 @@ class Plot:
     def axes(self, x_count: int, y_count: int, under: Callable[[float], str] | None = None) -> None:
         """Draws grid, frame, ticks and titles; `under` gives a second line beneath each tick of
         x."""
-        for v in nice_ticks(self.y_scale, y_count):
-            self.put("line", "gridline", x1=self.left, x2=self.right, y1=self.y(v), y2=self.y(v))
-            self.text(self.left - 8, self.y(v) + 4, self.y_scale.say(v), anchor="end")
-        low = self.bottom
-        for v in nice_ticks(self.x_scale, x_count):
-            self.put("line", "frame", x1=self.x(v), x2=self.x(v), y1=low, y2=low + 5)
-            self.text(self.x(v), low + 19, self.x_scale.say(v), anchor="middle")
-            if under is not None:
-                self.text(self.x(v), low + 34, under(v), "faint", "middle")
+        self.y_axis(y_count)
+        self.x_axis(x_count, under)
+
+    def y_axis(self, count: int, *, title_up: float = 12) -> None:
+        """Draws the lines of about `count` values of y, with their labels, and the axis's title
+        `title_up` px above the frame."""
+        ticks = nice_ticks(self.y_scale, count)
+        wide = self.right - self.left
+        grid = "".join(f"M{self.left} {self.y(v):.1f}h{wide}" for v in ticks)
+        self.put("path", "gridline", d=grid)
+        with self.group("values"):
+            for v in ticks:
+                self.put("text", "", self.y_scale.say(v), x=self.left - 8, y=self.y(v) + 4)
+        if self.y_scale.title:
+            self.text(2, self.top - title_up, self.y_scale.title, "title")
+
+    def x_axis(self, count: int, under: Callable[[float], str] | None = None) -> None:
+        """Draws the frame, about `count` ticks of x and the axis's title. A tick whose label has no
+        room beside the one before it has none."""
+        low, taken = self.bottom, -math.inf
+        ticks = nice_ticks(self.x_scale, count)
+        with self.group("ticks"):
+            self.put("path", "frame", d="".join(f"M{self.x(v):.1f} {low}v5" for v in ticks))
+            for v in ticks:
+                at = self.x(v)
+                words = [self.x_scale.say(v), "" if under is None else under(v)]
+                half = max(map(text_width, words)) / 2
+                if at - half < taken + _BETWEEN:
+                    continue
+                taken = at + half
+                self.put("text", "", words[0], x=at, y=low + 19)
+                if under is not None:
+                    self.put("text", "faint", words[1], x=at, y=low + 34)
         self.put("line", "frame", x1=self.left, x2=self.right, y1=low, y2=low)
         if self.x_scale.title:
-            place = low + (39 if under is None else 54)
-            self.text((self.left + self.right) / 2, place, self.x_scale.title, "title", "middle")
-        if self.y_scale.title:
-            self.text(2, self.top - 12, self.y_scale.title, "title")
+            down = low + (39 if under is None else 54)
+            half = text_width(self.x_scale.title, _TITLE) / 2
+            middle = min((self.left + self.right) / 2, self.width - half)
+            self.text(middle, down, self.x_scale.title, "title", "middle")
+
+    def add(self, other: Plot) -> None:
+        """Adds what is drawn in another plot of the same size."""
+        self._parts += other._parts
 
     def svg(
-        self, description: str, kind: str, inside: Markup | None = None, *, edge: int = 0
+        self,
+        description: str,
+        kind: str,
+        inside: Markup | None = None,
+        *,
+        edge: int = 0,
+        attributes: Mapping[str, object] = MappingProxyType({}),
     ) -> Markup:
-        """The figure; `description` is its text alternative; `edge` (px) is left free around it."""
+        """The figure; `description` is its text alternative; `edge` (px) is left free around it;
+        `attributes` are added to its element."""
         box = f"{-edge} {-edge} {self.width + 2 * edge} {self.height + 2 * edge}"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="fig {kind}" role="img" '
-            f'viewBox="{box}" aria-label="{escape(description)}">'
+            f'viewBox="{box}" aria-label="{escape(description)}"{_attributes(attributes)}>'
         )
         return (
             Markup(head) + (inside or Markup()) + Markup("\n").join(self._parts) + Markup("</svg>")
         )
+
+
+def _attributes(how: Mapping[str, object]) -> str:
+    return "".join(f' {k.rstrip("_").replace("_", "-")}="{_short(v)}"' for k, v in how.items())
 
 
 def _short(v: object) -> str:

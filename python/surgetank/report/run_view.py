@@ -208,6 +208,11 @@ class RunView:
         )
         return pl.concat([start, rows]) if self.insurance_usd else rows
 
+    def node_name(self, node: int) -> str:
+        """The name of a node, with its region if it has one: node 3 (tokyo)."""
+        region = self.regions[node] if node < len(self.regions) else ""
+        return f"node {node} ({region})" if region else f"node {node}"
+
     @cached_property
     def regions(self) -> list[str]:
         """Name of each node's region; empty names if there are none."""

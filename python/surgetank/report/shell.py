@@ -13,14 +13,18 @@ from markupsafe import Markup
 
 from surgetank.output_folder import write_file
 
-__all__ = ["file_text", "in_script", "plotly", "render_template", "save"]
+__all__ = ["file_text", "in_script", "render_template", "save"]
 
 
 def render_template(template: str, *, scripts: tuple[str, ...] = (), **content: Any) -> str:
     """A template rendered to HTML; `scripts` are files that follow the script of every page."""
     script = Markup("\n").join(file_text(name) for name in ("shell.js", *scripts))
-    style = file_text("style.css") + file_text("figure.css")
-    html: str = _environment().get_template(template).render(style=style, script=script, **content)
+    style = Markup().join(map(file_text, ("style.css", "figure.css", "series.css")))
+    html: str = (
+        _environment()
+        .get_template(template)
+        .render(style=style, script=script, contents=[], **content)
+    )
     return html
 
 
@@ -47,14 +51,6 @@ def in_script(data: Any) -> Markup:
 def file_text(name: str) -> Markup:
     """The content of a file in this package."""
     return Markup((resources.files(__package__) / name).read_text(encoding="utf-8"))
-
-
-@cache
-def plotly() -> Markup:
-    """The source of plotly.js, safe inside a script element."""
-    source = resources.files("plotly") / "package_data" / "plotly.min.js"
-    # "</script" in a string of the library would end the element early.
-    return Markup(source.read_text(encoding="utf-8").replace("</script", "<\\/script"))
 
 
 @cache

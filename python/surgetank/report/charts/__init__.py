@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from surgetank.report.charts.budget import budget_charts
 from surgetank.report.charts.delay import delay_charts, stage_charts
-from surgetank.report.charts.figure import Chart, Key
+from surgetank.report.charts.lag import lag_charts
 from surgetank.report.charts.load import queue_charts, throughput_charts
 from surgetank.report.charts.money import (
     debt_charts,
@@ -14,11 +14,12 @@ from surgetank.report.charts.money import (
     liquidation_charts,
     price_charts,
 )
-from surgetank.report.charts.nodes import lag_charts, propagation_charts
+from surgetank.report.charts.propagation import propagation_charts
 from surgetank.report.charts.waiting import waiting_charts
+from surgetank.report.picture import Picture
 from surgetank.report.run_view import RunView
 
-__all__ = ["Chart", "Group", "Key", "chart_groups"]
+__all__ = ["Group", "chart_groups"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Group:
 
     name: str
     title: str
-    charts: tuple[Chart, ...]
+    charts: tuple[Picture, ...]
     empty: str
     """The text that is shown if there is nothing to draw."""
 

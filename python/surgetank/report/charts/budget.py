@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 import numpy as np
 
 from surgetank.measure.synchrony import BUDGET
-from surgetank.number_format import clock, milliseconds
-from surgetank.report.charts.figure import Chart, Line, line, seconds
+from surgetank.number_format import clock, milliseconds, share
+from surgetank.report.charts.over_time import Panel, Series, seconds, time_chart
 from surgetank.report.measure_text import FAILURES
+from surgetank.report.picture import Picture
+from surgetank.report.plot import Scale
 from surgetank.report.run_view import RunView
 
 __all__ = ["budget_charts"]
 
-_FORM: Final = "%{y:.1%} left"
 
-
-def budget_charts(view: RunView) -> list[Chart]:
+def budget_charts(view: RunView) -> list[Picture]:
     """What is left of the fault budget, with the lines of half and all of it used up."""
     trace = view.trace
     if view.value("fault_budget_left") is None or trace.nodes < 2:
@@ -25,25 +23,19 @@ def budget_charts(view: RunView) -> list[Chart]:
     return [_budget(view)]
 
 
-def _budget(view: RunView) -> Chart:
+def _budget(view: RunView) -> Picture:
     steps = view.synchrony.steps
-    times, left = seconds(steps["time_ns"]), steps["budget_left"].to_numpy()
-    more: dict[str, Any] = {"shape": "hv", "hovertemplate": _FORM}
-    data: list[Line] = [
-        line("fault budget left", times, left.tolist(), "@ink", showlegend=False, **more)
-    ]
+    times, left = seconds(steps["time_ns"]), steps["budget_left"].to_numpy().astype(np.float64)
+    series = [Series("fault budget left", "ink", times, left, share, step=True)]
     still = steps["standstill"].to_numpy()
     if still.any():
-        at = np.where(still, left, np.nan).tolist()
-        data.append(line("standstill", times, at, "@bad", width=4, **more))
-    layout = {
-        "yaxis": {"range": [min(-0.05, float(left.min()) * 1.1), 0.4], "tickformat": ".0%"},
-        "limits": [
-            {"y": 0.0, "text": "all used up: systemic"},
-            {"y": BUDGET / 2, "text": "half used up"},
-        ],
-    }
-    return Chart("budget", "Fault budget left", _summary(view), data, layout, height=240)
+        at = np.where(still, left, np.nan)
+        series.append(Series("standstill", "bad", times, at, share, "thick", step=True))
+    y = Scale(min(-0.05, float(left.min()) * 1.1), 0.4, say=share, title="share of voting weight")
+    limits = ((0.0, "all used up: systemic"), (BUDGET / 2, "half used up"))
+    return time_chart(
+        view, "budget", "Fault budget left", _summary(view), [Panel(y, tuple(series), 160, limits)]
+    )
 
 
 def _summary(view: RunView) -> str:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 
-from surgetank.number_format import clock, number
-from surgetank.report.charts.figure import Chart, Line, line, seconds, thin
+from surgetank.number_format import NBSP, clock, number
+from surgetank.report.charts.envelope import Floats
+from surgetank.report.charts.over_time import Panel, Series, seconds, time_chart
+from surgetank.report.picture import Picture
+from surgetank.report.plot import Scale
 from surgetank.report.run_view import RunView, nice_step
 from surgetank.trace import Outcome
 
 __all__ = ["queue_charts", "throughput_charts"]
 
 _QUEUES: Final = {
-    "ingress_len": ("ingress (before validation)", "@stage-admission"),
-    "mempool_len": ("mempool (before ordering)", "@stage-queueing"),
-    "execution_len": ("decided, not executed", "@stage-execution"),
+    "ingress_len": ("ingress (before validation)", "stage-admission"),
+    "mempool_len": ("mempool (before ordering)", "stage-queueing"),
+    "execution_len": ("decided, not executed", "stage-execution"),
 }
 
 
-def throughput_charts(view: RunView) -> list[Chart]:
+def throughput_charts(view: RunView) -> list[Picture]:
     """Messages per second offered, executed and refused or lost."""
     rows = view.trace["messages"]
     if rows.is_empty():
@@ -33,8 +36,7 @@ def throughput_charts(view: RunView) -> list[Chart]:
         fine,
         end,
     )[1]
-    form = "%{y:,.0f} /s"
-    data = [line("offered", x, offered, "@ink", width=1.6, hovertemplate=form)]
+    series = [Series("offered", "ink", x, offered, _per_s)]
     peak = int(np.argmax(offered))
     summary = (
         f"Offered load peaks at {number(round(offered[peak]))} messages/s at {clock(peak * fine)}"
@@ -42,17 +44,22 @@ def throughput_charts(view: RunView) -> list[Chart]:
     if view.trace.orders:
         executed = rows.filter(pl.col("outcome") == Outcome.EXECUTED)["executed_ns"].drop_nulls()
         x_done, done = _rate(executed, _block_step(view), end)
-        fill = {"fill": "tozeroy", "fillcolor": "@good/25"}
-        data.insert(0, line("executed", x_done, done, "@good", hovertemplate=form, **fill))
+        series.insert(0, Series("executed", "good", x_done, done, _per_s, fill=True))
         summary += f"; execution peaks at {number(round(max(done)))}/s"
     if any(failed):
-        data.append(line("refused or lost", x, failed, "@bad", dash="dot", hovertemplate=form))
+        series.append(Series("refused or lost", "bad", x, failed, _per_s, "dots"))
         summary += ". Refused and lost messages count at the time they were sent"
-    layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",.3~s"}}
-    return [Chart("throughput", "Offered and executed load", f"{summary}.", data, layout)]
+    top = max(float(s.y.max()) for s in series)
+    y = Scale(0.0, 1.06 * top or 1.0, say=number, title="messages/s")
+    panel = Panel(y, tuple(series), 220)
+    return [time_chart(view, "throughput", "Offered and executed load", f"{summary}.", [panel])]
 
 
-def queue_charts(view: RunView) -> list[Chart]:
+def _per_s(v: float) -> str:
+    return f"{number(round(v))}{NBSP}/s"
+
+
+def queue_charts(view: RunView) -> list[Picture]:
     """Lengths of the queues: the longest and the median over nodes that are up."""
     rows = view.trace["gauges"].filter(pl.col("up") == 1)
     if rows.is_empty():
@@ -65,54 +72,35 @@ def queue_charts(view: RunView) -> list[Chart]:
         )
         .sort("time_ns")
     )
-    data, peaks = [], []
+    times = seconds(found["time_ns"])
+    panels, peaks = [], []
     # A panel each, one below the other: they differ by orders of magnitude.
-    layout: dict[str, Any] = {"hoversubplots": "axis"}
-    for i, (queue, (name, colour)) in enumerate(_QUEUES.items()):
-        number_ = "" if i == 0 else str(i + 1)
+    for queue, (name, colour) in _QUEUES.items():
         top = found.sort(f"{queue}_max", descending=True, maintain_order=True).row(0, named=True)
         highest = max(1, int(top[f"{queue}_max"]))
-        layout[f"yaxis{number_}"] = {
-            "domain": [1 - (i + 1) / 3 + 0.035, 1 - i / 3 - 0.035],
-            "range": [0, highest * 1.08],
-            "nticks": 4,
-            "tickformat": ",.3~s" if highest >= 10 else "d",
-        }
-        for median in (False, True):
-            data.append(_queue_line(found, queue, name, colour, f"y{number_}", median=median))
+        median, longest = (
+            found[f"{queue}_{which}"].to_numpy().astype(np.float64) for which in ("median", "max")
+        )
+        of = f"{name}, "
+        lines = (
+            Series("median node", colour, times, median, number, "dots", read=f"{of}median"),
+            Series("longest of all nodes", colour, times, longest, number, read=f"{of}longest"),
+        )
+        y = Scale(0.0, 1.08 * highest, say=number, title=f"{name}, messages")
+        panels.append(Panel(y, lines, 100))
         if top[f"{queue}_max"]:
             word = queue.removesuffix("_len")
             peaks.append(f"{word} {top[f'{queue}_max']:,} at {clock(top['time_ns'])}")
-    layout["xaxis"] = {"anchor": "y3"}
     summary = f"Longest queues: {'; '.join(peaks)}." if peaks else "No queue ever held a message."
-    summary += " Full line: the longest of all nodes; dotted: the median node."
-    return [Chart("queues", "Messages waiting", summary, data, layout, height=440)]
+    return [time_chart(view, "queues", "Messages waiting", summary, panels)]
 
 
-def _queue_line(
-    found: pl.DataFrame, queue: str, name: str, colour: str, axis: str, *, median: bool
-) -> Line:
-    column = f"{queue}_{'median' if median else 'max'}"
-    part = thin(found.select("time_ns", column), column, 1000)
-    style: dict[str, Any] = {"dash": "dot", "width": 1.4} if median else {"width": 2}
-    return line(
-        f"{name}, median" if median else name,
-        seconds(part["time_ns"]),
-        part[column].to_list(),
-        colour,
-        hovertemplate="%{y:,.0f}",
-        yaxis=axis,
-        showlegend=not median,
-        **style,
-    )
-
-
-def _rate(times: pl.Series, step: int, end: int) -> tuple[list[Any], list[float]]:
+def _rate(times: pl.Series, step: int, end: int) -> tuple[Floats, Floats]:
     """Middles of bins (s) and events per second in them; the run's end may cut the last short."""
     edges = np.arange(0, end + step, step)
     widths = np.minimum(edges[1:], end) - edges[:-1]
     rates = np.histogram(times.to_numpy(), edges)[0] / np.maximum(widths, 1) * 1e9
-    return seconds(edges[:-1] + widths / 2), [float(v) for v in rates]
+    return seconds(edges[:-1] + widths / 2), rates
 
 
 def _block_step(view: RunView) -> int:

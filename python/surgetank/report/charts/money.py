@@ -3,90 +3,86 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from surgetank.measure.liquidations import Timing
-from surgetank.number_format import clock, milliseconds, share, usd
-from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
+from surgetank.number_format import clock, milliseconds, number, share, usd
+from surgetank.report.charts.envelope import Floats
+from surgetank.report.charts.over_time import WIDE, Panel, Series, seconds, time_chart
+from surgetank.report.picture import NARROW, Key, Picture, twice
+from surgetank.report.plot import Plot, Scale
 from surgetank.report.run_view import RunView
 from surgetank.trace import MarketKind
 
 __all__ = ["debt_charts", "due_charts", "liquidation_charts", "price_charts"]
 
-_MARKS_MAX: Final = 800
+#: Line of a price: name, colour, kind, and whether it holds until the next one.
+_PRICES: Final = {
+    MarketKind.INDEX: ("outside price", "ink", "bold", False),
+    MarketKind.ORACLE: ("oracle, as executed", "price-oracle", "dash", True),
+    MarketKind.MARK: ("mark", "price-mark", "dots", True),
+}
 
 
-def price_charts(view: RunView) -> list[Chart]:
-    """Outside price, oracle price as executed, mark; liquidations as marks on them."""
-    data: list[Line] = []
-    styles: dict[MarketKind, tuple[str, str, dict[str, Any]]] = {
-        MarketKind.INDEX: ("outside price", "@ink", {"width": 2}),
-        MarketKind.ORACLE: (
-            "oracle, as executed",
-            "@price-oracle",
-            {"shape": "hv", "dash": "dash"},
-        ),
-        MarketKind.MARK: ("mark", "@price-mark", {"shape": "hv", "dash": "dot"}),
-    }
-    for kind, (name, colour, style) in styles.items():
-        rows = thin(view.facts(kind).select("time_ns", "price"), "price")
+def price_charts(view: RunView) -> list[Picture]:
+    """Outside price, oracle price as executed, mark; liquidations as points on them."""
+    lines = []
+    for kind, (name, colour, style, step) in _PRICES.items():
+        rows = view.facts(kind)
         if rows.height:
-            prices = (rows["price"] * view.tick_usd).to_list()
-            x = seconds(rows["time_ns"])
-            data.append(line(name, x, prices, colour, hovertemplate="%{y:$,.2f}", **style))
-    if not data:
+            x, y = seconds(rows["time_ns"]), _floats(rows["price"]) * view.tick_usd
+            lines.append((name, colour, x, y, style, step))
+    if not lines:
         return []
-    orders = view.liquidated
-    for timing in Timing:
-        rows = orders.filter(pl.col("timing") == timing)
-        data += _marks(view, rows, f"liquidated, {timing}", timing is Timing.LATE)
-    outside = view.facts(MarketKind.INDEX)["price"]
-    summary = "Liquidations are drawn at their average price."
-    if outside.len() and outside[0]:
-        low = view.facts(MarketKind.INDEX).sort("price", maintain_order=True).row(0, named=True)
-        fall = 1 - low["price"] / outside[0]
-        summary = (
-            f"The outside price fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
-        )
-    note = ""
-    if view.liquidated.height > 2 * _MARKS_MAX:
-        note = f"At most {_MARKS_MAX} liquidations of each kind are drawn, evenly picked."
-    layout = {"yaxis": {"tickprefix": "$", "tickformat": ",~r"}}
-    title = "Price and liquidations"
-    return [Chart("price", title, summary, data, layout, height=360, note=note)]
-
-
-def _marks(view: RunView, rows: pl.DataFrame, name: str, late: bool) -> list[Line]:
-    if rows.is_empty():
-        return []
-    picked = rows.gather_every(max(1, -(-rows.height // _MARKS_MAX)))
-    colour = "@bad" if late else "@good"
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": f"{name} ({rows.height:,})",
-            "x": seconds(picked["time_ns"]),
-            "y": plain((picked["price"] * view.tick_usd).to_list()),
-            "customdata": [
-                "" if d is None else f", {milliseconds(d / 1e6)} after due"
-                for d in picked["delay_ns"]
-            ],
-            "hovertemplate": "%{y:$,.2f}%{customdata}",
-            "marker": {
-                "symbol": "diamond" if late else "circle-open",
-                "size": 7 if late else 6,
-                "color": f"{colour}/75" if late else colour,
-                "line": {"width": 0.5 if late else 1.3, "color": "@surface" if late else colour},
-            },
-        }
+    marks = [(timing, view.liquidated.filter(pl.col("timing") == timing)) for timing in Timing]
+    marks = [(timing, rows) for timing, rows in marks if rows.height]
+    values = np.concatenate(
+        [y for *_, y, _, _ in lines] + [_floats(r["price"]) * view.tick_usd for _, r in marks]
+    )
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = 0.05 * (high - low) or 0.01 * abs(high) or 1.0
+    # As many decimals as tell the ticks of the axis apart.
+    digits = max(0, 1 - math.floor(math.log10(high - low + 2 * room)))
+    text = partial(_dollars, digits=digits)
+    series = [
+        Series(name, colour, x, y, text, style, step=step)
+        for name, colour, x, y, style, step in lines
     ]
+    for timing, rows in marks:
+        late = timing is Timing.LATE
+        x, y = seconds(rows["time_ns"]), _floats(rows["price"]) * view.tick_usd
+        name = f"liquidated, {timing} ({rows.height:,})"
+        shape, colour = ("late", "bad") if late else ("early", "good")
+        series.append(Series(name, colour, x, y, text, shape, read=f"liquidated, {timing}"))
+    axis = Scale(low - room, high + room, say=text, title="price, USD")
+    panel = Panel(axis, tuple(series), 260)
+    return [time_chart(view, "price", "Price and liquidations", _fall(view), [panel])]
 
 
-def debt_charts(view: RunView) -> list[Chart]:
+def _dollars(v: float, *, digits: int) -> str:
+    return f"${v:,.{digits}f}"
+
+
+def _floats(values: pl.Series) -> Floats:
+    return values.cast(pl.Float64).to_numpy()
+
+
+def _fall(view: RunView) -> str:
+    summary = "Liquidations are drawn at their average price."
+    rows = view.facts(MarketKind.INDEX)
+    if rows.is_empty() or not rows["price"][0]:
+        return summary
+    low = rows.sort("price", maintain_order=True).row(0, named=True)
+    fall = 1 - low["price"] / rows["price"][0]
+    return f"The outside price fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
+
+
+def debt_charts(view: RunView) -> list[Picture]:
     """Bad debt so far and the balance of the insurance fund."""
     debt = view.facts(MarketKind.BAD_DEBT).select(
         pl.col("time_ns").cast(pl.Int64),
@@ -95,35 +91,35 @@ def debt_charts(view: RunView) -> list[Chart]:
     fund = view.insurance
     if debt.is_empty() and fund.is_empty():
         return []
-    data = []
-    form = {"hovertemplate": "%{y:$,.0f}", "shape": "hv"}
+    series: list[Series] = []
     if fund.height:
-        rows = thin(_held(fund, view.end_ns), "usd")
-        x, y = seconds(rows["time_ns"]), rows["usd"].to_list()
-        data.append(line("insurance fund", x, y, "@insurance", width=2, dash="dash", **form))
+        series.append(_balance(view, "insurance fund", "insurance", "dash", fund))
     total = 0.0
     if debt.height:
         total = float(debt["usd"][-1])
         start = pl.DataFrame({"time_ns": [0], "usd": [0.0]})
-        rows = thin(_held(pl.concat([start, debt]), view.end_ns), "usd")
-        fill = {"fill": "tozeroy", "fillcolor": "@bad/20"}
-        x, y = seconds(rows["time_ns"]), rows["usd"].to_list()
-        data.append(line("bad debt so far", x, y, "@bad", width=2.2, **form, **fill))
+        series.append(_balance(view, "bad debt so far", "bad", "bold", pl.concat([start, debt])))
     summary = f"Bad debt at the end: {usd(total)}."
     if fund.height:
         low = fund.sort("usd", maintain_order=True).row(0, named=True)
         summary += f" The insurance fund was lowest at {clock(low['time_ns'])}: {usd(low['usd'])}."
-    layout = {"yaxis": {"tickprefix": "$", "tickformat": ",.3~s", "rangemode": "tozero"}}
-    return [Chart("debt", "Bad debt and the insurance fund", summary, data, layout)]
+    values = np.concatenate([s.y for s in series])
+    top, low_usd = float(values.max()), min(0.0, float(values.min()))
+    room = 0.06 * (top - low_usd) or 1.0
+    y = Scale(low_usd - room * (low_usd < 0), top + room, say=usd, title="USD")
+    panel = Panel(y, tuple(series))
+    return [time_chart(view, "debt", "Bad debt and the insurance fund", summary, [panel])]
 
 
-def _held(rows: pl.DataFrame, end_ns: int) -> pl.DataFrame:
-    """The last value carried on to the end of the run."""
-    last = pl.DataFrame({"time_ns": [end_ns], "usd": [float(rows["usd"][-1])]})
-    return pl.concat([rows, last])
+def _balance(view: RunView, name: str, colour: str, kind: str, rows: pl.DataFrame) -> Series:
+    """A balance after each change, the last carried on to the end of the run."""
+    last = pl.DataFrame({"time_ns": [view.end_ns], "usd": [float(rows["usd"][-1])]})
+    rows = pl.concat([rows, last])
+    x, y = seconds(rows["time_ns"]), _floats(rows["usd"])
+    return Series(name, colour, x, y, usd, kind, step=True, fill=colour == "bad")
 
 
-def due_charts(view: RunView) -> list[Chart]:
+def due_charts(view: RunView) -> list[Picture]:
     """Accounts that are due for liquidation and not yet closed."""
     rows = view.episodes
     if rows.is_empty():
@@ -136,26 +132,22 @@ def due_charts(view: RunView) -> list[Chart]:
     steps = pl.DataFrame({"time_ns": times[order], "open": np.cumsum(change[order])})
     steps = steps.filter(pl.col("time_ns") <= view.end_ns)
     top = steps.sort("open", descending=True, maintain_order=True).row(0, named=True)
-    steps = thin(steps, "open")
-    fill = {"fill": "tozeroy", "fillcolor": "@liquidation-order/20", "shape": "hv"}
-    data = [
-        line(
-            "due, not closed",
-            seconds(steps["time_ns"]),
-            steps["open"].to_list(),
-            "@liquidation-order",
-            hovertemplate="%{y:,} accounts",
-            showlegend=False,
-            **fill,
-        )
-    ]
+    series = Series(
+        "due, not closed",
+        "liquidation-order",
+        seconds(steps["time_ns"]),
+        _floats(steps["open"]),
+        number,
+        step=True,
+        fill=True,
+    )
     summary = f"At most {top['open']:,} accounts at once, at {clock(top['time_ns'])}."
-    layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",~d"}}
+    y = Scale(0.0, max(1.0, 1.08 * top["open"]), say=number, title="accounts")
     title = "Accounts due and not yet closed"
-    return [Chart("due", title, summary, data, layout, height=220)]
+    return [time_chart(view, "due", title, summary, [Panel(y, (series,), 130)])]
 
 
-def liquidation_charts(view: RunView) -> list[Chart]:
+def liquidation_charts(view: RunView) -> list[Picture]:
     """Histogram of the time from due to liquidated, on a logarithmic axis."""
     first = view.liquidated.filter(pl.col("timing").is_in([Timing.IN_TIME, Timing.LATE]))
     delay = first["delay_ns"].to_numpy() / 1e6
@@ -169,40 +161,37 @@ def liquidation_charts(view: RunView) -> list[Chart]:
     last = math.ceil((float(logs.max()) - anchor) / width + 1e-9)
     edges = anchor + width * np.arange(lowest, max(last, lowest + 1) + 1)
     counts = np.histogram(logs, edges)[0]
-    middle = (edges[:-1] + edges[1:]) / 2
-    late = middle > anchor if bound else np.zeros(len(middle), dtype=np.bool_)
-    data = []
-    for name, colour, chosen in (("in time", "@good", ~late), ("late", "@bad", late)):
-        if counts[chosen].sum():
-            spans = [
-                f"{milliseconds(10**a)} – {milliseconds(10**b)}"
-                for a, b in zip(edges[:-1][chosen], edges[1:][chosen], strict=True)
-            ]
-            data.append(
-                {
-                    "type": "bar",
-                    "name": f"{name} ({int(counts[chosen].sum()):,})",
-                    "x": plain(middle[chosen].tolist()),
-                    "y": counts[chosen].tolist(),
-                    "width": width * 0.9,
-                    "marker": {"color": colour},
-                    "customdata": spans,
-                    "hovertemplate": "%{y:,} in %{customdata}<extra></extra>",
-                }
-            )
-    scale = log_ms_axis(10 ** float(edges[0]), 10 ** float(edges[-1]))
-    layout: dict[str, Any] = {
-        "xaxis": {
-            "tickvals": [math.log10(t) for t in scale["tickvals"]],
-            "ticktext": scale["ticktext"],
-            "range": [float(edges[0]) - 0.1, float(edges[-1]) + 0.1],
-        },
-        "yaxis": {"rangemode": "tozero", "tickformat": ",~d"},
-        "hovermode": "closest",
-        "barmode": "overlay",
-    }
+    late = edges[:-1] > anchor - width / 2 if bound else np.zeros(len(counts), dtype=np.bool_)
+    sides = (("in time", "good", counts[~late].sum()), ("late", "bad", counts[late].sum()))
+    keys = tuple(
+        Key(colour, f"{name} ({count:,})", series=i)
+        for i, (name, colour, count) in enumerate(sides)
+        if count
+    )
     median = milliseconds(float(np.median(delay)))
     summary = f"From the crossing of the outside price to the close: median {median}."
     note = f"The figure shows the first order of each due account. {view.reconciled}"
     title = "Time from due to liquidated"
-    return [Chart("liquidations", title, summary, data, layout, time=False, note=note)]
+    draw = partial(_histogram, edges, counts, late)
+    svgs = twice(draw, WIDE, title)
+    return [Picture("liquidations", title, summary, svgs, note=note, full=True, keys=keys)]
+
+
+def _histogram(edges: NDArray[Any], counts: NDArray[Any], late: NDArray[Any], width: int) -> Plot:
+    small = width == NARROW
+    title = "time from due to liquidated"
+    x = Scale(10 ** float(edges[0] - 0.1), 10 ** float(edges[-1] + 0.1), True, milliseconds, title)
+    y = Scale(0.0, 1.06 * float(counts.max()), say=number, title="accounts")
+    plot = Plot((width, 250), x, y, (28, 14, 48, 58))
+    plot.axes(4 if small else 10, 5)
+    for low, high, count, is_late in zip(edges[:-1], edges[1:], counts, late, strict=True):
+        if not count:
+            continue
+        left, right = plot.x(10 ** float(low)), plot.x(10 ** float(high))
+        tip = f"{milliseconds(10**low)} – {milliseconds(10**high)}: {count:,}"
+        top = plot.y(float(count))
+        colour = "bad" if is_late else "good"
+        wide, tall = right - left - 2, plot.bottom - top
+        with plot.group("series", data_series=int(is_late), style=f"--c:var(--{colour})"):
+            plot.put("rect", "part", tip=tip, x=left + 1, y=top, width=wide, height=tall)
+    return plot

@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
-
-from markupsafe import Markup
 
 from surgetank.league import League, SeedMean
 from surgetank.league.columns import rising, unit_of
 from surgetank.report.league import wording
+from surgetank.report.picture import Picture, twice
 from surgetank.report.plot import Plot, Scale
 
-__all__ = ["Map", "maps", "shade"]
+__all__ = ["maps", "shade"]
 
 _ROW: Final = 46
 _HEAD: Final = 40
@@ -29,7 +29,6 @@ _MOST: Final = 190
 #: Width of a map of which two stand side by side, while its cells are this wide.
 _HALF: Final = 520
 _FULL: Final = 1080
-_NARROW: Final = 330
 _ROOMY: Final = 100
 #: Approximate width of a letter in the figure, pixels.
 _LETTER: Final = 6.9
@@ -46,17 +45,6 @@ _FINITE: Final = 0.8
 _DARKEST: Final = 0.5
 #: A map has no axes.
 _NO_SCALE: Final = Scale(0, 1)
-
-
-@dataclass(frozen=True)
-class Map:
-    """A figure of the page."""
-
-    name: str
-    title: str
-    summary: str
-    svgs: tuple[Markup, Markup]
-    full: bool
 
 
 @dataclass(frozen=True)
@@ -88,7 +76,7 @@ def _content(league: League, name: str) -> _Content:
     )
 
 
-def maps(league: League) -> list[Map]:
+def maps(league: League) -> list[Picture]:
     """A map of each measure shown, the one that ranks first."""
     made = []
     for i, name in enumerate(league.shown):
@@ -99,12 +87,9 @@ def maps(league: League) -> list[Map]:
         title = wording.measure_title(name)
         better = f"{'More' if rising(name) else 'Less'} is better."
         value_text = f"{title}, {len(content.names)} × {len(league.attacks)} cells"
-        svgs = (
-            _map(content, _FULL if full else _HALF).svg(value_text, "wide"),
-            _map(content, _NARROW).svg(value_text, "narrow"),
-        )
+        svgs = twice(partial(_map, content), _FULL if full else _HALF, value_text)
         summary = f"Ranks the league. {better}" if name == league.rank else better
-        made.append(Map(f"map-{i}", title, summary, svgs, full))
+        made.append(Picture(f"map-{i}", title, summary, svgs, full=full))
     return made
 
 

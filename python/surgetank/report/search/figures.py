@@ -4,47 +4,30 @@ level."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
-from markupsafe import Markup
-
 from surgetank.number_format import milliseconds, number, share, value
+from surgetank.report.picture import NARROW, Picture, twice
 from surgetank.report.plot import Plot, Scale
 from surgetank.report.search.wording import level_text, no_break
 from surgetank.search.answer import Answer
 from surgetank.search.shape import Level
 
-__all__ = ["Picture", "pictures"]
+__all__ = ["pictures"]
 
-_WIDE: Final = (540, 360)
-_NARROW: Final = (350, 320)
+_WIDE: Final = 540
+#: Height of a figure by its width, px.
+_HEIGHTS: Final = {_WIDE: 360, NARROW: 320}
 #: Levels farther from the threshold than this factor are only in the table, not in the first
 #: figure.
 _NEAR: Final = 2.0
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure with its title, caption and note."""
-
-    name: str
-    title: str
-    summary: str
-    svgs: tuple[Markup, ...]
-    """Wide, and narrow for a phone."""
-    note: str = ""
 
 
 def pictures(answer: Answer) -> list[Picture]:
     """All figures for which the answer has data."""
     drawn = (_broken(answer), _delay(answer), _throughput(answer), _used(answer))
     return [picture for picture in drawn if picture is not None]
-
-
-def _twice(draw: Callable[[tuple[int, int]], Plot], text: str) -> tuple[Markup, ...]:
-    return (draw(_WIDE).svg(text, "wide"), draw(_NARROW).svg(text, "narrow"))
 
 
 def _level_scale(answer: Answer, values: Sequence[float]) -> Scale:
@@ -97,9 +80,9 @@ def _broken(answer: Answer) -> Picture | None:
         top = min(1.0, max(4 * answer.target, 1.15 * max(x.share for x in near)))
     y = Scale(-0.05 * top, 1.06 * top, say=share, title="share of failing runs")
 
-    def draw(size: tuple[int, int]) -> Plot:
-        plot = Plot(size, scale, y, (38, 18, 50, 58))
-        plot.axes(4 if size is _NARROW else 6, 5)
+    def draw(width: int) -> Plot:
+        plot = Plot((width, _HEIGHTS[width]), scale, y, (38, 18, 50, 58))
+        plot.axes(4 if width == NARROW else 6, 5)
         plot.clipped("broken", lambda: _fitted(plot, answer))
         level = plot.y(answer.target)
         plot.put("line", "target", x1=plot.left, x2=plot.right, y1=level, y2=level)
@@ -116,8 +99,8 @@ def _broken(answer: Answer) -> Picture | None:
         summary += f" Curve: the fitted probability; band: {answer.confidence:.0%} interval."
     left = len(known) - len(near)
     note = f"Levels farther from the threshold are in the table below: {left}." if left else ""
-    svgs = _twice(draw, "Share of failing runs against level")
-    return Picture("broken", "Share of failing runs", no_break(summary), svgs, note)
+    svgs = twice(draw, _WIDE, "Share of failing runs against level")
+    return Picture("broken", "Share of failing runs", no_break(summary), svgs, note=note)
 
 
 def _fitted(plot: Plot, answer: Answer) -> None:
@@ -152,9 +135,9 @@ def _delay(answer: Answer) -> Picture | None:
     y = Scale(low, high, log=True, say=milliseconds, title="latency")
     scale = _level_scale(answer, [x.level for x in shown])
 
-    def draw(size: tuple[int, int]) -> Plot:
-        plot = Plot(size, scale, y, (38, 44, 50, 66))
-        plot.axes(4 if size is _NARROW else 6, 5)
+    def draw(width: int) -> Plot:
+        plot = Plot((width, _HEIGHTS[width]), scale, y, (38, 44, 50, 66))
+        plot.axes(4 if width == NARROW else 6, 5)
         _mark_line(plot, answer)
         if base is not None:
             _guide(plot, base, "unloaded p99", "guide", "note")
@@ -172,7 +155,9 @@ def _delay(answer: Answer) -> Picture | None:
             "Open triangles: infinite, because more messages than the quantile allows never "
             "finished."
         )
-    return Picture("delay", "Latency", summary, _twice(draw, "p50 and p99 latency by level"), note)
+    return Picture(
+        "delay", "Latency", summary, twice(draw, _WIDE, "p50 and p99 latency by level"), note=note
+    )
 
 
 def _guide(plot: Plot, v: float, text: str, kind: str, words: str) -> None:
@@ -220,9 +205,9 @@ def _throughput(answer: Answer) -> Picture | None:
         for title in ("offered, messages/s", "throughput, messages/s")
     )
 
-    def draw(size: tuple[int, int]) -> Plot:
-        plot = Plot(size, scale, y, (38, 18, 50, 66))
-        plot.axes(4 if size is _NARROW else 6, 5)
+    def draw(width: int) -> Plot:
+        plot = Plot((width, _HEIGHTS[width]), scale, y, (38, 18, 50, 66))
+        plot.axes(4 if width == NARROW else 6, 5)
         ends = (scale.low, scale.high)
         plot.line([(v, v) for v in ends], "guide")
         far = scale.low**0.15 * scale.high**0.85 if log else scale.high * 0.85
@@ -241,7 +226,7 @@ def _throughput(answer: Answer) -> Picture | None:
     if answer.shape is not None and answer.shape.collapse:
         peak, last = (number(v) for v in (answer.shape.peak_per_s, answer.shape.past_peak_per_s))
         summary = f"Throughput collapses past its peak: {peak}/s, then {last}/s. {summary}"
-    svgs = _twice(draw, "Throughput against offered load")
+    svgs = twice(draw, _WIDE, "Throughput against offered load")
     return Picture("throughput", "Throughput", no_break(summary), svgs)
 
 
@@ -269,12 +254,11 @@ def _used(answer: Answer) -> Picture | None:
     if not used:
         return None
 
-    def draw(size: tuple[int, int]) -> Plot:
-        wide = size is _WIDE
+    def draw(width: int) -> Plot:
         step = 34
-        box = (size[0], 30 + step * len(used) + 34)
+        box = (width, 30 + step * len(used) + 34)
         ends = Scale(0, max(1.0, *(u.value for u in used)), say=share)
-        plot = Plot(box, ends, Scale(0, 1), (14, 52, 34, 168 if wide else 150))
+        plot = Plot(box, ends, Scale(0, 1), (14, 52, 34, 150 if width == NARROW else 168))
         for v in (0.0, 0.5, 1.0):
             at = plot.x(v)
             plot.put("line", "gridline", x1=at, x2=at, y1=plot.top, y2=plot.bottom)
@@ -299,4 +283,6 @@ def _used(answer: Answer) -> Picture | None:
     )
     summary += " Tick across a bar: the same when unloaded."
     title = "Resource use"
-    return Picture("used", title, summary, _twice(draw, "Use of each resource past the threshold"))
+    return Picture(
+        "used", title, summary, twice(draw, _WIDE, "Use of each resource past the threshold")
+    )
