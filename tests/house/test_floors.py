@@ -87,13 +87,13 @@ MARKET_FLOORS = [
     {"bounds", "facts"},
     {"book", "mark", "options"},
     {"config"},
-    {"limits", "margin"},
+    {"limits", "margin", "premium"},
     {"market"},
     {"settlement"},
     {"orders"},
     {"liquidation"},
     {"execute"},
-    {"auction"},
+    {"auction", "funding"},
 ]
 #: Actors and attackers stand below the world: they hear, look and answer, and reach nothing of it.
 #: A scenario is made of the machines' configurations, so it stands above `host`.

@@ -23,7 +23,7 @@ def live_of(trace: Trace) -> Trace:
 
 def test_every_entry_is_measured() -> None:
     """By some function, in a run that has the facts for it; an entry alone measures nothing."""
-    crash = venue(attack__kind="sandwich", **CRASH)
+    crash = venue(attack__kind="sandwich", market__funding__interval_s=1.0, **CRASH)
     gossip = {"layer__gossip__kind": "flood", "network__nodes": 5}
     fair = venue(layer__queue__rule="themis", duration_s=2.0, **gossip)
     votes = venue(layer__consensus__kind="tendermint", duration_s=2.0, **gossip)

@@ -50,8 +50,10 @@ WHOLE: dict[str, Any] = {
                 # Not the first's: to leave them out is another value.
                 "margin": {"initial": 0.1},
                 "protection": {"band_bp": 50.0},
+                "funding": {"interest_bp": 2.0},
             }
         ],
+        "funding": {},
     },
     "faults": [{"kind": "crash", "at_s": 1.0, "duration_s": 1.0, "nodes": [0]}],
 }
@@ -68,6 +70,7 @@ UNDER: dict[Path, tuple[Path, str]] = {
     ("layer", "tuning", "bounds", "weight_least"): ((*_QUEUE, "discipline"), "lanes"),
     ("layer", "tuning", "bounds", "weight_most"): ((*_QUEUE, "discipline"), "lanes"),
     (*_MARGIN, "close_out_bp"): ((*_MARGIN, "close_out"), "oracle"),
+    ("market", "funding", "damping_bp"): (("market", "funding", "formula"), "damped"),
     (*_QUEUE, "high"): ((*_QUEUE, "discipline"), "priority"),
     (*_QUEUE, "quantum_bytes"): ((*_QUEUE, "discipline"), "drr"),
     (*_QUEUE, "codel"): ((*_QUEUE, "discipline"), "codel"),

@@ -169,6 +169,57 @@ pub struct OpenInterestCap {
     pub upper: Money,
 }
 
+/// How premium and interest make the 8-hour funding rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Formula {
+    /// Premium + clamp(interest − premium, ±damping), as on Hyperliquid and Binance.
+    Damped {
+        /// The damping, of notional.
+        damping_ppm: u32,
+    },
+    /// Premium + interest, as on dYdX v4.
+    Added,
+}
+
+/// How the premiums between two payments are averaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Average {
+    /// All alike.
+    Mean,
+    /// The k-th sample k times, as on Binance.
+    TimeWeighted,
+}
+
+/// Funding payments between longs and shorts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Funding {
+    /// Time between two samples of the premium.
+    pub sample_ns: Ns,
+    /// Time between two payments.
+    pub interval_ns: Ns,
+    /// Time of the first payment.
+    pub first_ns: Ns,
+    /// Notional of the order whose average price is the impact price, in quanta.
+    pub impact: Money,
+    /// Interest of 8 hours, of notional.
+    pub interest_ppm: i32,
+    /// The 8-hour rate.
+    pub formula: Formula,
+    /// How premiums are averaged.
+    pub average: Average,
+    /// Share of the 8-hour rate that one payment is.
+    pub paid_ppm: u32,
+    /// Greatest payment, of notional; `None`: all of it.
+    pub cap_ppm: Option<u32>,
+    /// Greatest 8-hour rate, as a multiple of initial less maintenance margin; `None`: none.
+    pub cap_margins_ppm: Option<u32>,
+    /// Mean premium of the samples of the first interval that were taken before the start.
+    pub premium_ppm: i32,
+}
+
 /// The rules of one market.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +232,8 @@ pub struct SymbolConfig {
     pub tiers: Vec<Tier>,
     /// Growth of the initial margin with open interest; `None`: none.
     pub open_interest_cap: Option<OpenInterestCap>,
+    /// Funding payments; `None`: none.
+    pub funding: Option<Funding>,
     /// Share of liquidated notional owed to the insurance fund, out of what is left to the account.
     pub liquidation_fee_ppm: u32,
     /// Taker fee on notional.
@@ -213,6 +266,7 @@ impl Default for SymbolConfig {
             maintenance_margin_ppm: 12_500,
             tiers: Vec::new(),
             open_interest_cap: None,
+            funding: None,
             liquidation_fee_ppm: 0,
             taker_fee_ppm: 0,
             maker_fee_ppm: 0,

@@ -62,13 +62,20 @@ impl Market {
             self.settle_expired(price, facts);
         }
         if mark != was {
-            self.margin_calls(symbol, was, mark, facts);
+            self.margin_calls(symbol, Some(was), mark, facts);
         }
     }
 
-    /// Issues a margin call to every account that is below maintenance at this mark and was not at
-    /// the last one. An account in cross mode is called in one of its markets.
-    fn margin_calls(&mut self, symbol: u16, was: Price, mark_price: Price, facts: &mut Vec<Fact>) {
+    /// Issues a margin call to every account that is below maintenance at this mark and was not when
+    /// last looked at. `was` is the mark of then; `None`: the mark has not moved since. An account in
+    /// cross mode is called in one of its markets.
+    pub(crate) fn margin_calls(
+        &mut self,
+        symbol: u16,
+        was: Option<Price>,
+        mark_price: Price,
+        facts: &mut Vec<Fact>,
+    ) {
         let s = usize::from(symbol);
         let mut below = Vec::new();
         self.ledger.below_maintenance(s, mark_price, &mut below);
@@ -81,7 +88,9 @@ impl Market {
         };
         let fresh = below.iter().filter(|account| !called(account));
         facts.extend(fresh.map(|&account| {
-            let (trigger_price, falling) = self.trigger(account, symbol, was, mark_price);
+            let long = self.position(account, symbol) > 0;
+            let (trigger_price, falling) =
+                was.map_or((None, long), |was| self.trigger(account, symbol, was, mark_price));
             Fact::MarginCall { account, symbol, mark_price, trigger_price, falling }
         }));
         // An account in cross mode may have closed its position here and be called still.

@@ -190,6 +190,21 @@ pub enum Fact {
         /// Mark price, in ticks.
         price: Price,
     },
+    /// Longs and shorts exchanged a funding payment.
+    Funding {
+        /// Index of the market in [`crate::Config::symbols`].
+        symbol: u16,
+        /// Oracle price at which positions were valued, in ticks.
+        price: Price,
+        /// Average premium since the last payment, in 1e-9 of the oracle price.
+        premium_ppb: i64,
+        /// Rate paid, in 1e-9 of notional; positive: longs paid.
+        rate_ppb: i64,
+        /// Sum of what the payers paid, in quanta.
+        paid: Money,
+        /// Part of it that no account received, by rounding, in quanta.
+        remainder: Money,
+    },
     /// A liquidation order was executed, wholly or in part.
     Liquidated {
         /// Account in liquidation.
@@ -249,8 +264,8 @@ pub enum Fact {
         /// In cross mode all of the account's equity is transferred with the liquidated position.
         margin: Money,
     },
-    /// The mark price moved an account below maintenance margin. Reported once, until the account
-    /// has recovered.
+    /// The mark price or a funding payment moved an account below maintenance margin. Reported once,
+    /// until the account has recovered.
     MarginCall {
         /// Account below maintenance margin.
         account: AccountId,
@@ -359,6 +374,7 @@ impl Fact {
     pub fn symbol(&self) -> Option<u16> {
         match *self {
             Fact::Accepted { symbol, .. }
+            | Fact::Funding { symbol, .. }
             | Fact::Rejected { symbol, .. }
             | Fact::Canceled { symbol, .. }
             | Fact::Replaced { symbol, .. }

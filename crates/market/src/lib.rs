@@ -13,12 +13,14 @@
 //! | [`options`] | option contracts, their value, the grid of portfolio margin |
 //! | [`config`] | a venue's settings |
 //! | `limits` | liquidation limits per block |
+//! | `premium` | premiums over the oracle price, funding rates |
 //! | [`margin`] | accounts, positions, equity, requirements |
 //! | `market` | a venue's state and its read access |
 //! | `settlement` | booking of trades, bad debt, cancels of resting orders |
 //! | `orders` | admission and matching of orders |
 //! | `liquidation` | close-out, insurance fund, auto-deleveraging |
 //! | `execute` | execution of one message; marks and margin calls |
+//! | `funding` | funding payments |
 //! | [`auction`] | a batch of orders at one price |
 //!
 //! Each imports only modules above it in this table.
@@ -31,6 +33,7 @@ mod bounds;
 pub mod config;
 mod execute;
 pub mod facts;
+mod funding;
 mod limits;
 mod liquidation;
 pub mod margin;
@@ -38,11 +41,12 @@ pub mod mark;
 mod market;
 pub mod options;
 mod orders;
+mod premium;
 mod settlement;
 
 pub use crate::config::{
-    Backstop, BlockLimits, CloseOut, Config, Fillable, MONEY_MAX, MarginMode, OpenInterestCap, PPM,
-    PRICE_MAX, Partial, Protection, QTY_MAX, SymbolConfig, Tier,
+    Average, Backstop, BlockLimits, CloseOut, Config, Fillable, Formula, Funding, MONEY_MAX,
+    MarginMode, OpenInterestCap, PPM, PRICE_MAX, Partial, Protection, QTY_MAX, SymbolConfig, Tier,
 };
 pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};

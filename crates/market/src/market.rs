@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::margin::{Ledger, Position};
 use crate::mark::MarkPrice;
 use crate::options::{Chain, Listing, OptionsDesk, Requirement};
+use crate::premium::Premiums;
 
 /// Best bid and best ask: price and the quantity resting there.
 pub type Best = (Option<(Price, Qty)>, Option<(Price, Qty)>);
@@ -30,6 +31,11 @@ pub struct Market {
     pub(crate) last: Vec<Option<Price>>,
     pub(crate) insurance: Money,
     pub(crate) fees: Money,
+    /// Premiums since the last funding payment, by market.
+    pub(crate) premiums: Vec<Option<Premiums>>,
+    /// Funding paid by account, less what it received.
+    pub(crate) funding_paid: Vec<Money>,
+    pub(crate) funding_remainder: Money,
     /// Trading fees by account.
     pub(crate) paid: Vec<Money>,
     /// Bad debt that neither the insurance fund nor deleveraged accounts covered.
@@ -67,7 +73,7 @@ impl fmt::Display for UnbalancedGenesis {
 impl std::error::Error for UnbalancedGenesis {}
 
 /// # Panics
-/// If a rate or bound of the margin rules is out of bounds or out of order.
+/// If a rate or bound of the margin or funding rules is out of bounds or out of order.
 fn check_margin(rules: &SymbolConfig) {
     let (mut above, mut rates) = (0, (rules.initial_margin_ppm, rules.maintenance_margin_ppm));
     for tier in &rules.tiers {
@@ -78,6 +84,10 @@ fn check_margin(rules: &SymbolConfig) {
     }
     assert!(rates.1 < PPM, "maintenance margin must be below 100 %");
     assert!(rates.0 <= PPM, "initial margin must not exceed 100 %");
+    if let Some(funding) = rules.funding {
+        assert!(funding.sample_ns > 0 && funding.interval_ns > 0, "funding intervals are positive");
+        assert!((1..=MONEY_MAX).contains(&funding.impact), "impact notional out of bounds");
+    }
     if let Some(OpenInterestCap { lower, upper }) = rules.open_interest_cap {
         let in_order = 0 <= lower && lower < upper && upper <= MONEY_MAX;
         assert!(in_order, "caps of open interest must rise");
@@ -109,6 +119,9 @@ impl Market {
             last: vec![None; config.symbols.len()],
             insurance: config.insurance,
             fees: 0,
+            premiums: config.symbols.iter().map(Premiums::new).collect(),
+            funding_paid: Vec::new(),
+            funding_remainder: 0,
             paid: Vec::new(),
             deficit: 0,
             bad_debt: 0,
@@ -365,8 +378,9 @@ impl Market {
         self.deposits + self.config.insurance
     }
 
-    /// Total money: equity of all accounts, insurance fund and fees, less the deficit.
+    /// Total money: equity of all accounts, insurance fund, fees and the remainder of funding, less
+    /// the deficit.
     pub fn total_money(&self) -> Money {
-        self.ledger.total() + self.insurance + self.fees - self.deficit
+        self.ledger.total() + self.insurance + self.fees + self.funding_remainder - self.deficit
     }
 }

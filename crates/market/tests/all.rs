@@ -6,6 +6,7 @@ mod book_matching;
 mod book_properties;
 mod conservation;
 mod desk;
+mod funding;
 mod liquidation_at_oracle;
 mod liquidation_backstop;
 mod liquidation_execution;

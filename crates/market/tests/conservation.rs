@@ -60,6 +60,19 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
         maker_fee_ppm: 149,
         protection: Protection { slippage_ppm: Some(60_007), ..Protection::default() },
         mark: Mark::Median { ema_ns: 20 },
+        funding: Some(Funding {
+            sample_ns: 3,
+            interval_ns: 17,
+            first_ns: 5,
+            impact: 70_001,
+            interest_ppm: 101,
+            formula: Formula::Damped { damping_ppm: 503 },
+            average: Average::TimeWeighted,
+            paid_ppm: 125_003,
+            cap_ppm: Some(40_009),
+            cap_margins_ppm: None,
+            premium_ppm: -2_003,
+        }),
         ..SymbolConfig::default()
     };
     let second = SymbolConfig {

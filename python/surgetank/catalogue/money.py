@@ -41,6 +41,14 @@ MEASURES: Final = (
         _FACTS,
     ),
     MeasureSpec(
+        "funding_paid_usd",
+        "USD",
+        Better.NEITHER,
+        "Funding paid",
+        "sum of what longs paid to shorts and shorts to longs at funding payments",
+        _FACTS,
+    ),
+    MeasureSpec(
         "shortfall_bp_mean",
         "bp",
         Better.LESS,

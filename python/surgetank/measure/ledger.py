@@ -20,15 +20,17 @@ COLUMNS: Final[dict[str, str]] = {
     "edge": "trades against the outside price at their time",
     "fees": "of trades, liquidations, messages, bonds and the express lane",
     "relief": "debts borne by others",
+    "funding": "payments between longs and shorts",
     "held": "gains of positions from moves of the outside price",
-    "total": "sum of the four: value at the end less value at the start",
+    "total": "sum of the five: value at the end less value at the start",
 }
 
 
 def ledger(trace: Trace) -> pl.DataFrame:
-    """One row per group: group (String) and edge, fees, relief, held, total (Int64, quanta).
+    """One row per group: group (String) and edge, fees, relief, funding, held, total (Int64,
+    quanta).
 
-    A gain is positive. In each row the first four sum to the total; each column sums to zero.
+    A gain is positive. In each row the first five sum to the total; each column sums to zero.
     Empty if the trace has no ledger (no market, or a live run).
     """
     schema = {"group": pl.String} | dict.fromkeys(COLUMNS, pl.Int64)

@@ -76,4 +76,13 @@ def _money(trace: Trace) -> list[Measure]:
         Measure("bad_debt_usd", int(debts["amount"].abs().sum()) * quantum, n=debts.height),
         Measure("insurance_drawn_usd", abs(int(drawn.sum())) * quantum, n=len(drawn)),
         Measure("deleveraged_usd", deleveraged * notional, n=closed.height),
+        *_funding(trace),
     ]
+
+
+def _funding(trace: Trace) -> list[Measure]:
+    payments = market_of(trace, MarketKind.FUNDING)
+    if payments.is_empty():
+        return []
+    paid = int(payments["amount"].sum()) * trace.stats.quantum_usd
+    return [Measure("funding_paid_usd", paid, n=payments.height)]

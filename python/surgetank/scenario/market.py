@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from surgetank.scenario.funding import Funding
 from surgetank.scenario.margin import Margin, Rates
 from surgetank.scenario.price import FurtherPrice, Price
 from surgetank.scenario.section import (
@@ -197,6 +198,9 @@ class Perpetual(Section):
     protection: Protection | None = Field(
         None, description="bounds on trade prices; absent: the first perpetual's"
     )
+    funding: Funding | None = Field(
+        None, description="funding payments; absent: the first perpetual's"
+    )
     weight: NonNegative = Field(
         1.0,
         le=1e6,
@@ -222,6 +226,9 @@ class Market(Section):
     margin: Margin = Field(default_factory=Margin, description="margin and liquidation")
     protection: Protection = Field(
         default_factory=Protection, description="bounds on trade prices around the mark"
+    )
+    funding: Funding | None = Field(
+        None, description="funding payments between longs and shorts; absent: none"
     )
     positions: Positions = Field(default_factory=Positions, description="positions at the start")
     options: Options | None = Field(
@@ -279,12 +286,14 @@ class Market(Section):
             name: protection[f"{name}_ppm"] if getattr(asked, f"{name}_bp") > 0 else None
             for name in ("slippage", "band", "far", "liquidation")
         }
+        funding = perpetual.funding or self.funding
         outside = {"kind": "oracle", "worse_ppm": margin["close_out_ppm"]}
         return {key: margin[key] for key in kept} | {
             "initial_margin_ppm": rates["initial_ppm"],
             "maintenance_margin_ppm": rates["maintenance_ppm"],
             "tiers": [self._counted(tier) for tier in of_rates.tiers],
             "open_interest_cap": of_rates.open_interest and self._counted(of_rates.open_interest),
+            "funding": funding and self._counted(funding),
             "worst_price_ppm": distance.pop("liquidation"),
             "protection": {f"{name}_ppm": ppm for name, ppm in distance.items()}
             | {"reduce_only_after_ns": protection["reduce_only_after_ns"] or None},

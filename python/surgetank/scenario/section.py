@@ -128,6 +128,7 @@ Ppm = Annotated[Number, _PPM]
 PpmShare = Annotated[Share, _PPM]
 PositivePpm = Annotated[float, Field(ge=1e-6, le=1), BeforeValidator(_number), _PPM]
 BasisPoints = Annotated[NonNegative, Scaled("bp", "ppm", 1e4, 1e6)]
+SignedBasisPoints = Annotated[Number, Scaled("bp", "ppm", 1e4, 1e6)]
 #: Money of the market, counted in its smallest amount: of one lot at one tick.
 QUANTA: Final = "quanta"
 MarketUsd = Annotated[NonNegative, QUANTA]

@@ -174,6 +174,7 @@ class MarketKind(_Numbered):
     TOUCH = "touch"
     ORDER_SENT = "order-sent"
     CLOSED = "closed"
+    FUNDING = "funding"
 
 
 class Bearer(_Numbered):

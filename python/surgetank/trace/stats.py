@@ -59,12 +59,13 @@ class AttackStats(_Closed):
 
 @dataclass(frozen=True)
 class LedgerLine(_Closed):
-    """The gain of one group, quanta; `total` is the sum of the other four."""
+    """The gain of one group, quanta; `total` is the sum of the other five."""
 
     group: str
     edge: int
     fees: int
     relief: int
+    funding: int
     held: int
     total: int
 

@@ -24,6 +24,7 @@ pub(super) fn check(
     for (market, terms) in config.terms().enumerate() {
         prices(market, &terms, tape)?;
         tiers(market, &terms)?;
+        impact(&terms)?;
     }
     let quantum_usd = config.quantum_usd();
     let positions = &config.positions;
@@ -65,6 +66,18 @@ fn section(market: usize) -> String {
         None => "market".to_owned(),
         Some(further) => format!("market.perpetuals[{further}]"),
     }
+}
+
+/// The impact notional of funding, in whole quanta.
+fn impact(terms: &Terms<'_>) -> Result<(), String> {
+    if terms.symbol.funding.is_none_or(|f| (1..=MONEY_MAX).contains(&f.impact)) {
+        return Ok(());
+    }
+    Err(format!(
+        "market.funding.impact_usd: it must be at least market.tick_usd × market.lot, the smallest \
+         amount, and at most {:.3e} of it",
+        MONEY_MAX as f64
+    ))
 }
 
 /// Bounds of margin tiers, and caps of open interest, in whole quanta.

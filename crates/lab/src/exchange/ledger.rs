@@ -4,9 +4,10 @@
 //! 1. An account's *total* is its equity at the end less that at the start, both at the outside
 //!    prices of the time, less payments outside the market: fees of messages, forfeited bonds, the
 //!    express lane.
-//! 2. The total has four parts. *Edge*: each trade against the outside price of its market at its
+//! 2. The total has five parts. *Edge*: each trade against the outside price of its market at its
 //!    time. *Fees*: of trades, liquidations and messages. *Relief*: its debts that others bore; for
-//!    a deleveraged account, its loss by that, which is booked under `socialised` instead. *Held*:
+//!    a deleveraged account, its loss by that, which is booked under `socialised` instead.
+//!    *Funding*: payments between longs and shorts; the venue keeps what rounding leaves. *Held*:
 //!    the rest, the gain of its positions as the outside prices moved.
 //! 3. The insurance fund, socialised losses (of deleveraged accounts, and uncovered debt) and the
 //!    venue are groups like the others. So every column sums to zero, to the last quantum.
@@ -58,6 +59,7 @@ struct Line {
     edge: Money,
     fees: Money,
     relief: Money,
+    funding: Money,
     total: Money,
 }
 
@@ -152,6 +154,7 @@ impl Ledger {
             line.edge += self.edge[i];
             line.fees -= market.fees_paid(account) + self.liquidation_fees[i];
             line.relief += self.relief[i] + self.haircuts[i];
+            line.funding -= market.funding_paid(account);
             line.total += market.worth(account, ticks) - self.worth_at_start[i] + self.haircuts[i];
         }
         let liquidation_fees: Money = self.liquidation_fees.iter().sum();
@@ -164,13 +167,14 @@ impl Ledger {
         socialised.total = socialised.relief;
         let venue = &mut lines[Group::Venue as usize];
         venue.fees = market.fees();
-        venue.total = market.fees();
+        venue.funding = market.funding_remainder();
+        venue.total = venue.fees + venue.funding;
         lines
     }
 }
 
 impl Exchange {
-    /// The ledger by group, in quanta: edge, fees, relief, held and total. Every column sums to
+    /// The ledger by group, in quanta: edge, fees, relief, funding, held and total. Every column sums to
     /// zero. Payments outside the market are fees of messages, rounds of the express lane and the
     /// attacker's bonds. Second: whether all of them fit 64 bits.
     pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> (Value, bool) {
@@ -191,12 +195,13 @@ impl Exchange {
             amount
         };
         let row = |(name, line): (&str, &Line)| {
-            let held = line.total - line.edge - line.fees - line.relief;
+            let held = line.total - line.edge - line.fees - line.relief - line.funding;
             json!({
                 "group": name,
                 "edge": whole(line.edge),
                 "fees": whole(line.fees),
                 "relief": whole(line.relief),
+                "funding": whole(line.funding),
                 "held": whole(held),
                 "total": whole(line.total),
             })

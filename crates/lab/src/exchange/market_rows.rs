@@ -60,6 +60,10 @@ impl Exchange {
                 let row = row(MarketKind::TakenOver);
                 self.row(MarketRow { account, other, price, qty, amount, ..row });
             }
+            Fact::Funding { price, rate_ppb, paid, .. } => {
+                let (qty, amount) = (rate_ppb, self.fitting(paid));
+                self.row(MarketRow { price, qty, amount, ..row(MarketKind::Funding) });
+            }
             Fact::MarginCall { .. } => self.called(now, message, fact),
             Fact::Liquidated { .. } => self.liquidated(now, message, fact),
             Fact::Auctioned { .. } => self.auctioned(now, message, fact),

@@ -7,7 +7,8 @@
 //!    maintenance margin at the outside prices, whatever the venue's marks.
 //! 3. Where blocks carry the price (`market.price.feed`), the outside price at execution comes
 //!    first in every block, as an oracle price observed then.
-//! 4. Liquidations move the outside price of their market by its `impact_bp_per_musd`, which can
+//! 4. Funding payments come before a block's messages, at its prices.
+//! 5. Liquidations move the outside price of their market by its `impact_bp_per_musd`, which can
 //!    start cascades.
 
 mod benchmark;
@@ -236,6 +237,9 @@ impl Exchange {
         if self.feed == Feed::Block {
             self.take_block_prices(now);
         }
+        if self.market.has_funding() {
+            self.fund(now);
+        }
         let traded = self.trade(now, messages, block.hash);
         let mut facts = Vec::with_capacity(traded.len());
         for (message, fact) in traded {
@@ -253,6 +257,20 @@ impl Exchange {
         self.conserved &= self.market.total_money() == self.market.paid_in();
         self.marks.extend((0..self.market.symbols()).map(|market| self.market.mark(market)));
         facts
+    }
+
+    /// Makes the funding payments that are due. They can make accounts due at once.
+    fn fund(&mut self, now: Ns) {
+        let mut facts = std::mem::take(&mut self.facts);
+        self.market.fund(now, &mut facts);
+        let any = !facts.is_empty();
+        for fact in facts.drain(..) {
+            self.fact(now, u32::MAX, fact);
+        }
+        self.facts = facts;
+        if any {
+            self.update_due(now);
+        }
     }
 
     /// Executes a block's messages; returns the facts of each.

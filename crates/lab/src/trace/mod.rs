@@ -198,6 +198,8 @@ named! {
         OrderSent = "order-sent",
         /// A liquidated position is closed completely.
         Closed = "closed",
+        /// Longs and shorts exchanged a funding payment.
+        Funding = "funding",
     }
 }
 
@@ -220,7 +222,7 @@ pub struct MarketRow {
     pub other: u32,
     /// Price, in ticks.
     pub price: Price,
-    /// Signed quantity, in lots.
+    /// Signed quantity, in lots; of a funding payment its rate, in 1e-9 of notional.
     pub qty: i64,
     /// Amount of money, in quanta.
     pub amount: i64,

@@ -50,6 +50,7 @@ impl Desk {
         let mut facts = Vec::new();
         self.now += 1;
         let message = Message { id: self.now as u32, account, sent_ns: self.now, body };
+        self.market.fund(self.now, &mut facts);
         self.market.execute(self.now, &message, &mut facts);
         assert_eq!(self.market.total_money(), self.market.paid_in(), "{body:?}: {facts:?}");
         for symbol in 0..self.market.symbols() {
