@@ -4,7 +4,7 @@ use crate::desk;
 use desk::*;
 use proptest::prelude::*;
 use surgetank_layer::message::Side;
-use surgetank_layer::units::{Money, Ns, Price, Qty};
+use surgetank_layer::units::{Money, Ns, Price};
 use surgetank_market::*;
 
 /// Hyperliquid's rule, sampled every 5 ns and paid every 60: 0.01 % interest, damped by 0.05 %, an
