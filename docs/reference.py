@@ -1,6 +1,6 @@
 """Writes docs/scenario.md from the models, docs/measures.md from the catalogue, the second half of
-docs/glossary.md from both, the tables of docs/faults.md from the files of the kinds of faults, and
-that of docs/attacks.md from the kinds of attacks.
+docs/glossary.md from both, the tables of docs/faults.md from the files of the kinds of faults,
+that of docs/attacks.md from the kinds of attacks, and docs/venues.md from the presets of venues.
 
 `python docs/reference.py`; with `--check` the exit code is 1 if one of them is not current.
 """
@@ -29,6 +29,7 @@ from surgetank.scenario import presets
 from surgetank.scenario.attack import ATTACKS
 from surgetank.scenario.faults import KINDS
 from surgetank.scenario.rule import settings
+from surgetank.scenario.venues import VENUES, Venue, VenueFigure
 from surgetank.search.goal import FINDS
 from surgetank.trace import NAMES, SCHEMA
 from surgetank.verdict import EXIT_CODES
@@ -38,6 +39,7 @@ MEASURES = Path(__file__).with_name("measures.md")
 GLOSSARY = Path(__file__).with_name("glossary.md")
 FAULTS = Path(__file__).with_name("faults.md")
 ATTACKS_PAGE = Path(__file__).with_name("attacks.md")
+VENUES_PAGE = Path(__file__).with_name("venues.md")
 SIMULATED = Path(__file__).resolve().parents[1] / "crates" / "lab" / "src" / "faults"
 HEAD = """# Scenario reference
 
@@ -45,9 +47,8 @@ For authors of scenarios. A scenario is one TOML file. Which keys does it have? 
 only `name` is required. Unknown keys are refused. Units come last in names. `surgetank schema` prints the same as JSON
 schema; `surgetank init NAME` writes a commented file to start from.
 
-Presets set keys that the file does not give: `rule` in `[layer.queue]` ([queues](queue.md)); `venue = "dydx-v4"`,
-`"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]` (their constants and
-sources: `python/surgetank/scenario/presets.py`).
+Presets set keys that the file does not give: `rule` in `[layer.queue]` ([queues](queue.md)), `venue` at the top
+([venues](venues.md)), and `preset = "aws-13"` in `[network]` (`python/surgetank/scenario/presets.py`).
 
 This page is written by `docs/reference.py`.
 """
@@ -272,6 +273,58 @@ def attacks() -> str:
     return with_tables(ATTACKS_PAGE, {"kinds": kinds})
 
 
+VENUES_HEAD = """# Venues as presets
+
+For authors of scenarios: which numbers of which venue does `venue = "NAME"` at the top of a scenario set, and where do
+they come from? A key that the scenario gives itself has precedence, and so has `--set`. A preset does not make a market
+where the scenario has none. *ours*: no public source states it, so this project chose it. Most venues change such
+numbers from time to time: compare them with the source before you rely on a result.
+
+```toml
+name = "my-book-on-hyperliquid"
+venue = "hyperliquid"
+
+[market.margin]
+initial = 0.05      # overrides the preset's
+maintenance = 0.025
+tiers = []
+```
+
+This page is written by `docs/reference.py` from `python/surgetank/scenario/venues.py`.
+"""
+
+
+def venue_table(venue: Venue) -> str:
+    """One venue: its figures, and what the preset does not have."""
+    lines = ["| key | value | source | date |", "|---|---|---|---|"]
+    for figure in venue.figures:
+        note = f"; {figure.note}" if figure.note else ""
+        source, (table, _, name) = figure.source, figure.key.rpartition(".")
+        key = f"`kind` of `[{table}]`" if name == "kind" else f"`{figure.key}`"
+        lines.append(f"| {key} | {_value(figure)} | {source.text}{note} | {source.date} |")
+    missing = "\n".join(f"- {line}" for line in venue.left_out)
+    return (
+        f'## `venue = "{venue.name}"`\n\n{venue.title}.\n\n'
+        + "\n".join(lines)
+        + f"\n\nNot in the preset:\n\n{missing}\n"
+    )
+
+
+def _value(figure: VenueFigure) -> str:
+    if not isinstance(figure.value, list):
+        return f"`{figure.value}`".replace("`True`", "`true`").replace("`False`", "`false`")
+    rows = (
+        f"above {tier['above_usd']:,.0f} USD {tier['initial']:.3%}, {tier['maintenance']:.3%}"
+        for tier in figure.value
+    )
+    return "; ".join(rows)
+
+
+def venues() -> str:
+    """docs/venues.md."""
+    return "\n".join([VENUES_HEAD, *map(venue_table, VENUES.values())])
+
+
 def with_tables(path: Path, tables: dict[str, list[str]]) -> str:
     """A page whose tables, each between marks with its name, are replaced by these."""
     text = path.read_text(encoding="utf-8")
@@ -284,7 +337,7 @@ def with_tables(path: Path, tables: dict[str, list[str]]) -> str:
 
 if __name__ == "__main__":
     written = {PAGE: page(), MEASURES: measures(), GLOSSARY: glossary(), FAULTS: faults()}
-    written[ATTACKS_PAGE] = attacks()
+    written |= {ATTACKS_PAGE: attacks(), VENUES_PAGE: venues()}
     if "--check" in sys.argv:
         sys.exit(any(path.read_text(encoding="utf-8") != text for path, text in written.items()))
     for path, text in written.items():

@@ -4,33 +4,7 @@
 - `[network] preset = "aws-13"`: one-way delays between 13 AWS zones, as CometBFT's end-to-end tests
   emulate them (σ = delay/20, normal). Source: cometbft/cometbft,
   test/e2e/pkg/files/aws-latencies.csv, Apache-2.0.
-- `venue = "dydx-v4"`: dydxprotocol/v4-chain at 84d4664b (2026-03): genesis, daemon flags, CometBFT
-  configuration. Large-cap tier: initial 2 %, maintenance .6 of it; liquidation fee at most 1.5 %;
-  liquidation daemon every 1.6 s, price daemon every 3 s; TimeoutCommit 500 ms, TimeoutPropose 1 s;
-  mempool of 100,000 messages; limits per block, fillable price. (Initial margin that grows with
-  open interest does not apply to the large-cap tier.) Not honoured yet: short-term order windows.
-  Liquidations are keepers' messages, not the proposer's. Market orders are immediate-or-cancel with
-  a worst price 5 % away (MARKET_ORDER_MAX_SLIPPAGE of the front end, dydxprotocol/v4-web); the
-  chain has no price bands, and liquidations stop at the fillable price. A short-term order is
-  replaced by another of its client id: makers replace.
-- `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
-  is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions, mark
-  = median; of positions above 100,000 USD 20 % first, then for 30 s all; a vault below 2/3 of
-  maintenance (its size is ours). Blocks of about 70 ms (Alchemy). HyperBFT is approximated by one
-  sequencer with such a window: its votes are not modelled. Inside a block: what takes nothing, then
-  cancels, then the rest (rule `class`). Market orders are immediate-or-cancel 5 % away
-  (DEFAULT_SLIPPAGE, hyperliquid-dex/hyperliquid-python-sdk); "Order price cannot be more than 80 %
-  away from the reference price" (its error, as clients quote it), liquidations included, which go
-  to the book as market orders. Makers cancel and post, as that order rewards.
-- `venue = "binance"`: Binance USD-M futures, `GET /fapi/v1/exchangeInfo` of BTCUSDT:
-  `marketTakeBound` .05 (a market order's greatest distance from the mark), filter `PERCENT_PRICE`
-  multiplierUp 1.05 and multiplierDown .95, against the mark, on both sides. Liquidations are
-  immediate-or-cancel limit orders (its help pages), here within the same 5 %. One sequencer; its
-  times and margin are the scenario's own.
-- `venue = "deribit"`: insights.deribit.com, "Trading bandwidths & limits": nothing trades beyond
-  the mark ± 1.5 % (BTC perpetual, at the time of writing). Makers replace (its API's `edit`). One
-  sequencer; its times and margin are the scenario's own. Deribit moves a price beyond the limit to
-  the limit, where the band here refuses the order.
+- `venue`: see `surgetank.scenario.venues`.
 """
 
 from __future__ import annotations
@@ -39,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from surgetank.errors import SurgetankError
+from surgetank.scenario import venues
 from surgetank.scenario.dotted import nested, value_at
 from surgetank.scenario.rule import MATCHING, RULE, name_of, settings
 
@@ -87,81 +62,7 @@ def _networks() -> dict[str, dict[str, Any]]:
 
 
 _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "dydx-v4": {
-        "flow": {
-            "oracle": {"interval_ms": 3_000.0},
-            "keepers": {"reaction_ms": 1_600.0},
-            "makers": {"requote": "replace"},
-        },
-        "layer": {
-            "gossip": {"kind": "flood"},
-            "queue": {"mempool_max": 100_000},
-            "consensus": {
-                "kind": "tendermint",
-                "timeout_commit_ms": 500.0,
-                "timeout_propose_ms": 1_000.0,
-            },
-        },
-        "market": {
-            "mark": "oracle",
-            "protection": {"slippage_bp": 500.0, "liquidation_bp": 0.0},
-            "margin": {
-                "mode": "cross",
-                "initial": 0.02,
-                "maintenance": 0.012,
-                "liquidation_fee_bp": 150.0,
-                "fillable": {"bankruptcy_adjustment": 1.0, "spread_to_maintenance": 1.5},
-                "per_block": {
-                    "position_share": 0.1,
-                    "position_min_usd": 1_000.0,
-                    "account_usd": 100_000.0,
-                    "account_insurance_usd": 1_000_000.0,
-                    "attempts": 50,
-                    "deleveraging_attempts": 10,
-                },
-            },
-        },
-    },
-    "hyperliquid": {
-        "flow": {"oracle": {"interval_ms": 3_000.0}, "makers": {"requote": "cancel-new"}},
-        "layer": {
-            "gossip": {"kind": "direct"},
-            "queue": {"rule": "class"},
-            "consensus": {"kind": "single", "window_ms": 70.0},
-        },
-        "market": {
-            "mark": "median",
-            "protection": {
-                "slippage_bp": 500.0,
-                "band_bp": 8_000.0,
-                "far_bp": 8_000.0,
-                "liquidation_bp": 8_000.0,
-            },
-            "margin": {
-                "mode": "cross",
-                "initial": 0.02,
-                "maintenance": 0.01,
-                "partial": {"above_usd": 100_000.0, "share": 0.2, "cooldown_ms": 30_000.0},
-                "backstop": {"below": 0.666667, "vault_usd": 100_000_000.0},
-            },
-        },
-    },
-    "binance": {
-        "layer": {"gossip": {"kind": "direct"}, "consensus": {"kind": "single"}},
-        "market": {
-            "protection": {
-                "slippage_bp": 500.0,
-                "band_bp": 500.0,
-                "far_bp": 500.0,
-                "liquidation_bp": 500.0,
-            }
-        },
-    },
-    "deribit": {
-        "flow": {"makers": {"requote": "replace"}},
-        "layer": {"gossip": {"kind": "direct"}, "consensus": {"kind": "single"}},
-        "market": {"protection": {"slippage_bp": 150.0, "band_bp": 150.0, "liquidation_bp": 150.0}},
-    },
+    name: venue.values for name, venue in venues.VENUES.items()
 }
 
 VENUES: Final = tuple(_VENUES)
