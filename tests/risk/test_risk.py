@@ -156,10 +156,10 @@ def test_interventions_move_as_theory_says() -> None:
     effect = {one.text: one.differences for one in found.effects}
     assert effect["leverage"]["mean"].reduces
     # Per account of notional N: 15 % − 5 % without, 15 % − 10 % with, in the runs with one jump.
-    assert effect["fund"]["mean"].value == pytest.approx(0.0)
-    assert not effect["fund"]["mean"].reduces and effect["fund"]["beyond"].reduces
-    nothing = effect["keepers"]["mean"]
-    assert (nothing.value, nothing.low, nothing.high) == (0.0, 0.0, 0.0)
+    assert effect["fund"]["beyond"].reduces
+    for nothing in (effect["fund"]["mean"], effect["keepers"]["mean"]):
+        # Exactly: to the rounding of a sum of USD, every seed would agree on a difference.
+        assert (nothing.value, nothing.low, nothing.high) == (0.0, 0.0, 0.0)
     assert found.effects[0].text == "leverage" and "leverage" in found.sentence
     assert {one.text for one in found.remedies} == {"leverage", "fund"}
 
@@ -180,7 +180,7 @@ def _lognormal(draws: np.random.Generator, runs: int) -> Losses:
     total = draws.lognormal(size=runs)
     zero = np.zeros(runs)
     bearers = {"insurance": total, "deleveraged": zero}
-    return Losses(total, bearers, np.zeros(runs, dtype=bool))
+    return Losses(total, bearers, np.zeros(runs, dtype=bool), {})
 
 
 def test_remedies_fit_the_scenario() -> None:

@@ -16,6 +16,7 @@ from surgetank.console.runs import COLOURS, MARKS
 from surgetank.console.terminal import dim
 from surgetank.number_format import NBSP, usd, value
 from surgetank.risk import Risk, RiskEstimate
+from surgetank.risk.groups import DIVISIONS, group_title
 from surgetank.risk.paired import DebtDifference, DebtEffect
 
 __all__ = ["RiskWatch", "show_risk"]
@@ -57,6 +58,8 @@ def show_risk(console: Console, found: Risk) -> None:
     console.print(_distribution(found))
     if found["bad_debt_probability"].value:
         console.print(_bearers(found))
+        for division in DIVISIONS:
+            console.print(_causes(found, division))
     if found.effects:
         console.print(_changes(found))
         for effect in found.effects:
@@ -112,6 +115,24 @@ def _with_ends(one: RiskEstimate) -> str:
     return (
         _value(one) if one.low is None or one.high is None else f"{_value(one)} ({_interval(one)})"
     )
+
+
+def _causes(found: Risk, division: str) -> Table:
+    """Each group's contribution to the mean and to the expected shortfall."""
+    table = _table(f"Caused by accounts, by {division}", *(RISKS[name].short for name in _BORNE))
+    groups = [one for one in found.contributions if one.division == division]
+    for one in groups:
+        shortfall = "UNKNOWN"
+        if one.shortfall is not None:
+            shortfall = _allocated(one.shortfall, one.shortfall_ends)
+        table.add_row(
+            group_title(division, one.member), _allocated(one.mean, one.mean_ends), shortfall
+        )
+    return table
+
+
+def _allocated(usd_: float, ends: tuple[float, float] | None) -> str:
+    return usd(usd_) if ends is None else f"{usd(usd_)} ({usd(ends[0])} to {usd(ends[1])})"
 
 
 def _changes(found: Risk) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from surgetank.errors import SurgetankError
 from surgetank.native import build
 from surgetank.risk.answer import InvalidRun, Risk, ranked
 from surgetank.risk.changes import Intervention, candidates
+from surgetank.risk.contributions import Contribution, contributions
 from surgetank.risk.estimates import MEAN_RUNS, RiskEstimate, estimates_of, probability
 from surgetank.risk.limits import check_limits, judged
 from surgetank.risk.losses import Losses, losses_of, observe
@@ -20,7 +21,7 @@ from surgetank.scenario import Scenario, load
 from surgetank.search.pool import Pool, Running, pool_of
 from surgetank.search.probe import RunOutcome, Task
 
-__all__ = ["RUNS", "DebtEffect", "Risk", "RiskEstimate", "check", "risk"]
+__all__ = ["RUNS", "Contribution", "DebtEffect", "Risk", "RiskEstimate", "check", "risk"]
 
 #: Called with runs done and the most that there will be.
 Progress = Callable[[int, int], None]
@@ -91,6 +92,7 @@ def risk(
         messages=messages,
         losses=before,
         estimates=tuple(estimates),
+        contributions=() if invalid else tuple(_contributions(before)),
         effects=ranked(found),
         reasons=() if invalid else tuple(judged(asked, estimates)),
         invalid=tuple(InvalidRun(o.seed, o.invalid[0]) for o in invalid),
@@ -169,6 +171,11 @@ def _is_precise(losses: Losses, precision: float) -> bool:
     if mean.value is None or mean.low is None or mean.high is None:
         return False
     return (mean.high - mean.low) / 2 <= precision * mean.value
+
+
+def _contributions(losses: Losses) -> Iterator[Contribution]:
+    for division, members in losses.divisions.items():
+        yield from contributions(losses.total, members, division)
 
 
 def _estimates(losses: Losses) -> list[RiskEstimate]:

@@ -10,6 +10,7 @@ from typing import Any
 from surgetank.measure.measured import plain
 from surgetank.number_format import NBSP, share, usd
 from surgetank.output_folder import write_json
+from surgetank.risk.contributions import Contribution
 from surgetank.risk.estimates import RiskEstimate
 from surgetank.risk.losses import Losses
 from surgetank.risk.paired import DebtEffect
@@ -40,6 +41,8 @@ class Risk:
     """Of every run, in the order of `seeds`."""
     estimates: tuple[RiskEstimate, ...]
     """Quantities of the catalogue's `RISK_NAMES`; none if the answer is INVALID."""
+    contributions: tuple[Contribution, ...]
+    """Of groups of accounts, by `DIVISIONS`; none if the answer is INVALID."""
     effects: tuple[DebtEffect, ...]
     """Changes tried, the largest reduction of mean bad debt first."""
     reasons: tuple[Reason, ...]
@@ -124,6 +127,7 @@ class Risk:
                 **{name: of.tolist() for name, of in self.losses.bearers.items()},
             },
             "insurance_exhausted": self.losses.exhausted.tolist(),
+            "contributions": [asdict(one) for one in self.contributions],
             "effects": [_effect(one) for one in self.effects],
             "invalid": [asdict(one) for one in self.invalid],
         }

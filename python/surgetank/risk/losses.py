@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from surgetank.catalogue.families import BEARER
 from surgetank.measure import Measures
 from surgetank.measure.bad_debt import debts, exhausted
+from surgetank.risk.groups import DIVISIONS, OTHER, UNBOOKED, by_group
 from surgetank.search.probe import RunOutcome, Task
 from surgetank.simulate import simulate
 from surgetank.trace import Trace
 from surgetank.verdict import Status, judge
 
-__all__ = ["EXHAUSTED", "TOTAL", "UNBOOKED", "Losses", "losses_of", "observe"]
+__all__ = ["EXHAUSTED", "TOTAL", "Losses", "losses_of", "observe"]
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +27,6 @@ TOTAL: Final = "bad_debt_usd"
 """Value of an outcome: all bad debt of the run, what is not yet booked included."""
 EXHAUSTED: Final = "insurance_exhausted"
 """Value of an outcome: 1 if the insurance fund could not pay a debt in full, else 0."""
-UNBOOKED: Final = "unbooked"
-"""The member of the bearers that a stopped or slow venue leaves open."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,14 @@ class Losses:
     """Member of `BEARER` → its part; the parts sum to the total."""
     exhausted: NDArray[np.bool_]
     """Whether the insurance fund could not pay a debt in full."""
+    divisions: Mapping[str, Mapping[str, Floats]]
+    """Division of `DIVISIONS` → member → its part, of members with any; they sum to the total."""
 
     @property
     def beyond(self) -> Floats:
         """What the insurance fund did not pay."""
-        return np.asarray(self.total - self.bearers["insurance"], dtype=np.float64)
+        others = [part for bearer, part in self.bearers.items() if bearer != "insurance"]
+        return np.asarray(np.sum(others, axis=0), dtype=np.float64)
 
     def __len__(self) -> int:
         return len(self.total)
@@ -81,7 +83,15 @@ def _values(trace: Trace) -> dict[str, float]:
         parts[bearer] = amount * quantum_usd
     parts[UNBOOKED] = trace.stats.uncovered_usd
     values = {f"{TOTAL}.{bearer}": usd for bearer, usd in parts.items()}
-    return values | {TOTAL: sum(parts.values()), EXHAUSTED: float(exhausted(trace))}
+    for division, members in by_group(trace).items():
+        values |= {_named(division, member): usd for member, usd in members.items()}
+    # From whole quanta: the same debt borne by others must be the same number.
+    total = int(booked["amount"].sum()) * quantum_usd + parts[UNBOOKED]
+    return values | {TOTAL: total, EXHAUSTED: float(exhausted(trace))}
+
+
+def _named(division: str, member: str) -> str:
+    return f"{TOTAL}.{division}.{member}"
 
 
 def losses_of(outcomes: Sequence[RunOutcome]) -> Losses:
@@ -90,8 +100,16 @@ def losses_of(outcomes: Sequence[RunOutcome]) -> Losses:
     def column(name: str) -> Floats:
         return np.array([outcome.value(name) for outcome in outcomes], dtype=np.float64)
 
+    def divided(division: str, members: Iterable[str]) -> dict[str, Floats]:
+        parts = {member: np.nan_to_num(column(_named(division, member))) for member in members}
+        return {member: part for member, part in parts.items() if part.any()}
+
     return Losses(
         total=column(TOTAL),
         bearers={bearer: column(f"{TOTAL}.{bearer}") for bearer in BEARER.members},
         exhausted=column(EXHAUSTED) > 0,
+        divisions={
+            division: divided(division, (*members, OTHER, UNBOOKED))
+            for division, members in DIVISIONS.items()
+        },
     )

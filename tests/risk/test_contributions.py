@@ -1,0 +1,78 @@
+"""Who causes bad debt: contributions sum exactly, and fall to the accounts that theory names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crashes import crash, falling
+from stations import fresh_seeds
+from surgetank.risk import risk
+from surgetank.risk.contributions import contributions
+from surgetank.risk.estimates import expected_shortfall
+from surgetank.risk.groups import DIVISIONS, by_group
+from surgetank.simulate import simulate
+
+
+def test_contributions_sum_to_mean_and_shortfall() -> None:
+    """Exactly (to rounding), with many ties and with the boundary run counted by a fraction."""
+    draws = np.random.default_rng(fresh_seeds()[0])
+    parts = {name: draws.pareto(2.0, 410) * (draws.random(410) < 0.4) for name in "abc"}
+    total = np.sum(list(parts.values()), axis=0)
+    found = contributions(total, parts, "leverage")
+    assert sum(one.mean for one in found) == pytest.approx(total.mean(), rel=1e-12)
+    beyond = float(expected_shortfall(total, 0.95))
+    assert sum(one.shortfall or 0.0 for one in found) == pytest.approx(beyond, rel=1e-12)
+    for one in found:
+        assert one.mean_ends is not None and one.shortfall_ends is not None
+        assert one.mean_ends[0] <= one.mean <= one.mean_ends[1]
+
+
+def test_the_tail_has_other_causes_than_the_mean() -> None:
+    """A group that loses 1 in every run, and one that loses 100 in the worst 2 %: the second has
+    two thirds of the mean, and all but 1 of the shortfall. The allocation of a quantile, or by
+    shares of the mean, would say otherwise."""
+    runs = 1_000
+    steady, rare = np.ones(runs), np.zeros(runs)
+    rare[:20] = 100.0
+    found = {
+        one.member: one for one in contributions(steady + rare, {"s": steady, "r": rare}, "size")
+    }
+    assert (found["s"].mean, found["r"].mean) == pytest.approx((1.0, 2.0))
+    assert found["s"].shortfall == pytest.approx(1.0)
+    assert found["r"].shortfall == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize(
+    ("leverage", "member"), [(5.0, "2-5"), (20.0, "10-20"), (50.0, "20-50"), (80.0, "50-100")]
+)
+def test_leverage_is_found_from_the_bankruptcy_price(leverage: float, member: str) -> None:
+    """Of accounts that all have one; the sizes are those of the positions closed."""
+    trace = simulate(crash(falling(0.6), leverage=leverage), seed=fresh_seeds()[0])
+    found = by_group(trace)
+    assert list(found["leverage"]) == [member]
+    assert sum(found["size"].values()) == pytest.approx(found["leverage"][member])
+    assert set(found["size"]) <= set(DIVISIONS["size"])
+
+
+def test_the_more_leveraged_cause_it() -> None:
+    """Leverages from 2 to 50, and a fall of 8 %: only accounts above 12.5× can be bankrupt, so none
+    of the others contributes."""
+    scenario = crash(falling(0.92), accounts=200, leverage=50.0)
+    scenario = scenario.with_values({"market.positions.leverage_min": 2.0})
+    found = risk(scenario, runs=30, seed=fresh_seeds()[0], workers=1)
+    parts = {one.member: one for one in found.contributions if one.division == "leverage"}
+    assert set(parts) == {"10-20", "20-50"}
+    mean = found["bad_debt_mean_usd"].value
+    assert sum(one.mean for one in parts.values()) == pytest.approx(mean)
+
+
+def test_what_is_not_booked_is_a_cause_of_its_own() -> None:
+    """A venue that stands still books nothing: all of it is not yet booked, in every division."""
+    scenario = crash(falling(0.7)).with_values({"flow.keepers.count": 0})
+    found = risk(scenario, runs=30, workers=1)
+    assert found["bad_debt_mean_usd.unbooked"].value == found["bad_debt_mean_usd"].value
+    assert {(one.division, one.member) for one in found.contributions} == {
+        ("leverage", "unbooked"),
+        ("size", "unbooked"),
+    }
