@@ -76,3 +76,13 @@ def test_what_is_not_booked_is_a_cause_of_its_own() -> None:
         ("leverage", "unbooked"),
         ("size", "unbooked"),
     }
+
+
+def test_bad_debt_falls_to_the_market_that_left_it() -> None:
+    """Two perpetuals, of which only the second falls below bankruptcy: all bad debt is its own."""
+    other = {"name": "ALT", "tick_usd": 0.01, "price": {"path": falling(0.7)}}
+    scenario = crash(falling(0.999), accounts=40).with_values({"market.perpetuals": [other]})
+    found = by_group(simulate(scenario, seed=fresh_seeds()[0]))
+    assert set(found["market"]) == {"ALT"}
+    assert found["market"]["ALT"] == pytest.approx(sum(found["size"].values()))
+    assert set(found["leverage"]) == {"10-20"}

@@ -16,7 +16,7 @@ from surgetank.console.runs import COLOURS, MARKS
 from surgetank.console.terminal import dim
 from surgetank.number_format import NBSP, usd, value
 from surgetank.risk import Risk, RiskEstimate
-from surgetank.risk.groups import DIVISIONS, group_title
+from surgetank.risk.groups import group_title
 from surgetank.risk.paired import DebtDifference, DebtEffect
 
 __all__ = ["RiskWatch", "show_risk"]
@@ -58,7 +58,7 @@ def show_risk(console: Console, found: Risk) -> None:
     console.print(_distribution(found))
     if found["bad_debt_probability"].value:
         console.print(_bearers(found))
-        for division in DIVISIONS:
+        for division in found.losses.divisions:
             console.print(_causes(found, division))
     if found.effects:
         console.print(_changes(found))

@@ -103,15 +103,17 @@ def bad_debt(trace: Trace) -> list[Measure]:
 def debts(trace: Trace) -> pl.DataFrame:
     """Bad debt booked in the whole run, by who made and who bore it.
 
-    Columns: account (UInt32), bearer (String, a label of `Bearer`), amount (Int64, quanta, > 0);
-    one row per account and bearer.
+    Columns: account (UInt32), market (UInt16, null where no single one is concerned), bearer
+    (String, a label of `Bearer`), amount (Int64, quanta, > 0); one row for each of their values.
     """
     labels = dict(enumerate(Bearer.labels()))
     return (
         market_of(trace, MarketKind.BAD_DEBT)
-        .group_by("account", "code", maintain_order=True)
+        .group_by("account", "market", "code", maintain_order=True)
         .agg(pl.col("amount").abs().sum())
-        .select("account", pl.col("code").replace_strict(labels).alias("bearer"), "amount")
+        .select(
+            "account", "market", pl.col("code").replace_strict(labels).alias("bearer"), "amount"
+        )
     )
 
 

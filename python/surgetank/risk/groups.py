@@ -9,7 +9,6 @@ of their own, so that the members of a division sum to the bad debt of the run.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -63,23 +62,46 @@ _EDGES: Final = {"leverage": _LEVERAGE, "size": _SIZE_USD}
 def group_title(division: str, member: str) -> str:
     """The title of a member of a division."""
     others = {OTHER: "other accounts", UNBOOKED: BEARER.title(UNBOOKED)}
-    return DIVISIONS[division].get(member) or others[member]
+    return DIVISIONS.get(division, {}).get(member) or others.get(member, member)
 
 
 def by_group(trace: Trace) -> dict[str, dict[str, float]]:
-    """Division → member → bad debt in USD; members without any are left out."""
-    booked = debts(trace).group_by("account", maintain_order=True).agg(pl.col("amount").sum())
-    known = booked.join(_accounts(trace), on="account", how="left", maintain_order="left")
+    """Division → member → bad debt in USD; members without any are left out.
+
+    On a venue of several perpetuals they divide the bad debt, too: `market`.
+    """
+    known = _with_names(trace, debts(trace)).join(
+        _accounts(trace), on="account", how="left", maintain_order="left"
+    )
     found: dict[str, dict[str, float]] = {}
-    for division, edges in _EDGES.items():
-        members, sums = list(DIVISIONS[division]), dict[str, int]()
+    for division in [name for name in known.columns if name not in ("account", "bearer", "amount")]:
+        sums: dict[str, int] = {}
         for value, amount in known.select(division, "amount").iter_rows():
-            member = OTHER if value is None else members[_place(value, edges)]
+            member = _member(division, value)
             sums[member] = sums.get(member, 0) + amount
         found[division] = {name: n * trace.stats.quantum_usd for name, n in sums.items()}
         if trace.stats.uncovered_usd:
             found[division][UNBOOKED] = trace.stats.uncovered_usd
     return found
+
+
+def _with_names(trace: Trace, booked: pl.DataFrame) -> pl.DataFrame:
+    """The debts with the names of markets; without the column, where there is one market."""
+    market = trace.scenario.market
+    names = () if market is None else market.names
+    if len(names) < 2:
+        return booked.drop("market")
+    named = pl.col("market").replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+    return booked.with_columns(named)
+
+
+def _member(division: str, value: float | str | None) -> str:
+    """The member that an account with this leverage, size or name belongs to."""
+    if value is None:
+        return OTHER
+    if isinstance(value, str):
+        return value
+    return list(DIVISIONS[division])[_place(value, _EDGES[division])]
 
 
 def _place(value: float, edges: tuple[float, ...]) -> int:
@@ -91,15 +113,16 @@ def _place(value: float, edges: tuple[float, ...]) -> int:
 def _accounts(trace: Trace) -> pl.DataFrame:
     """Leverage at the start (Float64, null = not known) and size in USD (Float64) of each account
     that was due or closed."""
-    start = market_of(trace, MarketKind.INDEX)["price"].head(1).to_list() or [math.nan]
+    index = market_of(trace, MarketKind.INDEX).group_by("market", maintain_order=True)
+    start = index.agg(start=pl.col("price").first())
     due = market_of(trace, MarketKind.DUE).filter(pl.col("price") > 0)
-    distance = (pl.lit(start[0]) - pl.col("amount")).abs()
-    leverage = (
-        due.group_by("account", maintain_order=True)
-        .first()
-        .select("account", leverage=pl.when(distance > 0).then(start[0] / distance))
+    due = due.join(start, on="market", maintain_order="left")
+    distance = (pl.col("start") - pl.col("amount")).abs().first()
+    leverage = due.group_by("account", maintain_order=True).agg(
+        leverage=pl.when(distance > 0).then(pl.col("start").first() / distance)
     )
     closing = market_of(trace, MarketKind.LIQUIDATED, MarketKind.DELEVERAGED, MarketKind.TAKEN_OVER)
-    notional = pl.col("qty").abs().sum() * start[0] * trace.stats.quantum_usd
+    closing = closing.join(start, on="market", maintain_order="left")
+    notional = (pl.col("qty").abs() * pl.col("start")).sum() * trace.stats.quantum_usd
     sizes = closing.group_by("account", maintain_order=True).agg(size=notional)
     return sizes.join(leverage, on="account", how="full", coalesce=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,11 @@ TOTAL: Final = "bad_debt_usd"
 """Value of an outcome: all bad debt of the run, what is not yet booked included."""
 EXHAUSTED: Final = "insurance_exhausted"
 """Value of an outcome: 1 if the insurance fund could not pay a debt in full, else 0."""
+
+#: Values of an outcome that are of a group of accounts begin so.
+_GROUP: Final = "of."
+#: Most accounts that are named.
+_NAMED: Final = 10
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def _values(trace: Trace) -> dict[str, float]:
 
 
 def _named(division: str, member: str) -> str:
-    return f"{TOTAL}.{division}.{member}"
+    return f"{_GROUP}{division}.{member}"
 
 
 def losses_of(outcomes: Sequence[RunOutcome]) -> Losses:
@@ -100,16 +105,36 @@ def losses_of(outcomes: Sequence[RunOutcome]) -> Losses:
     def column(name: str) -> Floats:
         return np.array([outcome.value(name) for outcome in outcomes], dtype=np.float64)
 
-    def divided(division: str, members: Iterable[str]) -> dict[str, Floats]:
-        parts = {member: np.nan_to_num(column(_named(division, member))) for member in members}
-        return {member: part for member, part in parts.items() if part.any()}
-
     return Losses(
         total=column(TOTAL),
         bearers={bearer: column(f"{TOTAL}.{bearer}") for bearer in BEARER.members},
         exhausted=column(EXHAUSTED) > 0,
-        divisions={
-            division: divided(division, (*members, OTHER, UNBOOKED))
-            for division, members in DIVISIONS.items()
-        },
+        divisions=_divisions(outcomes),
     )
+
+
+def _divisions(outcomes: Sequence[RunOutcome]) -> dict[str, dict[str, Floats]]:
+    """Division → member → its part of each run, of the members with the largest parts."""
+    found: dict[str, dict[str, Floats]] = {}
+    for i, outcome in enumerate(outcomes):
+        for name, usd in outcome.values.items():
+            division, dot, member = name.removeprefix(_GROUP).partition(".")
+            if name.startswith(_GROUP) and dot and usd:
+                parts = found.setdefault(division, {})
+                parts.setdefault(member, np.zeros(len(outcomes)))[i] = usd
+    ordered = [*DIVISIONS, *(name for name in found if name not in DIVISIONS)]
+    return {name: _largest(name, found[name]) for name in ordered if name in found}
+
+
+def _largest(division: str, parts: dict[str, Floats]) -> dict[str, Floats]:
+    """The members in the order of their titles, or from large to small and the rest together."""
+    last = [name for name in (OTHER, UNBOOKED) if name in parts]
+    titled = [name for name in DIVISIONS.get(division, ()) if name in parts]
+    if titled or division in DIVISIONS:
+        return {name: parts[name] for name in (*titled, *last)}
+    ranked = sorted((n for n in parts if n not in last), key=lambda n: (-parts[n].sum(), n))
+    kept = {name: parts[name] for name in ranked[:_NAMED]}
+    if len(ranked) > _NAMED:
+        rest = [parts[name] for name in (*ranked[_NAMED:], *last[: OTHER in parts])]
+        kept[OTHER] = np.asarray(np.sum(rest, axis=0), dtype=np.float64)
+    return kept | {name: parts[name] for name in last if name not in kept}
