@@ -3,9 +3,8 @@ closed.
 
 An account's leverage at the start follows from its bankruptcy price B, at which its equity is zero:
 S₀/|S₀ − B|, for the outside price S₀ at the start. Its size is the notional, at S₀, of what the
-venue closed of it. Debts of accounts of which neither is
-known, and what is not yet booked, have members of their own, so that the members of a division sum
-to the bad debt of the run.
+venue closed of it. Debts of accounts of which neither is known, and what is not yet booked, have
+members of their own, so that the members of a division sum to the bad debt of the run.
 """
 
 from __future__ import annotations
