@@ -36,7 +36,9 @@ def test_one_json_object_and_its_files(here: Path) -> None:
     assert mean["low"] < mean["value"] < mean["high"] and mean["status"] == "KNOWN"
     assert found["estimates"]["bad_debt_es99_usd"]["status"] == "UNKNOWN"
     assert len(found["runs_usd"]["insurance"]) == 30
-    assert {"risk.json", "runs.jsonl"} <= {path.name for path in (here / "r").iterdir()}
+    assert {"risk.html", "risk.json", "runs.jsonl"} <= {
+        path.name for path in (here / "r").iterdir()
+    }
     assert ET.parse(here / "risk.xml").getroot().get("tests") == "1"
 
 

@@ -65,7 +65,7 @@ REPORT_FLOORS = [
     {"plot", "run_view"},
     {"picture"},
     {"charts", "page", "summary", "svg_file", "target"},
-    {"frontier", "league", "prediction", "search"},
+    {"frontier", "league", "prediction", "risk", "search"},
     {""},
 ]
 #: What reads traces must not know who made them.

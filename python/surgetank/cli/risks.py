@@ -193,10 +193,14 @@ def _write(
     found: Risk, place: SearchFolder, junit: Path | None, *, as_json: bool, report: bool
 ) -> None:
     from surgetank.console.risks import show_risk
+    from surgetank.report.risk import render_risk
+    from surgetank.report.shell import save
     from surgetank.trace import Run
     from surgetank.verdict.junit import write_junit
 
     found.write(place.folder / "risk.json")
+    if report:
+        save(render_risk(found), place.folder / "risk.html")
     if junit is not None:
         run = Run(found.scenario, found.seeds[0], found.scenario_hash, found.build)
         write_junit(found.verdict, run, junit)
@@ -205,4 +209,5 @@ def _write(
         sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
         return
     show_risk(out_, found)
-    out_.print(f"Written to {place.folder / 'risk.json'}", soft_wrap=True, highlight=False)
+    where = place.folder / ("risk.html" if report else "risk.json")
+    out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
