@@ -12,11 +12,13 @@ from surgetank.console.attacks import show_response
 from surgetank.console.comparisons import show_comparison
 from surgetank.console.explanations import show_explanation
 from surgetank.console.leagues import show_league
+from surgetank.console.risks import show_risk
 from surgetank.console.runs import show_result
 from surgetank.console.searches import show_answer, show_frontier
 from surgetank.console.terminal import Terminal
 from surgetank.explain import Explanation
 from surgetank.league import League
+from surgetank.risk import Risk
 from surgetank.run import Result
 from surgetank.search import Answer, Frontier
 
@@ -32,6 +34,7 @@ _SHOWN: Final[tuple[tuple[type, Callable[[Terminal, Any], None]], ...]] = (
     (League, show_league),
     (Comparison, show_comparison),
     (Explanation, show_explanation),
+    (Risk, show_risk),
     (BestResponse, lambda console, found: show_response(found, console)),
 )
 

@@ -14,6 +14,7 @@ from surgetank.risk.contributions import Contribution
 from surgetank.risk.estimates import RiskEstimate
 from surgetank.risk.losses import Losses
 from surgetank.risk.paired import DebtEffect
+from surgetank.shown import Shown
 from surgetank.verdict import Reason, Status, Verdict
 
 __all__ = ["InvalidRun", "Risk", "ranked"]
@@ -27,8 +28,8 @@ class InvalidRun:
     why: str
 
 
-@dataclass(frozen=True)
-class Risk:
+@dataclass(frozen=True, repr=False)
+class Risk(Shown):
     """The distribution of bad debt over seeds, with intervals."""
 
     scenario: str
@@ -109,6 +110,10 @@ class Risk:
         if self.effects:
             return f" None of {len(self.effects)} changes tried reduces its mean significantly."
         return ""
+
+    def in_short(self) -> str:
+        """Status, scenario, and the sentence."""
+        return f"{self.verdict.status} {self.scenario}: {self.sentence}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite number becomes the text "inf"."""
