@@ -104,7 +104,10 @@ def test_a_disturbed_calibration_decides_nothing(right: Prediction) -> None:
     disturbed = replace(right.calibration, invalid="the generator was late")
     found = replace(right, calibration=disturbed, notes=disturbed.remarks)
     assert found.status == "INVALID"
-    assert "INVALID" in render_prediction(found)
+    page = render_prediction(found)
+    assert "INVALID" in page
+    assert ">hit<" not in page and ">met<" not in page
+    assert ">hit<" in render_prediction(right) and ">met<" in render_prediction(right)
 
 
 def test_a_prediction_below_a_bound_is_a_miss() -> None:

@@ -256,6 +256,7 @@ def test_an_invalid_run_judges_no_limit() -> None:
     tiles = html.split('class="tiles"')[1].split("</dl>")[0]
     assert "not judged: the run is INVALID" in limits
     assert "met<" not in limits + tiles and "met <" not in limits + tiles
+    assert ", not judged</text>" in html and '<li class="good">' not in html
 
 
 def _luminance(colour: str) -> float:

@@ -208,10 +208,22 @@ class RunView:
         )
         return pl.concat([start, rows]) if self.insurance_usd else rows
 
+    @property
+    def perpetuals(self) -> list[tuple[str, float]]:
+        """Name and USD per tick of each perpetual, by market index."""
+        market = self.trace.scenario.market
+        if market is None:
+            return [("the perpetual", self.tick_usd)]
+        further = [(each.name, each.tick_usd) for each in market.perpetuals]
+        return [(market.name, self.tick_usd), *further]
+
     def node_name(self, node: int) -> str:
-        """The name of a node, with its region if it has one: node 3 (tokyo)."""
+        """The name of a node, its number if it has none, with its region if it has one: node 3
+        (Tokyo)."""
+        names = self.trace.scenario.network.names
+        name = names[node] if node < len(names) else f"node {node}"
         region = self.regions[node] if node < len(self.regions) else ""
-        return f"node {node} ({region})" if region else f"node {node}"
+        return f"{name} ({region})" if region else name
 
     @cached_property
     def regions(self) -> list[str]:

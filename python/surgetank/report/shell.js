@@ -24,10 +24,10 @@
   });
   wanted.addEventListener("change", () => { applyTheme(theme()); document.dispatchEvent(new Event("themed")); });
 
-  // Paper is white and everything on it is open.
+  // Paper is white and everything on it is open but what a page keeps folded.
   window.addEventListener("beforeprint", () => {
     applyTheme("light");
-    document.querySelectorAll("details").forEach((d) => { d.dataset.was = d.open; d.open = true; });
+    document.querySelectorAll("details").forEach((d) => { d.dataset.was = d.open; d.open ||= !d.matches(".folded-on-paper"); });
   });
   window.addEventListener("afterprint", () => {
     applyTheme(theme());

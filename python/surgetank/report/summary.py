@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -177,6 +177,9 @@ def moments(view: RunView) -> list[Moment]:
         )
     if not trace.complete:
         found.append(Moment(trace.end_ns, "Run stopped before its end", "", "bad"))
+    if view.verdict.status is Status.INVALID:
+        # Nothing is shown as good: the run is no evidence about the layer.
+        found = [replace(m, tone="plain") if m.tone == "good" else m for m in found]
     return sorted(found, key=lambda m: m.at_ns)
 
 

@@ -30,38 +30,47 @@ _PRICES: Final = {
 
 
 def price_charts(view: RunView) -> list[Picture]:
-    """Outside price, oracle price as executed, mark; liquidations as points on them."""
-    lines = []
-    for kind, (name, colour, style, step) in _PRICES.items():
-        rows = view.facts(kind)
-        if rows.height:
-            x, y = seconds(rows["time_ns"]), _floats(rows["price"]) * view.tick_usd
-            lines.append((name, colour, x, y, style, step))
-    if not lines:
+    """Outside price, oracle price as executed, mark, and liquidations as points on them: a panel
+    for each perpetual."""
+    panels = [
+        panel
+        for market, (name, tick_usd) in enumerate(view.perpetuals)
+        if (panel := _prices(view, market, name, tick_usd)) is not None
+    ]
+    if not panels:
         return []
-    marks = [(timing, view.liquidated.filter(pl.col("timing") == timing)) for timing in Timing]
-    marks = [(timing, rows) for timing, rows in marks if rows.height]
-    values = np.concatenate(
-        [y for *_, y, _, _ in lines] + [_floats(r["price"]) * view.tick_usd for _, r in marks]
-    )
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return [time_chart(view, "price", "Price and liquidations", _fall(view), panels)]
+
+
+def _prices(view: RunView, market: int, name: str, tick_usd: float) -> Panel | None:
+    in_market = pl.col("market").fill_null(0) == market
+    of = f"{name}: " if len(view.perpetuals) > 1 else ""
+    facts = {kind: view.facts(kind).filter(in_market) for kind in _PRICES}
+    marks = {timing: view.liquidated.filter(pl.col("timing") == timing) for timing in Timing}
+    drawn = [*facts.values(), *(rows.filter(in_market) for rows in marks.values())]
+    values = np.concatenate([_floats(rows["price"].drop_nulls()) * tick_usd for rows in drawn])
+    if not len(values):
+        return None
+    low, high = float(values.min()), float(values.max())
     room = 0.05 * (high - low) or 0.01 * abs(high) or 1.0
     # As many decimals as tell the ticks of the axis apart.
     digits = max(0, 1 - math.floor(math.log10(high - low + 2 * room)))
     text = partial(_dollars, digits=digits)
-    series = [
-        Series(name, colour, x, y, text, style, step=step)
-        for name, colour, x, y, style, step in lines
-    ]
-    for timing, rows in marks:
-        late = timing is Timing.LATE
-        x, y = seconds(rows["time_ns"]), _floats(rows["price"]) * view.tick_usd
-        name = f"liquidated, {timing} ({rows.height:,})"
-        shape, colour = ("late", "bad") if late else ("early", "good")
-        series.append(Series(name, colour, x, y, text, shape, read=f"liquidated, {timing}"))
-    axis = Scale(low - room, high + room, say=text, title="price, USD")
-    panel = Panel(axis, tuple(series), 260)
-    return [time_chart(view, "price", "Price and liquidations", _fall(view), [panel])]
+    series = []
+    for kind, (what, colour, style, step) in _PRICES.items():
+        if facts[kind].height:
+            x, y = seconds(facts[kind]["time_ns"]), _floats(facts[kind]["price"]) * tick_usd
+            series.append(Series(what, colour, x, y, text, style, step=step, read=of + what))
+    for timing, every in marks.items():
+        rows = every.filter(in_market)
+        if rows.height:
+            x, y = seconds(rows["time_ns"]), _floats(rows["price"]) * tick_usd
+            shape, colour = ("late", "bad") if timing is Timing.LATE else ("early", "good")
+            what = f"liquidated, {timing}"
+            keyed = f"{what} ({every.height:,})"
+            series.append(Series(keyed, colour, x, y, text, shape, read=of + what))
+    axis = Scale(low - room, high + room, say=text, title=f"price of {name}, USD")
+    return Panel(axis, tuple(series), 260 if len(view.perpetuals) == 1 else 170)
 
 
 def _dollars(v: float, *, digits: int) -> str:
@@ -74,12 +83,13 @@ def _floats(values: pl.Series) -> Floats:
 
 def _fall(view: RunView) -> str:
     summary = "Liquidations are drawn at their average price."
-    rows = view.facts(MarketKind.INDEX)
+    rows = view.facts(MarketKind.INDEX).filter(pl.col("market").fill_null(0) == 0)
     if rows.is_empty() or not rows["price"][0]:
         return summary
     low = rows.sort("price", maintain_order=True).row(0, named=True)
     fall = 1 - low["price"] / rows["price"][0]
-    return f"The outside price fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
+    of = f" of {view.perpetuals[0][0]}" if len(view.perpetuals) > 1 else ""
+    return f"The outside price{of} fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
 
 
 def debt_charts(view: RunView) -> list[Picture]:

@@ -30,7 +30,7 @@ def render_prediction(found: Prediction) -> str:
         status=_SIGNS[found.status],
         level=f"{LEVEL:.0%}",
         sentence=_sentence(found),
-        claims=[_claim(c) for c in found.claims],
+        claims=[_claim(c, judged=found.status != "INVALID") for c in found.claims],
         rows=[_row(r, found) for r in found.rows],
         estimates=[_estimate(e) for e in found.calibration.estimates],
         lights=[
@@ -67,7 +67,7 @@ def _shown(value: float | None, unit: str) -> str:
     return milliseconds(value) if unit == "ms" else f"{number(value)}/s"
 
 
-def _claim(c: Claim) -> dict[str, Any]:
+def _claim(c: Claim, *, judged: bool) -> dict[str, Any]:
     between = ""
     sure = ""
     if c.predicted_low is not None and c.predicted_high is not None:
@@ -83,23 +83,29 @@ def _claim(c: Claim) -> dict[str, Any]:
         "between": between or c.why,
         "off": _share(c.off),
         "allowed": "not judged" if c.off_max is None else f"± {c.off_max:.0%}",
-        "sign": _SIGNS[c.status],
-        "status": "reported" if c.off_max is None else c.status.lower(),
+        "sign": _SIGNS[c.status] if judged else "UNKNOWN",
+        "status": _outcome(c) if judged else "not judged",
     }
+
+
+def _outcome(c: Claim) -> str:
+    return "reported" if c.off_max is None else c.status.lower()
 
 
 def _row(row: LoadRow, found: Prediction) -> dict[str, Any]:
     return {
         "rate": number(row.rate_per_s),
-        "predicted": _side(row.predicted, found.predicted_line),
-        "measured": row.measured and _side(row.measured, found.measured_line),
+        "predicted": _side(row.predicted, found.predicted_line, found),
+        "measured": row.measured and _side(row.measured, found.measured_line, found),
         "off_p50": _share(row.off_p50),
         "off_p99": _share(row.off_p99),
     }
 
 
-def _side(side: Side, line: CapacityCriterion) -> dict[str, str]:
+def _side(side: Side, line: CapacityCriterion, found: Prediction) -> dict[str, str]:
     held = "not met" if line.exceeded(side) else "met"
+    if found.status == "INVALID":
+        held = "not judged"
     return {
         "p50": _shown(side.p50_ms, "ms"),
         "p99": _shown(side.p99_ms, "ms"),
