@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from surgetank.errors import SurgetankError
     from surgetank.league import League, league
     from surgetank.measure import Measure, Measures, measure
+    from surgetank.network_file import NetworkFile, read_network, with_network
     from surgetank.risk import Risk, risk
     from surgetank.run import Result, run
     from surgetank.scenario import Scenario, load, names
@@ -32,6 +33,7 @@ __all__ = [
     "League",
     "Measure",
     "Measures",
+    "NetworkFile",
     "Reason",
     "Result",
     "Risk",
@@ -50,11 +52,13 @@ __all__ = [
     "load",
     "measure",
     "names",
+    "read_network",
     "read_tape",
     "risk",
     "run",
     "search",
     "simulate",
+    "with_network",
 ]
 
 export_lazily(
@@ -64,6 +68,7 @@ export_lazily(
         "errors": ["SurgetankError"],
         "league": ["League", "league"],
         "measure": ["Measure", "Measures", "measure"],
+        "network_file": ["NetworkFile", "read_network", "with_network"],
         "risk": ["Risk", "risk"],
         "run": ["Result", "run"],
         "scenario": ["Scenario", "load", "names"],

@@ -32,7 +32,7 @@ FLOORS = [
     {"_core", "errors", "free_memory", "lazy", "number_format", "shown", "version"},
     {"catalogue", "native", "output_folder", "plugins"},
     {"scenario", "starter"},
-    {"tape"},
+    {"network_file", "tape"},
     {"trace"},
     {"measure"},
     {"verdict"},
@@ -65,7 +65,7 @@ REPORT_FLOORS = [
     {"plot", "run_view"},
     {"picture"},
     {"charts", "page", "summary", "svg_file", "target"},
-    {"frontier", "league", "prediction", "risk", "search"},
+    {"frontier", "league", "network", "prediction", "risk", "search"},
     {""},
 ]
 #: What reads traces must not know who made them.

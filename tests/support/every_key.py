@@ -59,7 +59,7 @@ WHOLE: dict[str, Any] = {
 }
 #: Keys that Python keeps to itself.
 OWN: set[Path] = {("layer", "queue", "rule"), ("tape_hash",), ("tape_options",), ("limits",)}
-OWN |= {("market", "margin", "late_after_ms")}
+OWN |= {("market", "margin", "late_after_ms"), ("network_file",), ("network_hash",)}
 OWN |= {(name,) for name in ("name", "title", "event", "source", "description", "seed")}
 
 _QUEUE, _ADMISSION = ("layer", "queue"), ("layer", "admission")

@@ -12,6 +12,7 @@ from surgetank.cli.app import EFFORT, QUESTION, AllowCode, ScenarioName, app, er
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import attack_kinds, listed
 from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.search_options import (
     Dask,
     Json,
@@ -90,6 +91,7 @@ def attack_command(
     candidates: Candidates = 12,
     fresh: Fresh = 8,
     seed: Seed = 1,
+    network: NetworkOption = None,
     values: Values = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
@@ -104,7 +106,7 @@ def attack_command(
     from surgetank.verdict import EXIT_CODES
 
     refuse_ignored(context)
-    chosen = chosen_of(scenario, values)
+    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
     named = KINDS if kinds is None else [k.strip() for k in kinds.split(",") if k.strip()]
     with terminable(), executor_of(dask) as executor:
         try:

@@ -27,6 +27,7 @@ from surgetank.cli.leagues import (
     Vary,
     play,
 )
+from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.search_options import Dask, Force, Out, Quiet, Resume, Values, Workers
 from surgetank.errors import SurgetankError
 
@@ -78,6 +79,7 @@ def compare_command(
     budget: OwnBudget = None,
     precision: OwnPrecision = None,
     runs_max: RunsMax = None,
+    network: NetworkOption = None,
     values: Values = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
@@ -113,6 +115,7 @@ def compare_command(
         budget=budget,
         precision=precision,
         runs_max=runs_max,
+        network=network,
         set=values,
         workers=workers,
         dask=dask,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from surgetank.cli.app import EFFORT, QUESTION, AllowCode, app, err, finite, overrides
+from surgetank.cli.app import EFFORT, QUESTION, AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import runs_and_scenarios
+from surgetank.cli.network_option import NetworkOption, on_network
 from surgetank.cli.search_options import Json, Quiet, Values, Workers, terminable
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 
@@ -65,6 +66,7 @@ def explain_command(
             "--free", help="Also make each resource free (zero time).", rich_help_panel=QUESTION
         ),
     ] = False,
+    network: NetworkOption = None,
     values: Values = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
@@ -87,8 +89,7 @@ def explain_command(
     if by not in DELAYS:
         raise SurgetankError("no such latency", place=f"--by {by}", hint="Give mean or p99")
     scenario, seed = _asked(run)
-    if values:
-        scenario = scenario.with_values(overrides(values))
+    scenario = on_network(scenario, network, values, hidden=quiet or as_json)
     try:
         with terminable(), ExplainWatch(err, hidden=quiet or as_json) as watch:
             found = explain(

@@ -22,6 +22,7 @@ from surgetank.cli.app import (
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import curve_names
 from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.search_options import (
     Budget,
     Dask,
@@ -94,6 +95,7 @@ def frontier_command(
         int, typer.Option(metavar="N", min=16, help="Most runs per point.", rich_help_panel=EFFORT)
     ] = 160,
     seed: Seed = 1,
+    network: NetworkOption = None,
     values: Values = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
@@ -113,7 +115,7 @@ def frontier_command(
     from surgetank.search.sweep import curves_of, loads_of
 
     refuse_ignored(context)
-    chosen = chosen_of(scenario, values)
+    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
     levels = loads_of(chosen, None if loads is None else span_of(loads, "--loads"), points)
     lines = [_curve(text, chosen) for text in curve] if curve else curves_of(chosen)
     unit = per_of(per)

@@ -75,6 +75,16 @@ _RULES: Final = (
         "",
     ),
     *(
+        _Rule(
+            name,
+            ("network",),
+            lambda given: given["target"] is None,
+            "with --target: a live system has nodes of its own",
+            "",
+        )
+        for name in ("run", "search")
+    ),
+    *(
         _Rule(name, ("workers",), lambda given: given["dask"] is None, _WITHOUT_DASK, "")
         for name in ("search", "frontier", "attack", "compare")
     ),

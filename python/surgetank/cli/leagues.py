@@ -130,6 +130,7 @@ class LeagueOptions:
     budget: float | None
     precision: float | None
     runs_max: int | None
+    network: Path | None
     set: list[str] | None
     workers: int | None
     dask: str | None
@@ -156,7 +157,7 @@ def play(scenario: str, asked: LeagueOptions, *, as_json: bool, quiet: bool) -> 
             place=f"compare {scenario}",
             hint=f"{asked.given[0]} asks for a scenario; to compare two folders, give both",
         )
-    chosen = chosen_of(scenario, asked.set)
+    chosen = chosen_of(scenario, asked.set, asked.network, quiet=quiet or as_json)
     seed = chosen.seed if asked.seed is None else asked.seed
     searches = [name.strip() for name in (asked.search or "").split(",") if name.strip()]
     only = [

@@ -23,6 +23,7 @@ from surgetank.cli.app import (
     seed_in_range,
 )
 from surgetank.cli.app import out as out_
+from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.search_options import (
     Dask,
     Force,
@@ -85,6 +86,7 @@ def risk_command(
             rich_help_panel=SCENARIO,
         ),
     ] = None,
+    network: NetworkOption = None,
     values: Values = None,
     allow_code: AllowCode = False,
     limit: Annotated[
@@ -141,7 +143,7 @@ def risk_command(
     from surgetank.console.risks import RiskWatch
     from surgetank.risk import check, risk
 
-    chosen = chosen_of(scenario, values)
+    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
     asked: dict[str, Any] = {
         "runs": runs,
         "limits": dict(_number_of(text) for text in limit or []),

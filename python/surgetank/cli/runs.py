@@ -18,11 +18,11 @@ from surgetank.cli.app import (
     ScenarioName,
     app,
     finite,
-    overrides,
     seed_in_range,
 )
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.network_option import NetworkOption, on_network
 from surgetank.cli.search_options import Values
 from surgetank.output_folder import check_file, claimed, write_file
 
@@ -87,6 +87,7 @@ def run_command(
         ),
     ] = None,
     values: Values = None,
+    network: NetworkOption = None,
     tape: target_options.Tape = None,
     speed: target_options.Speed = 1.0,
     tape_start: target_options.TapeStart = 0.0,
@@ -152,9 +153,7 @@ def run_command(
     from surgetank.tape import read_tape
 
     refuse_ignored(context)
-    chosen = load(scenario)
-    if values:
-        chosen = chosen.with_values(overrides(values))
+    chosen = on_network(load(scenario), network, values, hidden=quiet or as_json)
     recording = None
     if tape is not None:
         recording = read_tape(tape, speed=speed, start_s=tape_start, seconds=tape_seconds)

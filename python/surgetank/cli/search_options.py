@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, SCENARIO, err, overrides, seed_in_range
+from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, SCENARIO, err, seed_in_range
 from surgetank.cli.completion import keys_to_set
+from surgetank.cli.network_option import on_network
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 from surgetank.output_folder import claimed, locked
 
@@ -145,16 +146,18 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[SearchFolder]
             raise
 
 
-def chosen_of(scenario: str, values: list[str] | None) -> Scenario:
-    """The scenario of this name or file, with its overrides.
+def chosen_of(
+    scenario: str, values: list[str] | None, network: Path | None = None, *, quiet: bool = False
+) -> Scenario:
+    """The scenario of this name or file, on the nodes of the file `network`, with its overrides.
 
     Raises:
-        SurgetankError: there is no such scenario, or an override does not fit.
+        SurgetankError: there is no such scenario, the file of nodes is not usable, or an override
+            does not fit.
     """
     from surgetank.scenario import load
 
-    chosen = load(scenario)
-    return chosen.with_values(overrides(values)) if values else chosen
+    return on_network(load(scenario), network, values, hidden=quiet)
 
 
 def span_of(text: str, flag: str) -> tuple[float, float]:

@@ -26,6 +26,7 @@ from surgetank.cli.app import (
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import keys_to_vary, limit_names, search_names
 from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.search_options import (
     Budget,
     Dask,
@@ -160,6 +161,7 @@ def search_command(
     precision: Precision = 0.05,
     runs_max: RunsMax = 200,
     seed: Seed = 1,
+    network: NetworkOption = None,
     values: Values = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
@@ -195,7 +197,7 @@ def search_command(
     from surgetank.search.question import question_of
 
     refuse_ignored(context)
-    chosen = chosen_of(scenario, values)
+    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {
         "vary": vary,

@@ -220,10 +220,7 @@ class RunView:
     def node_name(self, node: int) -> str:
         """The name of a node, its number if it has none, with its region if it has one: node 3
         (Tokyo)."""
-        names = self.trace.scenario.network.names
-        name = names[node] if node < len(names) else f"node {node}"
-        region = self.regions[node] if node < len(self.regions) else ""
-        return f"{name} ({region})" if region else name
+        return self.trace.node_name(node)
 
     @cached_property
     def regions(self) -> list[str]:

@@ -181,6 +181,13 @@ class Network(Section):
         return self
 
     @property
+    def region_of_nodes(self) -> list[str]:
+        """Name of each node's region; empty if there are none."""
+        if isinstance(self.delay, RegionsDelay):
+            return [self.delay.names[at] for at in self.delay.placed(self.nodes)]
+        return self.regions
+
+    @property
     def weights(self) -> list[int]:
         """Voting power of each node."""
         return self.powers or [1] * self.nodes

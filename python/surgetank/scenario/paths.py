@@ -62,11 +62,13 @@ class Paths:
 
 
 @lru_cache(maxsize=8)
-def paths_of(links: tuple[Edge, ...], others: tuple[int, ...], intra_ms: float) -> Paths:
+def paths_of(
+    links: tuple[Edge, ...], others: tuple[int, ...], intra_ms: float, *, detours: bool = False
+) -> Paths:
     """The paths between the places that the links name and the `others`.
 
     A link that is given in one direction only holds in both. Inside a place without a link to
-    itself the delay is `intra_ms`.
+    itself the delay is `intra_ms`. With `detours`, linked places too have the path of least delay.
     """
     places = sorted({*others, *(edge.a for edge in links), *(edge.b for edge in links)})
     rank = {place: i for i, place in enumerate(places)}
@@ -82,15 +84,15 @@ def paths_of(links: tuple[Edge, ...], others: tuple[int, ...], intra_ms: float) 
             direct[way] = True
     alone = np.flatnonzero(~np.diagonal(direct))
     delay[alone, alone] = intra_ms
-    _complete(delay, loss, mbps)
+    _complete(delay, loss, mbps, detours=detours)
     return Paths(tuple(places), delay, loss, mbps, direct)
 
 
-def _complete(delay: Matrix, loss: Matrix, mbps: Matrix) -> None:
-    """Fills in the pairs without a link."""
+def _complete(delay: Matrix, loss: Matrix, mbps: Matrix, *, detours: bool) -> None:
+    """Fills in the pairs without a link; with `detours`, all pairs."""
     n = len(delay)
     linked = np.isfinite(delay) & ~np.eye(n, dtype=np.bool_)
-    if linked.sum() == n * (n - 1):
+    if linked.sum() == n * (n - 1) and not detours:
         return
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
@@ -101,15 +103,13 @@ def _complete(delay: Matrix, loss: Matrix, mbps: Matrix) -> None:
     graph = csr_array((weights, (rows, columns)), shape=(n, n))
     lengths, before = dijkstra(graph, return_predecessors=True)
     given = delay.copy(), loss.copy(), mbps.copy()
+    kept = np.eye(n, dtype=np.bool_) | (linked & (not detours))
     for source in range(n):
-        _along(
-            source,
-            np.argsort(lengths[source], kind="stable"),
-            before[source],
-            given,
-            linked,
-            (delay, loss, mbps),
-        )
+        order = np.argsort(lengths[source], kind="stable")
+        along = _along(source, order, before[source], given)
+        to = ~kept[source]
+        for matrix, row in zip((delay, loss, mbps), along, strict=True):
+            matrix[source, to] = row[to]
 
 
 def _along(
@@ -117,10 +117,8 @@ def _along(
     nearest: NDArray[np.int64],
     before: Sequence[int] | NDArray[np.int32],
     given: tuple[Matrix, Matrix, Matrix],
-    linked: NDArray[np.bool_],
-    result: tuple[Matrix, Matrix, Matrix],
-) -> None:
-    """Sums delays, losses and least rates along the tree of least delays from one place."""
+) -> tuple[Matrix, Matrix, Matrix]:
+    """Delay, loss and rate from one place to each, along the tree of least delays."""
     n = len(nearest)
     total, arrives, rate = np.full(n, np.inf), np.ones(n), np.full(n, np.inf)
     total[source] = 0.0
@@ -131,9 +129,4 @@ def _along(
         total[place] = total[last] + given[0][last, place]
         arrives[place] = arrives[last] * (1.0 - given[1][last, place])
         rate[place] = min(rate[last], given[2][last, place] or np.inf)
-    missing = ~linked[source]
-    missing[source] = False
-    delay, loss, mbps = result
-    delay[source, missing] = total[missing]
-    loss[source, missing] = 1.0 - arrives[missing]
-    mbps[source, missing] = np.where(np.isinf(rate), 0.0, rate)[missing]
+    return total, 1.0 - arrives, np.where(np.isinf(rate), 0.0, rate)

@@ -25,7 +25,10 @@ from surgetank.scenario.rule import RULE
 from surgetank.scenario.section import Integer, NonNegative, Positive, Section, SpanMs, Whole
 
 #: Keys that the core does not read.
-_OWN = ("title", "event", "source", "description", "seed", "limits", "tape_hash", "tape_options")
+_OWN = (
+    *("title", "event", "source", "description", "seed", "limits"),
+    *("network_file", "network_hash", "tape_hash", "tape_options"),
+)
 
 
 class TraceOptions(Section):
@@ -63,6 +66,8 @@ class Scenario(Section):
     attack: Attack = Field(default_factory=NoAttack, description="the attack")
     limits: Limits = Field(default_factory=Limits, description="limits on measures")
     trace: TraceOptions = Field(default_factory=TraceOptions, description="what the trace records")
+    network_file: str = Field("", description="file of the nodes (set by --network)")
+    network_hash: str = Field("", description="content hash of that file (set by --network)")
     tape_hash: str = Field("", description="content hash of the tape (set by --tape)")
     tape_options: list[str] = Field(
         default_factory=list, description="options with which the tape was read (set by --tape)"

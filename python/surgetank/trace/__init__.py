@@ -159,6 +159,15 @@ class Trace:
             return np.array(self.scenario.network.weights, dtype=np.int64)
         return np.ones(self.nodes, dtype=np.int64)
 
+    def node_name(self, node: int) -> str:
+        """How the node is called: by its name in the scenario, else by its number, with its
+        region."""
+        names = self.scenario.network.names
+        simulated = self.stats.live is None and len(names) == self.nodes
+        name = names[node] if simulated else f"node {node}"
+        region = dict(enumerate(self.stats.node_regions)).get(node, "").replace("_", " ")
+        return f"{name} ({region})" if region else name
+
     @property
     def measured_from_ns(self) -> int:
         """Begin of the measured window."""

@@ -52,11 +52,12 @@ def servers(trace: Trace) -> Iterator[Saturation]:
         node, span_s, at_s = wide.node[worst], wide.span[worst] / SECOND, wide.begin[worst] / SECOND
         own = (short.node == node) & (short.use >= 0.95)
         full_s = float(short.span[own].sum()) / SECOND
-        what = f"the {name} of node {node} were busy for {wide.use[worst]:.0%} of the time"
+        where = trace.node_name(int(node))
+        what = f"the {name} of {where} were busy for {wide.use[worst]:.0%} of the time"
         what += f" in the {span_s:.2g} s from {at_s:.1f} s"
         what += f"; {full_s:.1f} s of the run at 95 % or more" if full_s else ""
         use, peak = (min(1.0, float(one.use.max())) for one in (wide, short))
-        yield Saturation(resource, f"node {node}", use, max(use, peak), float(at_s), what)
+        yield Saturation(resource, where, use, max(use, peak), float(at_s), what)
 
 
 def queues(trace: Trace) -> Iterator[Saturation]:
@@ -83,12 +84,12 @@ def queues(trace: Trace) -> Iterator[Saturation]:
             most = rows.filter(pl.col(column) == pl.col(column).max())
             longest = most.sort("time_ns", "node").row(0, named=True)
             length, at_ns = int(longest[column]), int(longest["time_ns"])
-            where = f"node {longest['node']}"
+            where = trace.node_name(longest["node"])
         fill = min(1.0, length / bound) if bound else 0.0
         what = f"at most {length:,} of {bound:,} places were taken, at {where}"
         if turned.height:
             at_ns = int(turned["gateway_ns"][0])
-            where = where if fill >= 1 else f"node {_place(trace, turned)}"
+            where = where if fill >= 1 else trace.node_name(_place(trace, turned))
             what = f"{turned.height:,} messages found no room among {bound:,} places"
         value = 1.0 if turned.height else fill
         yield Saturation(resource, where, value, value, at_ns / SECOND, what)
