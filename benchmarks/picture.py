@@ -22,7 +22,7 @@ def main() -> None:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         page = browser.new_page(viewport={"width": 1280, "height": 1480})
         page.goto(page_path.as_uri())
-        page.wait_for_timeout(2_500)
+        page.wait_for_selector("html[data-ready]", state="attached")
         page.screenshot(path=PICTURE)
         browser.close()
 

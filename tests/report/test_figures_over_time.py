@@ -191,3 +191,29 @@ def test_without_javascript_every_figure_is_there(browser: Browser, tmp_path: Pa
     assert page.locator("svg.wide:visible").count() == page.locator("figure").count() > 10
     assert page.locator("button:visible").count() == 0, "what a script does is not offered"
     context.close()
+
+
+def test_each_perpetual_has_a_panel_in_its_own_ticks() -> None:
+    path_of_price = {"path": {"kind": "follows", "start_usd": 3000.0}}
+    further = {"name": "ETH", "tick_usd": 0.01, "price": path_of_price}
+    market = {"name": "BTC", "tick_usd": 0.1, "perpetuals": [further]}
+    rows = [
+        {"time_ns": k * SECOND, "kind": MarketKind.INDEX, "price": 600_000 + k, "market": 0}
+        for k in range(5)
+    ]
+    rows += [{**row, "price": 300_000 - row["price"] % 10, "market": 1} for row in rows]
+    trace = make_trace(
+        {"messages": [executed(1, 0, 5)], "market": sorted(rows, key=lambda row: row["time_ns"])},
+        scenario={"market": market},
+        end_ns=5 * SECOND,
+    )
+    figure = html_of(trace).split('id="p-price"')[1].split("</figure>")[0]
+    wide = re.findall(r"<svg.*?</svg>", figure, re.S)[0]
+    assert "price of BTC, USD" in wide and "price of ETH, USD" in wide
+    assert wide.count('class="trace bold"') == 2
+    dollars = {float(text.replace(",", "")) for text in re.findall(r"\$([\d,.]+)<", wide)}
+    tick_usd = trace.stats.tick_usd
+    first, second = (600_000 * tick_usd, 600_005 * tick_usd), (2_999.9, 3_000.1)
+    for low, high in (first, second):
+        assert any(low <= value <= high for value in dollars), dollars
+    assert all(any(a <= value <= b for a, b in (first, second)) for value in dollars), dollars

@@ -15,11 +15,12 @@ import surgetank as st
 from chromium import Visit, needs_chromium
 from crash_day import crash_day
 from surgetank.measure import measure
-from surgetank.report import write
+from surgetank.report import render, write
 from surgetank.trace import Trace
 from surgetank.verdict import judge
 
 PAGES_MAX = 8
+BYTES_MAX = 400_000
 
 #: The flagship has the most nodes of all shipped scenarios; the other has more of everything.
 RUNS: dict[str, Callable[[], Trace]] = {
@@ -37,6 +38,15 @@ def lines_of(pdf: bytes) -> list[list[str]]:
     ]
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("name", st.names())
+def test_page_of_every_shipped_scenario_is_small(name: str) -> None:
+    trace = st.simulate(st.load(name))
+    measures = measure(trace)
+    page = render(trace, measures, judge(measures, trace.scenario.limits.as_mapping(), trace))
+    assert len(page.encode()) < BYTES_MAX
+
+
 @needs_chromium
 @pytest.mark.parametrize("name", list(RUNS))
 def test_paper_has_few_pages_and_splits_nothing(
@@ -46,6 +56,7 @@ def test_paper_has_few_pages_and_splits_nothing(
     measures = measure(trace)
     limits = trace.scenario.limits.as_mapping()
     file = write(trace, measures, judge(measures, limits, trace), tmp_path / "report.html")
+    assert file.stat().st_size < BYTES_MAX
     visit = Visit(browser, file, 1280, "dark")
     heads = visit.page.evaluate(
         "[...document.querySelectorAll('h2, h3')].map((h) => h.textContent)"
