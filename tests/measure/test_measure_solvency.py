@@ -42,7 +42,7 @@ def test_episodes_by_hand() -> None:
         (520, "deleveraged", {"account": 1, "other": 9, "price": 10_000, "qty": 20}),
         end_ns=1000 * MS,
     )
-    assert due_episodes(trace).drop("sent").rows() == [
+    assert due_episodes(trace).drop("sent", "unit").rows() == [
         (1, 100 * MS, 400 * MS, "liquidated"),
         (2, 150 * MS, 200 * MS, "recovered"),
         (3, 160 * MS, None, None),

@@ -98,9 +98,12 @@ def pockets(trace: Trace) -> pl.DataFrame:
 
 
 def _with_outside(trace: Trace) -> pl.LazyFrame:
-    """Every trade with the outside price at its time in `outside`."""
-    index = market_of(trace, MarketKind.INDEX).lazy().select("time_ns", outside="price")
-    return market_of(trace, *_TRADES).lazy().join_asof(index, on="time_ns")
+    """Every trade with the outside price of its market at its time in `outside`."""
+    market = pl.col("market").fill_null(0)
+    index = market_of(trace, MarketKind.INDEX).lazy()
+    index = index.select("time_ns", market, outside="price")
+    trades = market_of(trace, *_TRADES).lazy().with_columns(market)
+    return trades.join_asof(index, on="time_ns", by="market", check_sortedness=False)
 
 
 def attack(trace: Trace) -> list[Measure]:

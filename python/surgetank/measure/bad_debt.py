@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from surgetank.measure.liquidations import due_episodes
-from surgetank.measure.market_rows import latest, market_of
+from surgetank.measure.liquidations import UNIT, due_episodes, with_unit
+from surgetank.measure.market_rows import at_time_by_market, index_of, latest, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
 from surgetank.trace import Bearer, MarketKind, Trace
@@ -17,34 +17,35 @@ __all__ = ["bad_debt", "debts", "exhausted", "triggers"]
 def triggers(trace: Trace) -> pl.DataFrame:
     """One row per liquidation triggered in the measured window.
 
-    Columns: account (UInt32), due_ns (Int64), bad (Boolean). A liquidation is triggered when an
-    account has become due and did not recover before any keeper sent an order for it. It is bad if
-    closing the account cost more than its collateral, or if the account is still open and the
-    outside price is beyond its bankruptcy price: an account that a stopped layer never closed is
-    not thereby solvent. An order that meets a recovered price is a trigger without bad debt.
-    A position is bankrupt beyond the bankruptcy price of its row `due`, a portfolio where the trace
-    has it underwater.
+    Columns: account (UInt32), unit (Int32, as in `due_episodes`), due_ns (Int64), bad (Boolean). A
+    liquidation is triggered when an account has become due and did not recover before any keeper
+    sent an order for it. It is bad if closing the account cost more than its collateral, or if the
+    account is still open and the outside price is beyond its bankruptcy price: an account that a
+    stopped layer never closed is not thereby solvent. An order that meets a recovered price is a
+    trigger without bad debt. A position is bankrupt beyond the bankruptcy price of its row `due`, a
+    portfolio where the trace has it underwater.
     """
     episodes = due_episodes(trace)
     touched = pl.col("sent") | pl.col("how").eq_missing(pl.lit("recovered")).not_()
-    found = episodes.filter(touched).select("account", "due_ns").unique(maintain_order=True)
+    found = episodes.filter(touched).select(*UNIT, "due_ns").unique(maintain_order=True)
     found = found.sort("due_ns", maintain_order=True)
-    debts = market_of(trace, MarketKind.BAD_DEBT)["account", "time_ns"].unique()
+    debts = with_unit(trace, market_of(trace, MarketKind.BAD_DEBT))
+    debts = debts.select(*UNIT, "time_ns").unique()
     # A debt belongs to its account's last trigger before it.
     debts = debts.sort("time_ns").join_asof(
         found.with_columns(at_ns="due_ns"),
         left_on="time_ns",
         right_on="at_ns",
-        by="account",
+        by=UNIT,
         check_sortedness=False,
     )
     bankrupt = _still_open(trace).filter("bad")
-    bad = [frame.select("account", "due_ns") for frame in (debts.drop_nulls("due_ns"), bankrupt)]
+    bad = [frame.select(*UNIT, "due_ns") for frame in (debts.drop_nulls("due_ns"), bankrupt)]
     return (
         found.filter(found["due_ns"].is_between(trace.measured_from_ns, trace.flow_end_ns))
         .join(
             pl.concat(bad).unique().with_columns(bad=True),
-            on=["account", "due_ns"],
+            on=[*UNIT, "due_ns"],
             how="left",
             maintain_order="left",
         )
@@ -54,34 +55,40 @@ def triggers(trace: Trace) -> pl.DataFrame:
 
 def _still_open(trace: Trace) -> pl.DataFrame:
     """Accounts that became due and were neither closed whole nor recovered, and whether they are
-    bankrupt outside: account, due_ns, bad (Boolean)."""
+    bankrupt outside: account, unit, due_ns, bad (Boolean)."""
     due, recovered, closed = MarketKind.DUE, MarketKind.RECOVERED, MarketKind.CLOSED
-    rows = market_of(trace, due, recovered, closed, MarketKind.INDEX)
+    rows = with_unit(trace, market_of(trace, due, recovered, closed, MarketKind.INDEX))
     outside = rows["kind"] == MarketKind.INDEX
-    row = latest(outside.to_numpy())
-    prices = rows["price"].to_numpy().astype(np.float64)
+    prices, market = rows["price"].to_numpy().astype(np.float64), index_of(rows)
+    row = latest(outside.to_numpy(), market)
     then = np.where(row >= 0, prices[row], np.nan) if len(row) else prices
+    # The last outside price of each row's market.
+    now = at_time_by_market(
+        rows.filter(outside).select("time_ns", "price", "market"),
+        rows.with_columns(end=pl.lit(np.iinfo(np.int64).max)),
+        "end",
+    )
     last = (
-        rows.with_columns(outside=then)
+        rows.with_columns(outside=then, now=now)
         .filter(~outside & rows["account"].is_not_null())
-        .group_by("account", maintain_order=True)
+        .group_by(UNIT, maintain_order=True)
         .last()
         .filter(pl.col("kind") == due)
     )
-    # A portfolio has no single liquidation price (0); the trace records when its equity is below 0.
+    # Where no single price makes an account due, its row has 0; the trace records when its equity
+    # is below 0.
     worth = market_of(trace, MarketKind.UNDERWATER)
     worth = worth.group_by("account", maintain_order=True).last()
     sunk = worth["account"].filter(worth["amount"] < 0).implode()
-    now = float(prices[row[-1]]) if len(row) and row[-1] >= 0 else float("nan")
     long = pl.col("outside") <= pl.col("price")
     bankrupt = (
         pl.when(pl.col("price") == 0)
         .then(pl.col("account").is_in(sunk))
         .when(long)
-        .then(now < pl.col("amount"))
-        .otherwise(now > pl.col("amount"))
+        .then(pl.col("now") < pl.col("amount"))
+        .otherwise(pl.col("now") > pl.col("amount"))
     )
-    return last.select("account", due_ns="time_ns", bad=bankrupt)
+    return last.select(*UNIT, due_ns="time_ns", bad=bankrupt)
 
 
 def bad_debt(trace: Trace) -> list[Measure]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from surgetank.measure.liquidations import UNIT, with_unit
 from surgetank.measure.market_rows import market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import ratio_interval
@@ -28,22 +29,28 @@ def causes(trace: Trace) -> pl.DataFrame:
     made it due, null = none); generation (Int64, 0 = no cause); cascade (Int64: row of the first
     of its tree).
     """
-    rows = market_of(trace, MarketKind.MARGIN_CALL, MarketKind.LIQUIDATED).with_row_index("at")
+    rows = market_of(trace, MarketKind.MARGIN_CALL, MarketKind.LIQUIDATED)
+    rows = with_unit(trace, rows).with_row_index("at")
     calls = rows.filter(pl.col("kind") == MarketKind.MARGIN_CALL).select(
-        "account", "at", called_ns="time_ns", call="at", by="other", by_ns="ref_ns"
+        *UNIT, "at", called_ns="time_ns", call="at", called_in="market", by="other", by_ns="ref_ns"
     )
     orders = (
         rows.filter((pl.col("kind") == MarketKind.LIQUIDATED) & (pl.col("qty") != 0))
-        .select("account", "at", executed_ns="time_ns")
-        .join_asof(calls, on="at", by="account", check_sortedness=False)
+        .select(*UNIT, "at", "market", executed_ns="time_ns")
+        .join_asof(calls, on="at", by=UNIT, check_sortedness=False)
     )
-    begun = orders.group_by("account", "call", maintain_order=True).first().sort("at")
-    row_of = {key: row for row, key in enumerate(zip(begun["account"], begun["call"], strict=True))}
+    begun = orders.group_by(*UNIT, "call", maintain_order=True).first().sort("at")
+    began = zip(*begun[*UNIT, "call"], strict=True)
+    row_of = {key: row for row, key in enumerate(began)}
+    # A liquidation moves the outside price of its own market.
     executed = {
-        (account, at_ns): row_of[account, call]
-        for account, at_ns, call in zip(*orders["account", "executed_ns", "call"], strict=True)
+        (account, market, at_ns): row_of[account, unit, call]
+        for account, unit, market, at_ns, call in zip(
+            *orders[*UNIT, "market", "executed_ns", "call"], strict=True
+        )
     }
-    cause = [executed.get(key) for key in zip(begun["by"], begun["by_ns"], strict=True)]
+    by = zip(*begun["by", "called_in", "by_ns"], strict=True)
+    cause = [executed.get(key) for key in by]
     generation, first = [0] * len(cause), list(range(len(cause)))
     for row, parent in enumerate(cause):
         # A cause was executed before what it caused was called.

@@ -1,8 +1,8 @@
 """Liquidations: one consistent count, for every measure and chart.
 
-An account is due when the outside price crosses its liquidation price. The episode ends when the
-venue closes something of it, or when the outside price recovers (then the time to liquidation is
-censored). So
+An account is due when it is below maintenance margin at the outside prices. Where its positions do
+not share their collateral, each of them is due by itself. The episode ends when the venue closes
+something of it, or when the outside prices recover (then the time to liquidation is censored). So
 
     due                 = due_liquidated + due_recovered + unliquidated late + in time      =
     due_liquidated + unliquidated − due too shortly before the end to decide liquidations        =
@@ -28,9 +28,19 @@ from surgetank.measure.statistics import KaplanMeier, share_interval
 from surgetank.trace import MarketKind, Trace
 from surgetank.trace.once import once_per_trace
 
-__all__ = ["Timing", "due_episodes", "executed_orders", "liquidation_measures", "reconciled"]
+__all__ = [
+    "UNIT",
+    "Timing",
+    "due_episodes",
+    "executed_orders",
+    "liquidation_measures",
+    "reconciled",
+    "with_unit",
+]
 
 _MS: Final = 1e6
+#: What is due and liquidated as a whole: an account, or a position with collateral of its own.
+UNIT: Final = ("account", "unit")
 
 
 class Timing(StrEnum):
@@ -43,33 +53,49 @@ class Timing(StrEnum):
     NO_COUNTERPARTY = "no counterparty"
 
 
+def with_unit(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the table `market`, with the collateral unit of their account in `unit` (Int32): the
+    market of its position, −1 if positions in several markets share their collateral.
+
+    An account of the latter kind becomes due in no single market.
+    """
+    due = market_of(trace, MarketKind.DUE)
+    shared = due["account"].filter(due["market"].is_null() & due["account"].is_not_null())
+    if trace.scenario.market is None or not trace.scenario.market.perpetuals:
+        shared = shared.clear()
+    market = pl.col("market").cast(pl.Int32).fill_null(0)
+    shares = pl.col("account").is_in(shared.unique().implode())
+    return rows.with_columns(unit=pl.when(shares).then(-1).otherwise(market).cast(pl.Int32))
+
+
 @once_per_trace
 def due_episodes(trace: Trace) -> pl.DataFrame:
     """One row per time that an account became due; the first liquidation order that closes some of
     it ends it.
 
-    Columns: account (UInt32), due_ns, ended_ns (Int64, null = still due at the end of the run),
-    how (`liquidated`: closed or deleveraged by the venue, `recovered`, or null), sent (Boolean: a
-    keeper sent an order for it while it was due).
+    Columns: account (UInt32), unit (Int32: market of its position, −1 if its positions in several
+    markets share their collateral), due_ns, ended_ns (Int64, null = still due at the end of the
+    run), how (`liquidated`: closed or deleveraged by the venue, `recovered`, or null), sent
+    (Boolean: a keeper sent an order for it while it was due).
     """
     closing = [MarketKind.LIQUIDATED, MarketKind.DELEVERAGED]
-    sent = market_of(trace, MarketKind.LIQUIDATION_SENT)
-    sent = sent.select("account", due_ns=pl.col("ref_ns").cast(pl.Int64), sent=True)
+    sent = with_unit(trace, market_of(trace, MarketKind.LIQUIDATION_SENT))
+    sent = sent.select("account", "unit", due_ns=pl.col("ref_ns").cast(pl.Int64), sent=True)
     ending = pl.col("kind") != MarketKind.DUE
     time = pl.col("time_ns")
     return (
-        market_in_order(trace)
+        with_unit(trace, market_in_order(trace))
         .filter(
             pl.col("kind").is_in([MarketKind.DUE, MarketKind.RECOVERED, MarketKind.DELEVERAGED])
             | ((pl.col("kind") == MarketKind.LIQUIDATED) & (pl.col("qty") != 0))
         )
         .with_columns(
-            pl.when(ending).then(time).backward_fill().over("account").alias("ended_ns"),
-            pl.when(ending).then(pl.col("kind")).backward_fill().over("account").alias("end"),
+            pl.when(ending).then(time).backward_fill().over(UNIT).alias("ended_ns"),
+            pl.when(ending).then(pl.col("kind")).backward_fill().over(UNIT).alias("end"),
         )
         .filter(pl.col("kind") == MarketKind.DUE)
         .select(
-            "account",
+            *UNIT,
             time.alias("due_ns"),
             "ended_ns",
             pl.when(pl.col("end").is_in(closing))
@@ -78,16 +104,14 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
             .then(pl.lit("recovered"))
             .alias("how"),
         )
-        .join(
-            sent.drop_nulls().unique(), on=["account", "due_ns"], how="left", maintain_order="left"
-        )
+        .join(sent.drop_nulls().unique(), on=[*UNIT, "due_ns"], how="left", maintain_order="left")
         .with_columns(pl.col("sent").fill_null(False))
     )
 
 
 @once_per_trace
 def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
-    """Liquidation orders that were executed: the market's columns, and
+    """Liquidation orders that were executed: the market's columns, unit as in `due_episodes`, and
 
     delay_ns (Int64, from due to executed; null if the account was not due), timing (one of
     `Timing`; without a bound none is late).
@@ -100,13 +124,13 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
         .then(pl.lit(Timing.NO_COUNTERPARTY))
         .when(pl.col("ref_ns").is_null())
         .then(pl.lit(Timing.NOT_DUE_OUTSIDE))
-        .when(closes.cum_sum().over("account", "ref_ns") > 1)
+        .when(closes.cum_sum().over(*UNIT, "ref_ns") > 1)
         .then(pl.lit(Timing.FURTHER_PART))
         .when(delay > bound)
         .then(pl.lit(Timing.LATE))
         .otherwise(pl.lit(Timing.IN_TIME))
     )
-    rows = market_of(trace, MarketKind.LIQUIDATED)
+    rows = with_unit(trace, market_of(trace, MarketKind.LIQUIDATED))
     return rows.with_columns(delay.alias("delay_ns"), timing.alias("timing"))
 
 

@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from surgetank.measure.market_rows import at_time, latest, market_of
+from surgetank.measure.market_rows import at_time_by_market, index_of, latest, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Interval, mean_interval, share_interval
 from surgetank.trace import MarketKind, Outcome, Source, Trace
@@ -38,11 +38,12 @@ _ATTACKERS: Final = [Source.SPAM, Source.ATTACKER]
 def traded(trace: Trace) -> pl.DataFrame:
     """One row per incoming order that traded, attackers' left out, in the order of execution.
 
-    Columns: message (UInt32); liquidation (Boolean); sent_ns (Int64: when it was meant to be sent;
-    of a liquidation when the account became due, or else when its order was sent); executed_ns
-    (Int64); side (Int8, 1 buys); qty (Int64, lots > 0); price (Float64, mean, ticks); benchmark and
-    at_execution (Float64, ticks: the middle of the book at sent_ns, and before the block that
-    executed it; the mark while a side of the book is empty); weight (Float64, benchmark · qty).
+    Columns: message (UInt32); market (UInt16); liquidation (Boolean); sent_ns (Int64: when it was
+    meant to be sent; of a liquidation when the account became due, or else when its order was
+    sent); executed_ns (Int64); side (Int8, 1 buys); qty (Int64, lots > 0); price (Float64, mean,
+    ticks); benchmark and at_execution (Float64, ticks: the middle of the book at sent_ns, and
+    before the block that executed it; the mark while a side of the book is empty); weight (Float64,
+    benchmark · qty).
     """
     due = market_of(trace, MarketKind.LIQUIDATED)
     due = due.select("message", "account", due_ns="ref_ns")
@@ -51,7 +52,7 @@ def traded(trace: Trace) -> pl.DataFrame:
         market_of(trace, *_TRADES)
         .filter(pl.col("qty") != 0)
         .with_columns(liquidation=pl.col("kind") == MarketKind.LIQUIDATION_TRADE)
-        .group_by("message", "account", "liquidation", maintain_order=True)
+        .group_by("message", "account", "market", "liquidation", maintain_order=True)
         .agg(
             executed_ns=pl.col("time_ns").first(),
             side=pl.col("qty").first().sign().cast(pl.Int8),
@@ -68,33 +69,36 @@ def traded(trace: Trace) -> pl.DataFrame:
     )
     book = _book(trace)
     prices = {
-        "benchmark": at_time(book, found["sent_ns"].to_numpy()),
-        "at_execution": at_time(book, found["executed_ns"].to_numpy() - 1),
+        "benchmark": at_time_by_market(book, found, "sent_ns"),
+        "at_execution": at_time_by_market(
+            book, found.with_columns(pl.col("executed_ns") - 1), "executed_ns"
+        ),
     }
     known = ~np.isnan(prices["benchmark"]) & ~np.isnan(prices["at_execution"])
     return found.with_columns(**prices).filter(known).select(
-        "message", "liquidation", "sent_ns", "executed_ns", "side", "qty", "price", "benchmark",
-        "at_execution", weight=pl.col("benchmark") * pl.col("qty"),
+        "message", "market", "liquidation", "sent_ns", "executed_ns", "side", "qty", "price",
+        "benchmark", "at_execution", weight=pl.col("benchmark") * pl.col("qty"),
     )  # fmt: skip
 
 
 def intents(trace: Trace) -> pl.DataFrame:
     """One row per order of the measured window that had to trade at once, attackers' left out.
 
-    Columns: message (UInt32), sent_ns (Int64), side (Int8), asked and filled (Int64, lots), outcome
-    (UInt8, as in `messages`), missed_bp (Float64: what the outside price moved against its side
-    from sending to the end of the run).
+    Columns: message (UInt32), market (UInt16), sent_ns (Int64), side (Int8), asked and filled
+    (Int64, lots), outcome (UInt8, as in `messages`), last (Float64: the outside price of its market
+    at the end of the run, ticks), missed_bp (Float64: what that price moved against its side since
+    sending).
     """
     filled = market_of(trace, MarketKind.TRADE).group_by("message")
     sent = trace["messages"].select("message", "source", "outcome")
-    outside = market_of(trace, MarketKind.INDEX)["time_ns", "price"]
-    last = float(outside["price"][-1]) if outside.height else float("nan")
+    outside = market_of(trace, MarketKind.INDEX)["time_ns", "price", "market"]
     window = pl.col("time_ns").is_between(trace.measured_from_ns, trace.flow_end_ns, closed="left")
     found = (
         market_of(trace, MarketKind.ORDER_SENT)
         .filter(window)
         .select(
             "message",
+            "market",
             sent_ns="time_ns",
             side=pl.col("qty").sign().cast(pl.Int8),
             asked=pl.col("qty").abs(),
@@ -109,6 +113,7 @@ def intents(trace: Trace) -> pl.DataFrame:
         )
         .select(
             "message",
+            "market",
             "sent_ns",
             "side",
             "asked",
@@ -116,8 +121,10 @@ def intents(trace: Trace) -> pl.DataFrame:
             pl.col("outcome").fill_null(0),
         )
     )
-    then = at_time(outside, found["sent_ns"].to_numpy())
-    return found.with_columns(missed_bp=found["side"].to_numpy() * (last - then) / then * 1e4)
+    then = at_time_by_market(outside, found, "sent_ns")
+    last = at_time_by_market(outside, found.with_columns(end=pl.lit(trace.end_ns)), "end")
+    missed = found["side"].to_numpy() * (last - then) / then * 1e4
+    return found.with_columns(last=last, missed_bp=missed)
 
 
 def shortfall(trace: Trace) -> list[Measure]:
@@ -161,7 +168,8 @@ def _failed(rows: pl.DataFrame) -> list[Measure]:
         f"{executed} found no price or were refused by the market, "
         f"{int(nothing.sum()) - executed} never reached it"
     )
-    left = (rows["asked"] - rows["filled"]).to_numpy().astype(np.float64)
+    # Lots of several markets are compared by their value at the end.
+    left = ((rows["asked"] - rows["filled"]) * rows["last"]).to_numpy()
     open_still = (left > 0) & rows["missed_bp"].is_finite().fill_null(False).to_numpy()
     found = [Measure(name, share.value, share.low, share.high, share.n, note)]
     if not open_still.any():
@@ -169,7 +177,7 @@ def _failed(rows: pl.DataFrame) -> list[Measure]:
     mean = _weighted(rows["missed_bp"].to_numpy()[open_still], left[open_still])
     return [
         *found,
-        Measure(missed, mean.value, mean.low, mean.high, mean.n, "weighted by lots"),
+        Measure(missed, mean.value, mean.low, mean.high, mean.n, "weighted by notional at the end"),
     ]
 
 
@@ -177,7 +185,7 @@ def _mispricing(trace: Trace) -> Measure:
     name = "mispricing_bp_mean"
     rows = market_of(trace, MarketKind.INDEX, *_TRADES)
     outside = (rows["kind"] == MarketKind.INDEX).to_numpy()
-    row = latest(outside)
+    row = latest(outside, index_of(rows))
     traded = ~outside & (row >= 0) & (rows["time_ns"].to_numpy() >= trace.measured_from_ns)
     if not traded.any():
         return Measure(name, None, note="nothing traded")
@@ -207,18 +215,19 @@ def _weighted(
 
 
 def _book(trace: Trace) -> pl.DataFrame:
-    """time_ns, middle: of the book while it has two sides, else the mark, else the outside price;
-    NaN before the first of them; a row per change."""
+    """time_ns, middle, market: the middle of the market's book while that has two sides, else its
+    mark, else its outside price; NaN before the first of them; a row per change."""
     rows = market_of(trace, MarketKind.TOUCH, MarketKind.MARK, MarketKind.INDEX)
     kind, bid, ask = (rows[c].to_numpy() for c in ("kind", "price", "amount"))
+    market = index_of(rows)
     touch = kind == MarketKind.TOUCH
     two_sided = touch & (bid > 0) & (ask > 0)
     prices = np.where(two_sided, (bid + ask) / 2, np.where(touch, np.nan, bid))
     middle = np.full(len(kind), np.nan)
     for source in (touch, kind == MarketKind.MARK, kind == MarketKind.INDEX):
-        row = latest(source)
+        row = latest(source, market)
         middle = np.where(np.isnan(middle) & (row >= 0), prices[row], middle)
-    return pl.DataFrame({"time_ns": rows["time_ns"], "middle": middle})
+    return rows.select("time_ns", "market").insert_column(1, pl.Series("middle", middle))
 
 
 def _int(name: str) -> pl.Expr:

@@ -11,7 +11,7 @@ import polars as pl
 from surgetank.measure.bad_debt import bad_debt
 from surgetank.measure.cascades import cascade_measures
 from surgetank.measure.liquidations import liquidation_measures
-from surgetank.measure.market_rows import latest, market_of
+from surgetank.measure.market_rows import index_of, latest, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.shortfall import shortfall
 from surgetank.measure.statistics import KaplanMeier
@@ -23,7 +23,8 @@ _MS = 1e6
 
 
 def staleness(trace: Trace) -> pl.DataFrame:
-    """time_ns and age_ns (Int64) of the oracle price at every trade and liquidation executed.
+    """time_ns and age_ns (Int64) of its market's oracle price at every trade and liquidation
+    executed.
 
     The age counts from the moment the oracle observed the price. Executions before the first
     oracle price are left out.
@@ -32,7 +33,7 @@ def staleness(trace: Trace) -> pl.DataFrame:
     rows = market_of(trace, MarketKind.ORACLE, *executed)
     oracle = (rows["kind"] == MarketKind.ORACLE).to_numpy()
     time_ns, observed_ns = (rows[c].fill_null(0).to_numpy() for c in ("time_ns", "ref_ns"))
-    price = latest(oracle)
+    price = latest(oracle, index_of(rows))
     kept = ~oracle & (price >= 0) & (time_ns >= trace.measured_from_ns)
     age_ns = time_ns[kept] - observed_ns[price[kept]].astype(np.int64)
     return pl.DataFrame({"time_ns": time_ns[kept], "age_ns": age_ns})

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.measure.liquidations import due_episodes
+from surgetank.measure.liquidations import UNIT, due_episodes, with_unit
 from surgetank.measure.saturation.resource_use import SECOND, Saturation, window_ns
 from surgetank.trace import Bearer, Deferral, MarketKind, Outcome, Trace
 
@@ -43,7 +43,7 @@ def keepers(trace: Trace) -> Iterator[Saturation]:
     wakes = wakes.with_columns(load.clip(upper_bound=1.0).alias("use"))
     ranked = wakes.sort("use", "left", "time_ns", "keeper", descending=[True, True, False, False])
     worst = ranked.row(0, named=True)
-    again = sent.filter(pl.col("waited")).select("account", "ref_ns").n_unique()
+    again = sent.filter(pl.col("waited")).select(*UNIT, "ref_ns").n_unique()
     due = max(1, int((market["kind"] == MarketKind.DUE).sum()))
     value, where = float(worst["use"]), f"keeper {worst['keeper']}"
     what = f"on one price it sent {worst['orders']} orders of at most {most:.0f}"
@@ -67,15 +67,14 @@ def _sent(trace: Trace, count: int, resend_ms: float) -> pl.DataFrame:
         .cast(pl.Int64)
         .alias("done_ns"),
     )
-    since = pl.col("time_ns") - pl.col("done_ns").shift(1).over("account", "ref_ns")
+    since = pl.col("time_ns") - pl.col("done_ns").shift(1).over(*UNIT, "ref_ns")
     return (
-        trace["market"]
-        .filter(pl.col("kind") == MarketKind.LIQUIDATION_SENT)
-        .select(pl.col("time_ns").cast(pl.Int64), "message", "account", "ref_ns")
+        with_unit(trace, trace["market"].filter(pl.col("kind") == MarketKind.LIQUIDATION_SENT))
+        .select(pl.col("time_ns").cast(pl.Int64), "message", *UNIT, "ref_ns")
         .join(done, on="message", how="left", maintain_order="left")
         .with_columns(
             (pl.col("account") % count).alias("keeper"),
-            pl.int_range(pl.len()).over("account", "ref_ns").alias("number"),
+            pl.int_range(pl.len()).over(*UNIT, "ref_ns").alias("number"),
             (since > resend_ms / 2 * 1e6).fill_null(False).alias("waited"),
         )
     )
@@ -90,11 +89,11 @@ def _left(
     if not len(full):
         return pl.Series("left", left)
     first = sent.filter(pl.col("number") == 0).select(
-        "account",
+        *UNIT,
         pl.col("ref_ns").cast(pl.Int64).alias("due_ns"),
         pl.col("time_ns").alias("sent_ns"),
     )
-    owed = due_episodes(trace).join(first, on=["account", "due_ns"], how="left")
+    owed = due_episodes(trace).join(first, on=[*UNIT, "due_ns"], how="left")
     never = np.iinfo(np.int64).max
     due, ended, sent_ns = (
         owed[c].fill_null(never).to_numpy() for c in ("due_ns", "ended_ns", "sent_ns")
@@ -167,7 +166,7 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
     margin = market.margin
     in_part = margin.per_block is not None or margin.partial is not None
     whole = margin.liquidation_share == 1.0 and not in_part
-    again = pl.int_range(pl.len(), 0, -1).over("account", "ref_ns") > 1
+    again = pl.int_range(pl.len(), 0, -1).over("account", "market", "ref_ns") > 1
     qty = pl.col("qty").abs()
     short = rows.join(traded, on="message", how="left", maintain_order="left").filter(
         (qty == 0)
