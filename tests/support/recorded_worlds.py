@@ -77,6 +77,22 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "a beacon": {"layer__queue__rule": "hash", "layer__queue__seed": "beacon"},
     "previous block": {"layer__queue__rule": "hash", "layer__queue__seed": "previous"},
     "cross margin": {"market__margin__mode": "cross", **CRASH},
+    "several markets": {
+        "market__positions__markets": 2,
+        "market__perpetuals": [
+            {
+                "name": name,
+                "tick_usd": 0.01,
+                "weight": 0.5,
+                "price": {
+                    "path": {"kind": "follows", "start_usd": 50.0, "beta": 1.5, "volatility": 0.9},
+                    "impact_bp_per_musd": 2.0,
+                },
+            }
+            for name in ("B", "C")
+        ],
+        **CRASH,
+    },
     "retries": {"layer__queue__mempool_max": 20, "flow__retry__tries_max": 3},
 }
 

@@ -18,3 +18,4 @@ mod options_accounts;
 mod options_pricing;
 mod price_protection;
 mod safe_leverage;
+mod several_markets;

@@ -57,17 +57,19 @@ def needs(scenario: Scenario) -> Iterator[tuple[str, float, float]]:
         # The votes of one height: each node votes twice, and all nodes receive them.
         yield "network.nodes", 0.0, 2.0 * scenario.network.nodes**2 * VOTE_BYTES
     if market is not None:
-        yield "market.price.step_ms", 0.0, 1e3 * seconds / market.price.step_ms * ROW_BYTES / 10
+        steps = 1e3 * seconds / market.price.step_ms * len(market.names)
+        yield "market.price.step_ms", 0.0, steps * ROW_BYTES / 10
 
 
 def _messages(scenario: Scenario) -> Iterator[tuple[str, float]]:
     flow, attack, seconds = scenario.flow, scenario.attack, scenario.duration_s
+    markets = 1 if scenario.market is None else len(scenario.market.names)
     if not flow.replay_messages:
         yield "flow.arrivals", _rate(flow.arrivals) * _weighted_s(flow.profile, seconds)
     if flow.oracle.count:
-        yield "flow.oracle.interval_ms", 1e3 * seconds / flow.oracle.interval_ms
+        yield "flow.oracle.interval_ms", markets * 1e3 * seconds / flow.oracle.interval_ms
     if scenario.market is not None:
-        yield "flow.makers.count", 2.0 * flow.makers.count * flow.makers.levels
+        yield "flow.makers.count", markets * 2.0 * flow.makers.count * flow.makers.levels
     rate = float(getattr(attack, "rate_per_s", 0.0))
     yield "attack.rate_per_s", rate * max(0.0, min(attack.duration_s, seconds - attack.at_s))
     yield "attack.messages", float(getattr(attack, "messages", 0))
