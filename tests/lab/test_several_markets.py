@@ -22,7 +22,7 @@ AT_S, UNTIL_S, FALL = 2.0, 12.0, 0.1
 
 
 def venue(mode: str, first_end: float, **positions: Any) -> st.Scenario:
-    """Equal longs in two markets, nobody acts; the second market falls by a tenth in ten seconds,
+    """Equal longs in two markets, no actor; the second market falls by a tenth in ten seconds,
     the first moves to `first_end` of its price."""
     line = {"kind": "points", "at_s": [0.0, AT_S, UNTIL_S]}
     return st.Scenario.build(
