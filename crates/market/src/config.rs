@@ -282,6 +282,29 @@ impl Default for SymbolConfig {
     }
 }
 
+/// Where the price of a collateral asset comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AssetPrice {
+    /// The mark price of a market; amounts are in its lots.
+    Mark {
+        /// Index of the market in [`Config::symbols`].
+        symbol: u16,
+    },
+    /// Constant, as of a stablecoin; amounts are in quanta.
+    Constant {},
+}
+
+/// An asset that the venue accepts as collateral.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollateralAsset {
+    /// Source of its price.
+    pub price: AssetPrice,
+    /// Share of its value that does not count for margin.
+    pub haircut_ppm: u32,
+}
+
 /// The rules of a venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {

@@ -205,6 +205,19 @@ pub enum Fact {
         /// Part of it that no account received, by rounding, in quanta.
         remainder: Money,
     },
+    /// Collateral of an account without positions was sold to cover its negative cash.
+    CollateralSold {
+        /// Account that held the asset.
+        account: AccountId,
+        /// Account that bought it.
+        buyer: AccountId,
+        /// Index of the asset among those that the venue accepts.
+        asset: u16,
+        /// Amount sold, in lots of the market that prices it (constant price: in quanta).
+        amount: Money,
+        /// What it brought, in quanta: its mark value less the haircut.
+        proceeds: Money,
+    },
     /// A liquidation order was executed, wholly or in part.
     Liquidated {
         /// Account in liquidation.
@@ -390,7 +403,7 @@ impl Fact {
             | Fact::BadDebt { symbol, .. }
             | Fact::Deleveraged { symbol, .. } => Some(symbol),
             Fact::AuctionOpen { .. } | Fact::Auctioned { .. } => Some(0),
-            Fact::InsuranceDrawn { .. } => None,
+            Fact::InsuranceDrawn { .. } | Fact::CollateralSold { .. } => None,
         }
     }
 }

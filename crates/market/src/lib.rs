@@ -45,8 +45,9 @@ mod premium;
 mod settlement;
 
 pub use crate::config::{
-    Average, Backstop, BlockLimits, CloseOut, Config, Fillable, Formula, Funding, MONEY_MAX,
-    MarginMode, OpenInterestCap, PPM, PRICE_MAX, Partial, Protection, QTY_MAX, SymbolConfig, Tier,
+    AssetPrice, Average, Backstop, BlockLimits, CloseOut, CollateralAsset, Config, Fillable,
+    Formula, Funding, MONEY_MAX, MarginMode, OpenInterestCap, PPM, PRICE_MAX, Partial, Protection,
+    QTY_MAX, SymbolConfig, Tier,
 };
 pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};

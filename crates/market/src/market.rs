@@ -8,8 +8,8 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::book::{Book, Resting};
 use crate::config::{
-    BlockLimits, CloseOut, Config, MONEY_MAX, MarginMode, OpenInterestCap, PPM, PRICE_MAX, QTY_MAX,
-    SymbolConfig,
+    AssetPrice, BlockLimits, CloseOut, CollateralAsset, Config, MONEY_MAX, MarginMode,
+    OpenInterestCap, PPM, PRICE_MAX, QTY_MAX, SymbolConfig,
 };
 use crate::limits::Limits;
 use crate::margin::{Ledger, Position};
@@ -42,6 +42,8 @@ pub struct Market {
     pub(crate) deficit: Money,
     pub(crate) bad_debt: Money,
     pub(crate) deposits: Money,
+    /// Account that buys collateral.
+    pub(crate) collateral_buyer: AccountId,
     pub(crate) limits: Limits,
     /// Accounts below maintenance at the mark, by market.
     pub(crate) margin_called: Vec<Vec<AccountId>>,
@@ -126,6 +128,7 @@ impl Market {
             deficit: 0,
             bad_debt: 0,
             deposits: 0,
+            collateral_buyer: AccountId::MAX,
             limits: Limits::default(),
             margin_called: vec![Vec::new(); config.symbols.len()],
             desk: None,
@@ -145,6 +148,43 @@ impl Market {
         assert!(falls, "an auction must start at most at mark value, and fall");
         self.ledger.list(Chain::new(rule, vol, contracts, self.ledger.mark(0)));
         self.desk = Some(OptionsDesk { auction, liquidator, auctions: BTreeMap::new() });
+    }
+
+    /// Accepts these assets as collateral, in the order in which they are sold; the buyer needs a
+    /// deposit of its own, in cross mode.
+    ///
+    /// # Panics
+    /// If a haircut is 100 % or more, or an asset names a market that is not there.
+    pub fn accept_collateral(&mut self, assets: Vec<CollateralAsset>, buyer: AccountId) {
+        for CollateralAsset { price, haircut_ppm } in &assets {
+            assert!(*haircut_ppm < PPM, "a haircut must be below 100 %");
+            if let AssetPrice::Mark { symbol } = price {
+                assert!(usize::from(*symbol) < self.books.len(), "no market {symbol}");
+            }
+        }
+        self.ledger.assets.accepted = assets;
+        self.collateral_buyer = buyer;
+    }
+
+    /// Adds an amount of an accepted asset to an account's collateral: in lots of the market that
+    /// prices it, or in quanta where its price is constant.
+    ///
+    /// # Panics
+    /// If the account is not open in cross mode, there is no such asset, or the amount is out of
+    /// bounds.
+    pub fn deposit_asset(&mut self, account: AccountId, asset: u16, amount: Money) {
+        let mode = self.ledger.mode(account);
+        assert!(mode == Some(MarginMode::Cross), "account {account}: assets need cross mode");
+        let asset = usize::from(asset);
+        let Some(accepted) = self.ledger.assets.accepted.get(asset) else {
+            panic!("no collateral asset {asset}");
+        };
+        let most = match accepted.price {
+            AssetPrice::Mark { .. } => Money::from(QTY_MAX),
+            AssetPrice::Constant {} => MONEY_MAX,
+        };
+        assert!((0..=most).contains(&amount), "account {account}: amount out of bounds");
+        self.ledger.add_asset(account, asset, amount);
     }
 
     /// Opens an account or adds to its cash. The mode is fixed by the first deposit.
@@ -334,7 +374,7 @@ impl Market {
     pub fn bankruptcy_price(&self, account: AccountId, symbol: u16) -> Option<Price> {
         let s = usize::from(symbol);
         let qty = Money::from(self.ledger.position(account, s).qty);
-        if qty == 0 || self.ledger.is_portfolio(account) {
+        if qty == 0 || self.ledger.is_portfolio(account) || self.ledger.has_assets(account) {
             return None;
         }
         let own = self.ledger.own_quote(account, s);
@@ -376,6 +416,21 @@ impl Market {
     /// All deposits and the initial insurance fund; [`Market::total_money`] must equal it.
     pub fn paid_in(&self) -> Money {
         self.deposits + self.config.insurance
+    }
+
+    /// Amount of an asset that an account holds.
+    pub fn asset(&self, account: AccountId, asset: u16) -> Money {
+        self.ledger.asset(account, usize::from(asset))
+    }
+
+    /// Whether the account holds collateral in assets.
+    pub fn has_assets(&self, account: AccountId) -> bool {
+        self.ledger.has_assets(account)
+    }
+
+    /// Value of an account's collateral assets with each market at its price, in quanta.
+    pub fn assets_value(&self, account: AccountId, prices: &[Price]) -> Money {
+        self.ledger.assets_value(account, |s| prices[s])
     }
 
     /// Total money: equity of all accounts, insurance fund, fees and the remainder of funding, less

@@ -78,9 +78,23 @@ impl Market {
             return;
         }
         self.ledger.release_margin(account, s);
+        self.sell_collateral(account, facts);
         let debt = self.ledger.write_off_debt(account);
         if debt > 0 {
             self.bear(account, symbol, debt, facts);
+        }
+    }
+
+    /// Sells the assets of an account without positions as far as its negative cash needs it.
+    fn sell_collateral(&mut self, account: AccountId, facts: &mut Vec<Fact>) {
+        let owes = self.ledger.cash(account) < 0 && self.ledger.has_assets(account);
+        if !owes || !self.ledger.is_flat(account) {
+            return;
+        }
+        let buyer = self.collateral_buyer;
+        for (asset, amount, proceeds) in self.ledger.sell_assets(account, buyer) {
+            let asset = asset as u16;
+            facts.push(Fact::CollateralSold { account, buyer, asset, amount, proceeds });
         }
     }
 

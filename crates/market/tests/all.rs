@@ -4,6 +4,7 @@ mod auction_call;
 mod auction_properties;
 mod book_matching;
 mod book_properties;
+mod collateral;
 mod conservation;
 mod desk;
 mod funding;

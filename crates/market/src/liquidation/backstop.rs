@@ -2,7 +2,8 @@
 //!
 //! Rules: where equity is below `below_ppm` of the maintenance requirement, a liquidation order
 //! does not trade with the book. The account's resting orders are cancelled; its position (cross:
-//! all its positions) passes to the vault at the mark price, and so does the equity behind it;
+//! all its positions) passes to the vault at the mark price, and so do the equity behind it and
+//! collateral assets;
 //! nothing is returned to the account. If that equity is negative the vault bears the loss. The
 //! vault takes over only as long as its own equity then covers the maintenance requirement of all
 //! that it holds; when it does not (it is exhausted) the liquidation takes the ordinary path,
@@ -39,7 +40,7 @@ impl Market {
             let held = self.ledger.position(vault, s).qty;
             needed += self.ledger.maintenance(s, held + taken, self.ledger.mark(s));
         }
-        let worth = self.ledger.equity(vault) + equity;
+        let worth = self.ledger.margin_equity(vault) + equity;
         (worth * whole >= needed).then_some(vault)
     }
 
@@ -69,8 +70,9 @@ impl Market {
             facts.push(Fact::TakenOver { account, vault, symbol, qty, price, margin });
             taken_over_qty += if other == s { qty.abs() } else { 0 };
         }
-        self.ledger.pay(account, s, equity);
-        self.ledger.pay(vault, s, -equity);
+        let cash = equity - self.ledger.move_assets(account, vault);
+        self.ledger.pay(account, s, cash);
+        self.ledger.pay(vault, s, -cash);
         if equity < 0 {
             self.bad_debt -= equity;
             let borne_by = Bearer::Vault;

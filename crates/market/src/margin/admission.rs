@@ -72,7 +72,8 @@ impl Ledger {
         let cross = self.is_cross(account);
         let own = self.position(account, symbol);
         let worth = own.quote + own.value(self.marks[symbol]);
-        let equity = self.cash(account) + worth + self.options_value(account);
+        let assets = self.assets_margin(account, |s| self.marks[s]);
+        let equity = self.cash(account) + worth + self.options_value(account) + assets;
         let mut available = equity * Money::from(PPM);
         for other in (0..self.positions.len()).filter(|&s| s != symbol) {
             let p = self.position(account, other);

@@ -23,6 +23,7 @@
 
 mod admission;
 mod below;
+mod collateral;
 mod portfolio;
 mod tiers;
 
@@ -33,6 +34,7 @@ use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use crate::config::{MarginMode, PPM, PRICE_MAX, SymbolConfig};
 use crate::options::chain::Chain;
+use collateral::Assets;
 use tiers::{Line, Requirements};
 
 /// An account's position and open orders in one market.
@@ -87,6 +89,7 @@ pub struct Ledger {
     /// Option positions by account, each list in ascending order of the option's index.
     pub(crate) held: BTreeMap<AccountId, Vec<(usize, Position)>>,
     pub(crate) chain: Option<Chain>,
+    pub(crate) assets: Assets,
 }
 
 impl Ledger {
@@ -100,6 +103,7 @@ impl Ledger {
             marks: marks.to_vec(),
             held: BTreeMap::new(),
             chain: None,
+            assets: Assets::default(),
         }
     }
 
@@ -170,7 +174,10 @@ impl Ledger {
     pub fn equity(&self, account: AccountId) -> Money {
         let markets = (0..self.positions.len()).map(|s| (s, self.position(account, s)));
         let worth = |(s, p): (usize, Position)| p.quote + p.value(self.marks[s]);
-        self.cash(account) + markets.map(worth).sum::<Money>() + self.options_value(account)
+        self.cash(account)
+            + markets.map(worth).sum::<Money>()
+            + self.options_value(account)
+            + self.assets_value(account, |s| self.marks[s])
     }
 
     /// Sum of all accounts' equity, in quanta.
@@ -206,6 +213,7 @@ impl Ledger {
         let mut required = self.maintenance(symbol, own.qty, price(symbol));
         if self.is_cross(account) {
             equity += self.cash(account) + self.options_value(account);
+            equity += self.assets_margin(account, &price);
             for other in (0..self.positions.len()).filter(|&s| s != symbol) {
                 let p = self.position(account, other);
                 equity += p.value(price(other));
@@ -227,10 +235,10 @@ impl Ledger {
 
     /// The first whole price, on the way down for a long and up for a short, at which the position
     /// is liquidatable, the other markets' marks held constant. `None`: never, or no position, or a
-    /// portfolio, which can have several such prices.
+    /// portfolio or an account with collateral in assets, which can have several such prices.
     pub fn liquidation_price(&self, account: AccountId, symbol: usize) -> Option<Price> {
         let qty = self.position(account, symbol).qty;
-        if self.is_portfolio(account) {
+        if self.is_portfolio(account) || self.has_assets(account) {
             return None;
         }
         let (equity, required) = self.risk(account, symbol, 0);
@@ -260,6 +268,13 @@ impl Ledger {
         }
     }
 
+    /// Equity with collateral assets as they count for margin.
+    pub(crate) fn margin_equity(&self, account: AccountId) -> Money {
+        let marks = |s: usize| self.marks[s];
+        self.equity(account) - self.assets_value(account, marks)
+            + self.assets_margin(account, marks)
+    }
+
     /// The quote at which this position's value is exactly its share of equity: the account's
     /// equity in proportion to maintenance requirement (dYdX v4's bankruptcy price), all of it if
     /// isolated. A close at the bankruptcy price settles the position for minus this amount.
@@ -279,7 +294,7 @@ impl Ledger {
         }
         let bits = 128 - weights.1.leading_zeros();
         let shift = bits.saturating_sub(60);
-        let share = split(self.equity(account), weights.0 >> shift, weights.1 >> shift);
+        let share = split(self.margin_equity(account), weights.0 >> shift, weights.1 >> shift);
         share - own.value(self.marks[symbol])
     }
 

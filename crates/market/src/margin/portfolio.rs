@@ -80,6 +80,8 @@ impl Ledger {
         for (s, (price, mark)) in prices.iter().zip(&self.marks).enumerate() {
             worth += Money::from(self.position(account, s).qty) * Money::from(price - mark);
         }
+        worth += self.assets_value(account, |s| prices[s]);
+        worth -= self.assets_value(account, |s| self.marks[s]);
         let Some(chain) = &self.chain else { return worth };
         for &(s, p) in self.held(account) {
             let price = libm::round(chain.terms(s - self.first(), prices[0]).price());
