@@ -161,3 +161,40 @@ def test_the_interval_can_be_shortened() -> None:
     seconds = [int(second) for second in times / 1e9]
     assert seconds == list(range(1, len(seconds) + 1)), "with the first block of each second"
     assert len(seconds) >= 5
+
+
+def in_assets(asset: dict[str, Any], path: dict[str, Any]) -> st.Trace:
+    """Positions whose collateral is held in this asset, in cross mode."""
+    asset = {"name": "COIN", "share": 1.0} | asset
+    scenario = world({"mode": "cross"}).with_values({"market.price.path": path})
+    return simulate(scenario.with_values({"market.collateral": [asset]}), seed=1)
+
+
+FALL = {"kind": "points", "at_s": [0.0, 1.0, 2.0], "price_usd": [50_000.0, 50_000.0, 48_000.0]}
+CALM = {"kind": "points", "at_s": [0.0], "price_usd": [50_000.0]}
+
+
+def test_collateral_in_an_asset_is_sold_with_its_position_and_money_is_conserved() -> None:
+    stable = in_assets({"price_usd": 1.0, "haircut": 0.1}, FALL)
+    rows = stable["market"]
+    sold = rows.filter(pl.col("kind") == MarketKind.COLLATERAL_SOLD)
+    assert sold["account"].n_unique() > 20
+    # 10 % of what is sold is the haircut; amounts are rounded up by less than a quantum.
+    assert ((sold["qty"] * 0.9 - sold["amount"]).abs() <= 1).all()
+    assert stable.stats.money_conserved
+    lines = ledger(stable)
+    for column in ("edge", "fees", "relief", "funding", "held", "total"):
+        assert lines[column].sum() == 0, column
+
+
+def test_collateral_that_falls_with_the_position_makes_it_due_earlier() -> None:
+    """Wrong-way risk: the same fall, the same margin at the start."""
+    due = []
+    for asset in ({"price_usd": 1.0, "haircut": 0.1}, {"haircut": 0.1}):
+        rows = in_assets(asset, FALL)["market"]
+        first = rows.filter(pl.col("kind") == MarketKind.DUE).group_by("account").first()
+        due.append(first["time_ns"].cast(pl.Float64).sum() / first.height)
+        assert first.height > 20
+    assert due[1] < due[0]
+    calm = in_assets({"haircut": 0.1}, CALM)["market"]["kind"]
+    assert not (calm == MarketKind.DUE).any()

@@ -38,7 +38,7 @@ WHOLE: dict[str, Any] = {
         },
     },
     "market": {
-        "margin": {"per_block": {}, "fillable": {}, "partial": {}, "backstop": {}}
+        "margin": {"mode": "cross", "per_block": {}, "fillable": {}, "partial": {}, "backstop": {}}
         | {"tiers": [{"above_usd": 1e6, "initial": 0.1, "maintenance": 0.05}]}
         | {"open_interest": {"lower_usd": 1e6, "upper_usd": 2e6}},
         "options": {},
@@ -54,12 +54,14 @@ WHOLE: dict[str, Any] = {
             }
         ],
         "funding": {},
+        "collateral": [{"name": "USDX", "price_usd": 1.0, "haircut": 0.02, "share": 0.1}],
     },
     "faults": [{"kind": "crash", "at_s": 1.0, "duration_s": 1.0, "nodes": [0]}],
 }
 #: Keys that Python keeps to itself.
 OWN: set[Path] = {("layer", "queue", "rule"), ("tape_hash",), ("tape_options",), ("limits",)}
 OWN |= {("market", "margin", "late_after_ms"), ("network_file",), ("network_hash",)}
+OWN |= {("market", "collateral", 0, "market")}
 OWN |= {(name,) for name in ("name", "title", "event", "source", "description", "seed")}
 
 _QUEUE, _ADMISSION = ("layer", "queue"), ("layer", "admission")

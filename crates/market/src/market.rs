@@ -423,6 +423,11 @@ impl Market {
         self.ledger.asset(account, usize::from(asset))
     }
 
+    /// Whether the venue accepts assets as collateral.
+    pub fn accepts_collateral(&self) -> bool {
+        !self.ledger.assets.accepted.is_empty()
+    }
+
     /// Whether the account holds collateral in assets.
     pub fn has_assets(&self, account: AccountId) -> bool {
         self.ledger.has_assets(account)

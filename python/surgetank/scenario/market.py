@@ -16,6 +16,7 @@ from surgetank.scenario.section import (
     NonNegative,
     Number,
     Positive,
+    Ppm,
     PpmShare,
     Section,
     Share,
@@ -208,6 +209,26 @@ class Perpetual(Section):
     )
 
 
+class Collateral(Section):
+    """An asset accepted as collateral beside USD, in cross mode: worth its price, and counted for
+    margin at its price less the haircut. An account without positions whose cash is negative sells
+    it at that price."""
+
+    name: PerpetualName = Field(description="name of the asset")
+    market: str = Field(
+        "", description="name of the perpetual at whose mark it is priced; empty: the first"
+    )
+    price_usd: NonNegative = Field(
+        0.0, description="constant price, as of a stablecoin, USD; 0 = that of `market`"
+    )
+    haircut: Ppm = Field(
+        0.1, ge=0, le=0.99, description="share of its value that does not count for margin"
+    )
+    share: Share = Field(
+        0.0, description="share of each position's collateral at the start that is held in it"
+    )
+
+
 class Market(Section):
     """Linear perpetuals, options on the first, and the accounts that hold positions in them."""
 
@@ -229,6 +250,11 @@ class Market(Section):
     )
     funding: Funding | None = Field(
         None, description="funding payments between longs and shorts; absent: none"
+    )
+    collateral: list[Collateral] = Field(
+        default_factory=list,
+        max_length=50,
+        description="assets accepted as collateral, in the order in which they are sold",
     )
     positions: Positions = Field(default_factory=Positions, description="positions at the start")
     options: Options | None = Field(
@@ -270,9 +296,19 @@ class Market(Section):
             "insurance": self._counted(self.margin)["insurance"],
             "per_block": self.margin.per_block and self._counted(self.margin.per_block),
             "mode": self.margin.mode,
+            "collateral": [self._asset(held) for held in self.collateral],
             "vault": self._counted(backstop)["vault"] if backstop else 0,
             "positions": data["positions"],
         }
+
+    def _asset(self, held: Collateral) -> dict[str, Any]:
+        """A collateral asset as the core reads it."""
+        symbol = self.names.index(held.market) if held.market in self.names else 0
+        at_mark = {"kind": "mark", "symbol": symbol}
+        price = {"kind": "constant"} if held.price_usd else at_mark
+        haircut = held.core()["haircut_ppm"]
+        asset = {"price": price, "haircut_ppm": haircut}
+        return {"name": held.name, "asset": asset, "share": held.share}
 
     def _symbol(self, perpetual: Market | Perpetual) -> dict[str, Any]:
         """The rules of a perpetual as the core reads them."""
@@ -317,6 +353,18 @@ class Market(Section):
                 quanta = usd / quantum_usd if quantum_usd > 0 else math.inf
                 data[name.removesuffix("_usd")] = nearest(min(quanta, 2.0**126))
         return data
+
+    @model_validator(mode="after")
+    def _collateral_fits(self) -> Self:
+        if self.collateral and self.margin.mode != "cross":
+            raise ValueError('`collateral` in assets needs `margin.mode` "cross"')
+        for held in self.collateral:
+            if held.market and held.market not in self.names:
+                known = ", ".join(self.names)
+                raise ValueError(f"`collateral`: no perpetual {held.market!r}; there are {known}")
+        if sum(held.share for held in self.collateral) > 1 + 1e-9:
+            raise ValueError("`collateral`: the values of `share` must not sum to more than 1")
+        return self
 
     @model_validator(mode="after")
     def _leverage_allowed(self) -> Self:

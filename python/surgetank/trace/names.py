@@ -175,6 +175,7 @@ class MarketKind(_Numbered):
     ORDER_SENT = "order-sent"
     CLOSED = "closed"
     FUNDING = "funding"
+    COLLATERAL_SOLD = "collateral-sold"
 
 
 class Bearer(_Numbered):

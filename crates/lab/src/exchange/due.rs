@@ -6,8 +6,8 @@
 //!    isolated mode each position is.
 //! 2. Where one market decides over a unit, its row has this market, and its liquidation and
 //!    bankruptcy prices.
-//!    An account in cross mode on a venue of several markets has neither: no single price makes it
-//!    due. While it is due, the row `underwater` tells whether its equity is negative.
+//!    An account in cross mode on a venue of several markets, or with collateral in assets, has
+//!    neither: no single price makes it due. While it is due, the row `underwater` tells whether its equity is negative.
 //!
 //! # Theory of operation
 //! With one market, most steps of the price stay in a range without liquidation prices, in which
@@ -126,9 +126,9 @@ impl Exchange {
     }
 
     /// The range of prices around this one without a liquidation price of a watched account.
-    /// Options portfolios have no such price.
+    /// Options portfolios and accounts with collateral in assets have no such price.
     fn unmoved_around(&self, ticks: Price) -> Option<(Price, Price)> {
-        if self.market.options().is_some() {
+        if self.market.options().is_some() || self.market.accepts_collateral() {
             return None;
         }
         let (mut low, mut high) = (Price::MIN, Price::MAX);
@@ -149,13 +149,14 @@ impl Exchange {
     /// the outside prices.
     fn note_underwater(&mut self, now: Ns, prices: &[Price]) {
         let several = prices.len() > 1;
-        if !several && self.accounts.portfolios == 0 {
+        if !several && self.accounts.portfolios == 0 && !self.market.accepts_collateral() {
             return;
         }
         for at in 0..self.watched.len() {
             let account = self.watched[at];
             let shares = several && self.market.is_cross(account);
-            if !shares && !self.accounts.has_portfolio(account) {
+            let holds = self.market.has_assets(account);
+            if !shares && !holds && !self.accounts.has_portfolio(account) {
                 continue;
             }
             let due = self.due.since(account, 0) != NEVER;

@@ -9,7 +9,8 @@
 //!    a deleveraged account, its loss by that, which is booked under `socialised` instead.
 //!    *Funding*: payments between longs and shorts; the venue keeps what rounding leaves. *Held*:
 //!    the rest, the gain of its positions as the outside prices moved.
-//! 3. The insurance fund, socialised losses (of deleveraged accounts, and uncovered debt) and the
+//! 3. Collateral in assets counts at its price of the start: its own gain has no counterparty.
+//! 4. The insurance fund, socialised losses (of deleveraged accounts, and uncovered debt) and the
 //!    venue are groups like the others. So every column sums to zero, to the last quantum.
 //!
 //! The groups of accounts: `attacker`, `makers`, `takers` (background traders), `liquidated` (were
@@ -66,6 +67,8 @@ struct Line {
 /// Sums kept during the run.
 pub struct Ledger {
     accounts: Accounts,
+    /// Outside prices at the start.
+    start: Vec<Price>,
     /// Equity at the start, by account.
     worth_at_start: Vec<Money>,
     edge: Vec<Money>,
@@ -85,6 +88,7 @@ impl Ledger {
         let worth = |account| market.worth(account, ticks);
         Ledger {
             accounts: *accounts,
+            start: ticks.to_vec(),
             worth_at_start: (0..accounts.end()).map(worth).collect(),
             edge: vec![0; count],
             relief: vec![0; count],
@@ -156,6 +160,8 @@ impl Ledger {
             line.relief += self.relief[i] + self.haircuts[i];
             line.funding -= market.funding_paid(account);
             line.total += market.worth(account, ticks) - self.worth_at_start[i] + self.haircuts[i];
+            line.total -= market.assets_value(account, ticks);
+            line.total += market.assets_value(account, &self.start);
         }
         let liquidation_fees: Money = self.liquidation_fees.iter().sum();
         let insurance = &mut lines[Group::Insurance as usize];

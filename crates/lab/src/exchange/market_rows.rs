@@ -60,6 +60,12 @@ impl Exchange {
                 let row = row(MarketKind::TakenOver);
                 self.row(MarketRow { account, other, price, qty, amount, ..row });
             }
+            Fact::CollateralSold { account, buyer, asset, amount, proceeds } => {
+                let (qty, amount) = (self.fitting(amount), self.fitting(proceeds));
+                let (other, code) = (buyer, asset as u8);
+                let row = row(MarketKind::CollateralSold);
+                self.row(MarketRow { account, other, code, qty, amount, ..row });
+            }
             Fact::Funding { price, rate_ppb, paid, .. } => {
                 let (qty, amount) = (rate_ppb, self.fitting(paid));
                 self.row(MarketRow { price, qty, amount, ..row(MarketKind::Funding) });

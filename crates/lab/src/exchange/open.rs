@@ -1,15 +1,15 @@
 //! Opens the market with all accounts' cash and positions, from `[market]`.
 
 use surgetank_layer::machine::Draws;
-use surgetank_layer::units::{Money, Price, Qty};
-use surgetank_market::{CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
+use surgetank_market::{AssetPrice, CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
 
 use super::perpetual::Perpetual;
 use super::quotas::Quotas;
 use super::{Exchange, Opening, bounds, portfolios};
 use crate::actors::{Accounts, weighted};
 use crate::flow::Tape;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Collateral, Scenario};
 use crate::seed::{Seed, Stream};
 
 /// Opens the exchange of a scenario; `None` if it has no market.
@@ -63,13 +63,16 @@ fn open_market(
     let quanta = |usd| quanta(config, usd);
     let symbols: Vec<_> = config.terms().map(|terms| symbol(terms.symbol, accounts)).collect();
     let at_oracle = |rules: &SymbolConfig| matches!(rules.close_out, CloseOut::Oracle { .. });
-    let outside = symbols.iter().any(at_oracle) || config.options.is_some();
+    let outside =
+        symbols.iter().any(at_oracle) || config.options.is_some() || !config.collateral.is_empty();
     let backed = symbols.iter().any(|rules| rules.backstop.is_some());
     let rules = Config { symbols, insurance: config.insurance };
     let mut market = Market::new(rules, ticks);
     if let Some(limits) = config.per_block {
         market.limit(limits);
     }
+    let assets = config.collateral.iter().map(|collateral| collateral.asset).collect();
+    market.accept_collateral(assets, accounts.liquidator());
     take_positions(&mut market, config, accounts, ticks, seed);
     let maker_usd = scenario.flow.makers.capital_usd;
     for account in accounts.background_from()..accounts.count() {
@@ -127,7 +130,8 @@ fn take_positions(
             let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
             let cash = (value * backing).ceil() as Money;
             let qty = if long { lots } else { -lots };
-            market.deposit(account, cash, mode);
+            let in_assets = deposit_assets(market, config, account, cash, ticks);
+            market.deposit(account, cash - in_assets, mode);
             market.open(account, s as u16, qty, ticks[s]);
             nets[s] += qty;
         }
@@ -146,6 +150,32 @@ fn take_positions(
             }
         }
     }
+}
+
+/// Deposits the shares of this cash that are held in assets, so many of them that they count for as
+/// much margin; returns the part of the cash that they replace.
+fn deposit_assets(
+    market: &mut Market,
+    config: &scenario::Market,
+    account: AccountId,
+    cash: Money,
+    ticks: &[Price],
+) -> Money {
+    let mut replaced = 0;
+    for (index, Collateral { asset, share, .. }) in (0..).zip(&config.collateral) {
+        let unit = match asset.price {
+            AssetPrice::Mark { symbol } => ticks[usize::from(symbol)],
+            AssetPrice::Constant {} => 1,
+        };
+        let counted = unit as f64 * (1.0 - f64::from(asset.haircut_ppm) / f64::from(PPM));
+        let amount = (cash as f64 * share / counted).floor() as Money;
+        if amount > 0 {
+            market.deposit(account, 0, config.mode);
+            market.deposit_asset(account, index, amount);
+            replaced += (amount as f64 * counted) as Money;
+        }
+    }
+    replaced.min(cash)
 }
 
 /// The markets in which an account has a position: drawn by weight, without replacement.

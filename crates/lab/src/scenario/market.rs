@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Money, Ns};
 use surgetank_market::options::{Auction, ImpliedVol, Rule};
-use surgetank_market::{BlockLimits, MarginMode, SymbolConfig};
+use surgetank_market::{BlockLimits, CollateralAsset, MarginMode, SymbolConfig};
 
 /// Linear perpetuals (BTC-USD in shape) and the accounts that hold them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -27,6 +27,8 @@ pub struct Market {
     pub per_block: Option<BlockLimits>,
     /// The collateral of leveraged positions.
     pub mode: MarginMode,
+    /// Assets accepted as collateral, in the order in which they are sold.
+    pub collateral: Vec<Collateral>,
     /// Cash of the vault of `symbol.backstop` at the start.
     pub vault: Money,
     /// Matching of orders.
@@ -35,6 +37,18 @@ pub struct Market {
     pub positions: Positions,
     /// Options on it, and portfolios that hold them.
     pub options: Option<Options>,
+}
+
+/// An asset accepted as collateral.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collateral {
+    /// Name of the asset.
+    pub name: String,
+    /// Its price and haircut.
+    pub asset: CollateralAsset,
+    /// Share of the deposit of each position at the start that is held in it.
+    pub share: f64,
 }
 
 /// A further perpetual. Its lot is the quantum of money over its tick.

@@ -200,6 +200,8 @@ named! {
         Closed = "closed",
         /// Longs and shorts exchanged a funding payment.
         Funding = "funding",
+        /// Collateral in an asset was sold to cover negative cash.
+        CollateralSold = "collateral-sold",
     }
 }
 
@@ -210,7 +212,8 @@ pub struct MarketRow {
     pub time_ns: Ns,
     /// Kind of the row.
     pub kind: MarketKind,
-    /// A number of `Bearer` (bad debt) or of `Deferral` (liquidation deferred); `u8::MAX` = neither.
+    /// A number of `Bearer` (bad debt) or of `Deferral` (liquidation deferred), or of the asset
+    /// (collateral sold); `u8::MAX` = none of them.
     pub code: u8,
     /// Index of the market; `u16::MAX` = no single one.
     pub market: u16,
