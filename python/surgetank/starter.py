@@ -19,7 +19,7 @@ rate_per_s = 200.0   # mean
 branching = 0.7      # messages that one message causes
 decay_per_s = 5.0
 
-[flow.profile]       # constant, ramp, step, spike
+[flow.profile]       # constant, ramp, step, spike, piecewise
 kind = "spike"
 at_s = 12.0
 decay_s = 5.0

@@ -65,7 +65,7 @@ REPORT_FLOORS = [
     {"plot", "run_view"},
     {"picture"},
     {"charts", "page", "summary", "svg_file", "target"},
-    {"frontier", "league", "network", "prediction", "risk", "search"},
+    {"frontier", "league", "network", "prediction", "risk", "search", "tape"},
     {""},
 ]
 #: What reads traces must not know who made them.

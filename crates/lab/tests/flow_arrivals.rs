@@ -44,7 +44,7 @@ fn repeated(kind: &Arrivals, profile: &Profile, until: Ns, runs: u64) -> Estimat
     Estimate::of(&totals.collect::<Vec<_>>())
 }
 
-fn profiles() -> [Profile; 8] {
+fn profiles() -> [Profile; 10] {
     [
         CONSTANT,
         Profile::Ramp { from_s: 2.0, until_s: 7.0, factor: 6.0 },
@@ -54,6 +54,8 @@ fn profiles() -> [Profile; 8] {
         Profile::Spike { at_s: 4.0, decay_s: 1.5, factor: 20.0 },
         Profile::Spike { at_s: 4.0, decay_s: 1.5, factor: 0.25 },
         Profile::Spike { at_s: 0.0, decay_s: 3.0, factor: 4.0 },
+        Profile::Piecewise { from_s: vec![0.0, 2.0, 5.0], factors: vec![0.5, 4.0, 0.0] },
+        Profile::Piecewise { from_s: vec![0.0, 3.0, 3.5, 6.0], factors: vec![1.0, 9.0, 0.2, 2.0] },
     ]
 }
 

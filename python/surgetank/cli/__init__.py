@@ -17,6 +17,7 @@ from surgetank.cli import (
     runs,
     scenarios,
     searches,
+    tapes,
 )
 from surgetank.cli.app import app
 from surgetank.cli.exit_codes import ended
@@ -36,6 +37,7 @@ __all__ = [
     "runs",
     "scenarios",
     "searches",
+    "tapes",
 ]
 
 
@@ -47,6 +49,7 @@ _ORDER = [
     "explain",
     "frontier",
     "calibrate",
+    "tape",
     "report",
     "compare",
     "attack",

@@ -129,6 +129,13 @@ _RULES: Final = (
         "without --scenario",
         "Add --scenario SCENARIO",
     ),
+    _Rule(
+        "tape",
+        ("force",),
+        lambda given: given["out"] is not None,
+        "without --out",
+        "Add --out FOLDER",
+    ),
 )
 #: Panels of `--help` whose options need the first of them.
 _PANELS: Final = ((TARGET_PANEL, "target", "URL"), (TAPE_PANEL, "tape", "FILE"))

@@ -17,6 +17,7 @@ from surgetank.cli.app import (
     AllowCode,
     ScenarioName,
     app,
+    err,
     finite,
     seed_in_range,
 )
@@ -92,6 +93,13 @@ def run_command(
     speed: target_options.Speed = 1.0,
     tape_start: target_options.TapeStart = 0.0,
     tape_seconds: target_options.TapeSeconds = None,
+    format_: target_options.Format = "",
+    columns: target_options.TapeColumns = "",
+    time_unit: target_options.TimeUnit = "",
+    timezone: target_options.Timezone = "",
+    bar_seconds: target_options.BarSeconds = None,
+    symbol: target_options.Symbol = "",
+    contract_size: target_options.ContractSize = None,
     allow_code: AllowCode = False,
     out: Annotated[
         Path | None,
@@ -150,13 +158,19 @@ def run_command(
     from surgetank.run import can_journal, write
     from surgetank.scenario import load
     from surgetank.simulate import with_tape
-    from surgetank.tape import read_tape
+    from surgetank.tape import read_recording
 
     refuse_ignored(context)
     chosen = on_network(load(scenario), network, values, hidden=quiet or as_json)
     recording = None
     if tape is not None:
-        recording = read_tape(tape, speed=speed, start_s=tape_start, seconds=tape_seconds)
+        reading = target_options.read_options(
+            format_, columns, time_unit, timezone, bar_seconds, symbol, contract_size
+        )
+        whole = read_recording(tape, reading)
+        if not (quiet or as_json):
+            err.print(f"{tape}: {'; '.join(whole.said)}", soft_wrap=True, highlight=False)
+        recording = whole.part(speed=speed, start_s=tape_start, seconds=tape_seconds)
         chosen = with_tape(chosen, recording)
     used = chosen.seed if seed is None else seed
     named = f"{chosen.name}-{used}-{chosen.hash[:8]}"

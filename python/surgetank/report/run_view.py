@@ -12,7 +12,7 @@ from surgetank.measure import Measures, synchrony_of
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.measure.synchrony import Synchrony
 from surgetank.number_format import clock, milliseconds, number, share
-from surgetank.scenario.flow import Constant, Spike
+from surgetank.scenario.flow import Constant, Piecewise, Spike
 from surgetank.trace import CLASSES, MarketKind, Quantity, Trace
 from surgetank.trace.frames import delays, groups_of
 from surgetank.verdict import Verdict
@@ -91,6 +91,11 @@ class RunView:
         if isinstance(profile, Spike):
             # After three time constants 5 % of the spike is left.
             span, ending = (profile.at_s, profile.at_s + 3 * profile.decay_s), ", decaying"
+        elif isinstance(profile, Piecewise):
+            # The piece with the largest factor.
+            ends = [*profile.from_s[1:], self.trace.scenario.duration_s]
+            i = profile.factors.index(profile.factor)
+            span, ending = (profile.from_s[i], ends[i]), ""
         else:
             span, ending = (profile.from_s, profile.until_s), ""
         at, until = (min(int(s * 1e9), self.end_ns) for s in span)

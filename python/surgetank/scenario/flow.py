@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -113,7 +114,32 @@ class Spike(Section):
     factor: Positive = Field(description="multiplier at the peak")
 
 
-Profile = Annotated[Constant | Ramp | Step | Spike, Field(discriminator="kind")]
+class Piecewise(Section):
+    """Constant between given times: `factors[i]` from `from_s[i]` until the next one."""
+
+    kind: Literal["piecewise"] = "piecewise"
+    from_s: list[NonNegative] = Field(
+        min_length=1, max_length=10_000, description="begin of each piece, seconds; the first is 0"
+    )
+    factors: list[NonNegative] = Field(description="multiplier of each piece")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if len(self.from_s) != len(self.factors):
+            raise ValueError("`from_s` and `factors` must be equally long")
+        if self.from_s[0] != 0:
+            raise ValueError("`from_s` must begin with 0")
+        if any(b <= a for a, b in pairwise(self.from_s)):
+            raise ValueError("`from_s` must rise")
+        return self
+
+    @property
+    def factor(self) -> float:
+        """The largest multiplier."""
+        return max(self.factors)
+
+
+Profile = Annotated[Constant | Ramp | Step | Spike | Piecewise, Field(discriminator="kind")]
 
 
 class Mix(Section):

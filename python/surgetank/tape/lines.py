@@ -9,7 +9,7 @@ from pathlib import Path
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["broken", "lines"]
+__all__ = ["broken", "first_bytes", "lines"]
 
 _GZIP = b"\x1f\x8b"
 #: A book of 5,000 levels is a tenth of it. The limit also stops a zip bomb.
@@ -21,18 +21,31 @@ def broken(path: Path, line: int, what: str, hint: str) -> SurgetankError:
     return SurgetankError(what, place=f"{path}:{line}", hint=hint)
 
 
+def first_bytes(path: Path, count: int) -> bytes:
+    """The first bytes of a file, before it is unpacked.
+
+    Raises:
+        SurgetankError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise SurgetankError(reason, place=str(path), hint="Check the path") from None
+
+
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number from 1, text without its end) of every line; `.gz` files are unpacked.
+    """(number from 1, text without its end) of every line; gzip is unpacked, whatever the name.
 
     Raises:
         SurgetankError: if the file is not there, not what its name says, empty or cut off.
     """
-    zipped = path.suffix == ".gz"
+    zipped = first_bytes(path, 2) == _GZIP
+    if path.suffix == ".gz" and not zipped:
+        raise SurgetankError("not a gzip file", place=str(path), hint="Unpack or rename it")
     number = 0
     try:
-        with path.open("rb") as file:
-            if zipped and file.read(2) != _GZIP:
-                raise SurgetankError("not a gzip file", place=str(path), hint="Unpack or rename it")
         with gzip.open(path, "rb") if zipped else path.open("rb") as stream:
             while raw := stream.readline(_LINE_MAX + 1):
                 number += 1

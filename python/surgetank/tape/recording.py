@@ -1,18 +1,26 @@
-"""The content of a tape, independent of the recording's format."""
+"""The content of a recording, and a part of it as a tape on the run's clock."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from surgetank.errors import SurgetankError
+from surgetank.tape.options import ReadOptions
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-__all__ = ["Floats", "Ints", "Tape"]
+__all__ = ["Floats", "Ints", "Tape", "TapeFile"]
+
+#: As the scenario's `duration_s` allows; its nanoseconds fit into 64 bits.
+_LONGEST_S: Final = 1e9
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class Tape:
     """
 
     kind: str
+    """Name of the recording's format."""
     prices_ns: Ints
     prices_usd: Floats
     messages_ns: Ints
@@ -38,6 +47,7 @@ class Tape:
     speed: float = 1.0
     start_s: float = 0.0
     part_s: float | None = None
+    read: ReadOptions = field(default_factory=ReadOptions)
 
     @property
     def options(self) -> list[str]:
@@ -51,7 +61,7 @@ class Tape:
             if value != usual:
                 # The shortest text that reads back as the same number.
                 found += [flag, repr(value).removesuffix(".0")]
-        return found
+        return found + self.read.flags()
 
     @property
     def seconds(self) -> float:
@@ -62,7 +72,7 @@ class Tape:
     @property
     def hash(self) -> str:
         """BLAKE3 (hex) of its whole content: a part of the run's scenario hash."""
-        digest = blake3(self.kind.encode())
+        digest = blake3()
         for name, values in self.as_arrays().items():
             digest.update(name.encode())
             digest.update(values.tobytes())
@@ -84,3 +94,107 @@ class Tape:
     def as_core(self) -> dict[str, list[Any]]:
         """The columns as the compiled core takes them."""
         return {name: values.tolist() for name, values in self.as_arrays().items()}
+
+
+@dataclass(frozen=True)
+class TapeFile:
+    """A whole recording; times in nanoseconds since 1970, in order.
+
+    `messages_*` are as in `Tape`.
+    """
+
+    file: str
+    format: str
+    """The format's name, its title, how it was detected, and how the times were read."""
+    title: str
+    detected: str
+    clock: str
+    notes: tuple[str, ...]
+    symbol: str
+    kinds: Mapping[str, int]
+    """Rows or messages of each kind."""
+    price_source: str
+    """A key of `surgetank.tape.columns.SOURCES`."""
+    bar_ns: int | None
+    duplicates: int
+    """Trades that were there twice and are left out."""
+    disordered: int
+    """Rows whose time is before that of an earlier row, and by how much at most."""
+    disorder_ns: int
+    rows_ns: Ints
+    lags_ns: Ints
+    """The recorder's clock less the exchange's, of every row that has both, in the file's order."""
+    prices_ns: Ints
+    prices_usd: Floats
+    messages_ns: Ints
+    messages_class: Ints
+    messages_side: Ints
+    messages_usd: Floats
+    messages_qty: Floats
+    messages_key: Ints
+    options: ReadOptions = field(default_factory=ReadOptions)
+
+    @property
+    def began_ns(self) -> int:
+        """Time of the first price or message."""
+        return min(int(times[0]) for times in (self.prices_ns, self.messages_ns) if len(times))
+
+    @property
+    def said(self) -> list[str]:
+        """How it was read, in sentences for a person."""
+        found = [f"{self.title} ({self.detected})", f"times: {self.clock}", *self.notes]
+        if self.disordered:
+            found.append(
+                f"{self.disordered:,} rows out of order, by at most {self.disorder_ns / 1e9:g} s: "
+                "sorted"
+            )
+        if self.duplicates:
+            found.append(f"{self.duplicates:,} trades are there twice: left out")
+        return found
+
+    def part(
+        self, *, speed: float = 1.0, start_s: float = 0.0, seconds: float | None = None
+    ) -> Tape:
+        """`start_s` and `seconds` choose a part, in recorded time; `speed` compresses it: 600
+        replays ten hours in a minute.
+
+        Raises:
+            SurgetankError: naming the option, and the hint.
+        """
+        _check("--speed", speed, above=0.0, hint="1 is as recorded")
+        _check("--tape-start", start_s, above=-1e-9, hint="0 is the first line")
+        if seconds is not None:
+            _check("--tape-seconds", seconds, above=0.0, hint="Leave it out to take all")
+        first = self.began_ns + int(start_s * 1e9)
+        last = np.iinfo(np.int64).max if seconds is None else first + int(seconds * 1e9)
+        seen = (self.prices_ns >= first) & (self.prices_ns < last)
+        sent = (self.messages_ns >= first) & (self.messages_ns < last)
+        if not seen.any():
+            hint = "Choose another --tape-start or --tape-seconds"
+            raise SurgetankError("no prices in this part of the tape", place=self.file, hint=hint)
+        ends = [times[-1] for times in (self.prices_ns[seen], self.messages_ns[sent]) if len(times)]
+        if (int(max(ends)) - first) / speed > _LONGEST_S * 1e9:
+            hint = "Raise --speed, or take a part with --tape-seconds"
+            raise SurgetankError("the tape is longer than a run can be", place=self.file, hint=hint)
+        return Tape(
+            file=self.file,
+            speed=speed,
+            start_s=start_s,
+            part_s=seconds,
+            kind=self.format,
+            prices_ns=((self.prices_ns[seen] - first) / speed).astype(np.int64),
+            prices_usd=self.prices_usd[seen],
+            messages_ns=((self.messages_ns[sent] - first) / speed).astype(np.int64),
+            messages_class=self.messages_class[sent],
+            messages_side=self.messages_side[sent],
+            messages_usd=self.messages_usd[sent],
+            messages_qty=self.messages_qty[sent],
+            messages_key=self.messages_key[sent],
+            read=self.options,
+        )
+
+
+def _check(flag: str, value: float, *, above: float, hint: str) -> None:
+    if not (math.isfinite(value) and above < value <= _LONGEST_S):
+        what = f"{value:g} is not a positive number up to {_LONGEST_S:g}"
+        raise SurgetankError(what, place=flag, hint=hint)

@@ -32,6 +32,12 @@ impl Profile {
                     1.0 + (factor - 1.0) * (-(t - at_s) / decay_s).exp()
                 }
             }
+            Profile::Piecewise { ref from_s, ref factors } => {
+                match from_s.partition_point(|&from| from <= t) {
+                    0 => 1.0,
+                    after => factors[after - 1],
+                }
+            }
         }
     }
 
@@ -60,6 +66,10 @@ impl Profile {
             Profile::Step { .. } => (1.0, lasting),
             Profile::Spike { at_s, .. } if t < at_s => (1.0, at_s),
             Profile::Spike { .. } => (self.at(t).max(1.0), lasting),
+            Profile::Piecewise { ref from_s, .. } => {
+                let next = from_s.partition_point(|&from| from <= t);
+                (self.at(t), from_s.get(next).copied().unwrap_or(lasting))
+            }
         }
     }
 
@@ -78,6 +88,10 @@ impl Profile {
             Profile::Spike { at_s, decay_s, factor } => {
                 let since = (t - at_s).max(0.0);
                 t + (factor - 1.0) * decay_s * (1.0 - (-since / decay_s).exp())
+            }
+            Profile::Piecewise { ref from_s, ref factors } => {
+                let more = pieces(from_s, factors, t).map(|(from, end, f)| (f - 1.0) * (end - from));
+                t + more.sum::<f64>()
             }
         }
     }
@@ -106,9 +120,27 @@ impl Profile {
                 let (slower, apart) = (kappa.min(1.0 / decay_s), (kappa - 1.0 / decay_s).abs());
                 (factor - 1.0) * (-slower * since).exp() * forgotten(since, apart)
             }
+            Profile::Piecewise { ref from_s, ref factors } => pieces(from_s, factors, t)
+                .map(|(from, end, factor)| {
+                    (factor - 1.0) * forgotten(end - from, kappa) * (-kappa * (t - end)).exp()
+                })
+                .sum(),
         };
         always + more
     }
+}
+
+/// Begin, end and factor of each piece that has begun before `t`, the last one cut off there.
+fn pieces(
+    from_s: &[f64],
+    factors: &[f64],
+    t: f64,
+) -> impl Iterator<Item = (f64, f64, f64)> {
+    let begun = from_s.partition_point(|&from| from < t);
+    (0..begun).map(move |i| {
+        let end = from_s.get(i + 1).map_or(t, |next| next.min(t));
+        (from_s[i], end, factors[i])
+    })
 }
 
 /// ∫ from 0 to `span` of e^(−rate·s).

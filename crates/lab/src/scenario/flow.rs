@@ -102,6 +102,14 @@ pub enum Profile {
         /// Multiplier at the peak.
         factor: f64,
     },
+    /// `factors[i]` from `from_s[i]` until the next; the last one from then on. As many of both, and
+    /// `from_s` rises.
+    Piecewise {
+        /// Start of each piece, in s.
+        from_s: Vec<f64>,
+        /// Factor of each piece.
+        factors: Vec<f64>,
+    },
 }
 
 /// Relative weights of the background messages' kinds.

@@ -17,6 +17,7 @@ import pytest
 import surgetank as st
 from command_line import surgetank
 from surgetank.scenario.text import toml
+from surgetank.tape import ReadOptions, read_recording
 from surgetank.trace import MarketKind, Source
 
 MARKET = Path(__file__).resolve().parents[3] / "shared/data/market"
@@ -38,7 +39,9 @@ DEPTH = {"e": "depthUpdate", "b": [["99.0", "1.0"], ["98.0", "2.0"]], "a": [["10
 DEPTH_2 = {"e": "depthUpdate", "b": [["99.0", "3.0"], ["98.0", "0"], ["97.0", "0"]], "a": []}
 TRADE = {"e": "trade", "p": "100.5", "q": "0.25", "m": True}
 LINES: list[tuple[int, Mapping[str, object]]]
-LINES = [(1000, TICKER), (2000, DEPTH), (3000, DEPTH_2), (4000, TRADE)]
+#: 2024-08-08, in nanoseconds: the unit is detected from the size.
+T0 = 1_723_161_255_000_000_000
+LINES = [(T0, TICKER), (T0 + 1000, DEPTH), (T0 + 2000, DEPTH_2), (T0 + 3000, TRADE)]
 
 
 def write(path: Path, text: str) -> Path:
@@ -77,7 +80,7 @@ TIME = 1_640_991_660  # 2021-12-31 23:01:00 UTC
 TABLES = [
     (f"timestamp,price\n{TIME},100\n{TIME + 2},101.5\n", [100.0, 101.5], [], 2e9),
     (f"Time,Price\n{TIME}.25,100\n{TIME}.75,101\n", [100.0, 101.0], [], 0.5e9),
-    ("date,px\n2021-12-31T23:01:00+00:00,7\n2022-01-01 00:01:00,8\n", [7.0, 8.0], [], 3600e9),
+    ("date,px\n2021-12-31T23:01:00+00:00,7\n2022-01-01 00:01:00Z,8\n", [7.0, 8.0], [], 3600e9),
     (f'"ts","price"\n"{TIME}000","100"\n"{TIME}005","99"\n', [100.0, 99.0], [], 5e6),
     (
         f"timestamp_ms,size_btc,price,type,is_maker_ask\n{TIME}000,2,10,x,1\n{TIME}001,3,9,x,0\n",
@@ -117,25 +120,34 @@ def test_liquidation_trades() -> None:
 def test_a_bar_is_as_long_as_the_time_to_the_next(tmp_path: Path) -> None:
     """Five-minute bars, one of them missing: prices 75 seconds apart."""
     rows = "".join(f"2022-01-01 00:{m:02}:00,100,110,99,105,1\n" for m in (0, 10, 15))
-    tape = st.read_tape(write(tmp_path / "five.csv", BARS + rows))
+    recording = read_recording(write(tmp_path / "five.csv", BARS + rows))
+    assert recording.bar_ns == 300 * 10**9
+    assert recording.notes == ("bars of 300 s: 1 of 2 are that far apart; 1 is missing",)
+    tape = recording.part()
     quarters = [0, 75, 150, 225]
     assert tape.prices_ns.tolist() == [(m * 60 + q) * 10**9 for m in (0, 10, 15) for q in quarters]
 
 
 GOOD = capture(LINES)
-DEEP = "1 " + "[" * 200_000 + "]" * 200_000 + "\n"
+DEEP = "1 " + '{"a":' * 200_000 + "1" + "}" * 200_000 + "\n"
 SNAPSHOT = {"lastUpdateId": 1, "bids": [["1", "1"]], "asks": []}
 BAD = [
     ("int64.csv", f"timestamp_ns,price\n{10**30},1\n", ":2", "64 bits"),
-    ("int64.jsonl", capture([(2**63, TICKER)]), ":1", "64 bits"),
+    ("unit.jsonl", capture([(1000, TICKER)]), ":1", "is between 1990 and 2100 in no unit"),
+    ("units.csv", f"ts,price\n{TIME},1\n{TIME}000,1\n", ":3", "not in seconds as earlier ones"),
+    ("month.csv", "date,price\n01/02/2024 10:00,1\n", ":2", "day and month exchanged"),
+    ("zones.csv", "date,price\n2024-01-01Z,1\n2024-01-02,1\n", ":3", "unlike earlier ones"),
+    ("leap.csv", "date,price\n2023-02-29,1\n", ":2", "there is no time '2023-02-29'"),
     ("nan.csv", "timestamp,price\nnan,1\n", ":2", "cannot be read"),
-    ("absurd.csv", "timestamp,price\n1,1e308\n", ":2", "beyond 1e-09 to 1e+09 USD"),
+    ("absurd.csv", f"timestamp,price\n{TIME},1e308\n", ":2", "beyond 1e-09 to 1e+09 USD"),
     ("forms.csv", "when,what\n1,2\n", ":1", "unknown columns"),
     ("deep.jsonl", DEEP, ":1", "not a line of a capture"),
-    ("snapshot.jsonl", f"1 {json.dumps(SNAPSHOT)}\n", "", "no price in this recording"),
+    ("snapshot.jsonl", f"{T0} {json.dumps(SNAPSHOT)}\n", "", "no price in this recording"),
     ("cut.jsonl", GOOD[:-20], ":4", "cut off in mid-line"),
-    ("order.jsonl", capture([(2000, TICKER), (1000, TICKER)]), ":2", "back in time"),
-    ("order.csv", BARS + BAR.format(2) + BAR.format(1), ":3", "back in time"),
+    ("one.csv", BARS + BAR.format(1), "", "one bar does not show its length"),
+    ("odd.csv", BARS + "".join(BAR.format(m) for m in (1, 3, 6, 9)), "", "irregular times"),
+    ("array.json", '[{"ts": 1}]\n', "", "one JSON array"),
+    ("nobody.jsonl", f'{T0} {{"hello": 1}}\n', "", "messages of no known venue"),
     ("empty.jsonl", "", "", "empty"),
     ("head.csv", BARS, "", "no rows"),
     ("columns.csv", "a,b\n1,2\n", ":1", "unknown columns"),
@@ -143,8 +155,8 @@ BAD = [
     ("word.csv", BARS + BAR.format(1).replace("110.0", "high"), ":2", "cannot be read"),
     ("zero.csv", BARS + BAR.format(1).replace("99.0", "0.0"), ":2", "not positive"),
     ("noise.jsonl", "hello\n", ":1", "not a line of a capture"),
-    ("field.jsonl", capture([(1, {"e": "trade", "p": "1"})]), ":1", "cannot be read"),
-    ("kind.txt", "x\n", "", "not a known kind of tape"),
+    ("field.jsonl", capture([(T0, {"e": "trade", "p": "1"})]), ":1", "cannot be read"),
+    ("kind.txt", "x\n", ":1", "unknown columns"),
 ]
 
 
@@ -208,9 +220,9 @@ def test_one_huge_line_is_not_unpacked(tmp_path: Path) -> None:
 )
 def test_parts_that_make_no_sense(tmp_path: Path, part: dict[str, float]) -> None:
     """Named by the option, with a remedy."""
-    path = write(tmp_path / "a.csv", BARS + BAR.format(1))
+    path = write(tmp_path / "a.csv", BARS + BAR.format(1) + BAR.format(2))
     with pytest.raises(st.SurgetankError) as caught:
-        st.read_tape(path, **part)
+        read_recording(path).part(**part)
     assert caught.value.hint
 
 
@@ -234,7 +246,7 @@ def test_the_repeat_command_repeats_the_run(tmp_path: Path) -> None:
     recording under the same name they are refused."""
     path = write(tmp_path / "my bars.csv", BARS + BAR.format(1) + BAR.format(2) + BAR.format(3))
     part = {"speed": 2.000000003, "start_s": 0.123456789, "seconds": 61.00000001}
-    tape = st.read_tape(path, **part)
+    tape = read_recording(path).part(**part)
     chosen = st.load("calm").with_values({"trace.receipts_every": 0, "duration_s": 8.0})
     folder = tmp_path / "run"
     result = st.run(chosen, seed=3, tape=tape, out=folder, report=True)
@@ -280,3 +292,67 @@ def test_flagship_on_recorded_messages() -> None:
     due = tape.messages_ns[tape.messages_ns < result.trace.stats.flow_end_ns]
     assert sent["created_ns"].to_list() == due.tolist()
     assert set(sent["class"]) == {2, 3, 4}
+
+
+def test_the_order_of_rows(tmp_path: Path) -> None:
+    """Rows out of order are sorted and counted; a file that runs backwards is turned round."""
+    path = write(tmp_path / "a.csv", f"ts,price\n{TIME},1\n{TIME + 5},3\n{TIME + 2},2\n")
+    recording = read_recording(path)
+    assert recording.prices_usd.tolist() == [1.0, 2.0, 3.0]
+    assert (recording.disordered, recording.disorder_ns) == (1, 3 * 10**9)
+    assert "1 rows out of order, by at most 3 s: sorted" in recording.said
+    rows = f"{TIME + 5},9\n{TIME + 2},2\n{TIME + 2},1\n{TIME},0.5\n"
+    turned = read_recording(write(tmp_path / "b.csv", "ts,price\n" + rows))
+    assert turned.prices_usd.tolist() == [0.5, 1.0, 2.0, 9.0]
+
+
+def test_times_as_options_say(tmp_path: Path) -> None:
+    """A unit for times counted from the start, a zone for clock times, and an hour that is there
+    twice."""
+    path = write(tmp_path / "a.csv", "t,px\n0,7\n1500,8\n")
+    options = ReadOptions(columns={"time": "t", "price": "px"}, time_unit="ms")
+    tape = st.read_tape(path, options=options)
+    assert tape.prices_ns.tolist() == [0, 1_500_000_000]
+    assert tape.options[2:] == ["--columns", "time=t,price=px", "--time-unit", "ms"]
+    text = "ts,price\n2023-10-28 12:00,1\n2023-10-29 {},2\n"
+    london = ReadOptions(timezone="Europe/London")
+    path = write(tmp_path / "b.csv", text.format("12:00"))
+    assert st.read_tape(path).seconds == 86_400
+    assert st.read_tape(path, options=london).seconds == 90_000
+    assert read_recording(path, london).clock == "column `ts`, ISO 8601 in Europe/London"
+    with pytest.raises(st.SurgetankError, match="twice or never in Europe/London"):
+        st.read_tape(write(tmp_path / "c.csv", text.format("01:30")), options=london)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "betamax"},
+        {"time_unit": "h"},
+        {"timezone": "Atlantis/Capital"},
+        {"timezone": "../../etc/passwd"},
+        {"bar_seconds": 0.0},
+        {"bar_seconds": 90.0},
+        {"contract_size": float("nan")},
+        {"symbol": "ETH"},
+        {"columns": {"time": "nothing"}},
+        {"columns": {"price": "open"}},
+        {"format": "trades"},
+    ],
+    ids=str,
+)
+def test_options_that_do_not_fit(tmp_path: Path, options: dict[str, object]) -> None:
+    """Each with its remedy."""
+    path = write(tmp_path / "a.csv", BARS + BAR.format(1) + BAR.format(2))
+    with pytest.raises(st.SurgetankError) as caught:
+        read_recording(path, ReadOptions(**options))  # type: ignore[arg-type]
+    assert caught.value.hint and caught.value.place
+
+
+def test_one_instrument_of_several(tmp_path: Path) -> None:
+    """Prices of two instruments are never mixed."""
+    rows = f"symbol,ts,price\nBTC,{TIME},100\nETH,{TIME + 1},5\nBTC,{TIME + 2},101\n"
+    path = write(tmp_path / "a.csv", rows)
+    with pytest.raises(st.SurgetankError, match=r"2 instruments: BTC, ETH\. Give --symbol BTC"):
+        read_recording(path)
+    assert read_recording(path, ReadOptions(symbol="ETH")).prices_usd.tolist() == [5.0]
