@@ -32,8 +32,7 @@ FLOORS = [
     {"_core", "errors", "free_memory", "lazy", "number_format", "shown", "version"},
     {"catalogue", "native", "output_folder", "plugins"},
     {"scenario", "starter"},
-    {"network_file", "tape"},
-    {"trace"},
+    {"fit", "network_file", "tape", "trace"},
     {"measure"},
     {"verdict"},
     {"keypers", "options", "pipe", "simulate", "testing"},
@@ -65,7 +64,7 @@ REPORT_FLOORS = [
     {"plot", "run_view"},
     {"picture"},
     {"charts", "page", "summary", "svg_file", "target"},
-    {"frontier", "league", "network", "prediction", "risk", "search", "tape"},
+    {"fit", "frontier", "league", "network", "prediction", "risk", "search", "tape"},
     {""},
 ]
 #: What reads traces must not know who made them.

@@ -50,6 +50,7 @@ _ORDER = [
     "frontier",
     "calibrate",
     "tape",
+    "fit",
     "report",
     "compare",
     "attack",

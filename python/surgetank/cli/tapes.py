@@ -1,8 +1,9 @@
-"""The commands for recordings: `surgetank tape`."""
+"""The commands for recordings: `surgetank tape` and `surgetank fit`."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,12 @@ from typing import Annotated
 import typer
 
 from surgetank.cli import target_options
-from surgetank.cli.app import OUTPUT, app, finite
+from surgetank.cli.app import OUTPUT, SCENARIO, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.target_options import read_options
-from surgetank.output_folder import claimed, write_json
+from surgetank.errors import SurgetankError
+from surgetank.output_folder import check_file, claimed, write_json
 
 _TAPE_EXAMPLES = """
 Examples:
@@ -81,3 +83,96 @@ def tape_command(
     show_inspection(out_, found)
     if out is not None:
         out_.print(f"Written to {out / 'tape.html'}", soft_wrap=True, highlight=False)
+
+
+_FIT_EXAMPLES = """
+Examples:
+
+  surgetank fit capture.jsonl.gz --out busy-day.toml
+
+  surgetank fit trades.csv --from black-thursday --tape-seconds 3600 --json
+
+  surgetank run busy-day.toml
+
+Docs: docs/fit.md.
+"""
+
+
+@app.command("fit", epilog=_FIT_EXAMPLES)
+def fit_command(
+    context: typer.Context,
+    tape: Annotated[Path, typer.Argument(metavar="TAPE", help="A recording.")],
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="SCENARIO",
+            help="Scenario whose venue, market and limits are kept.",
+            rich_help_panel=SCENARIO,
+        ),
+    ] = "calm",
+    tape_start: target_options.TapeStart = 0.0,
+    tape_seconds: target_options.TapeSeconds = None,
+    format_: target_options.Format = "",
+    columns: target_options.TapeColumns = "",
+    time_unit: target_options.TimeUnit = "",
+    timezone: target_options.Timezone = "",
+    bar_seconds: target_options.BarSeconds = None,
+    symbol: target_options.Symbol = "",
+    contract_size: target_options.ContractSize = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The scenario to write; by default fitted-<name>.toml. Its page goes beside it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace existing files.", rich_help_panel=OUTPUT)
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
+    ] = False,
+) -> None:
+    """Write a scenario whose flow and price are like those of a recording."""
+    from surgetank.console.tapes import show_fit
+    from surgetank.fit import fit
+    from surgetank.report.fit import render_fit
+    from surgetank.report.shell import save
+    from surgetank.scenario import load
+    from surgetank.tape import read_recording
+
+    refuse_ignored(context)
+    options = read_options(
+        format_, columns, time_unit, timezone, bar_seconds, symbol, contract_size
+    )
+    slug = re.sub(r"[^\w-]+", "-", tape.name.partition(".")[0]).strip("-") or "tape"
+    file = out or Path(f"fitted-{slug}.toml")
+    page = file.with_suffix(".html")
+    for path in (file, page):
+        check_file(path, f"--out {path}")
+        if path.exists() and not force:
+            hint = "Give another --out, or --force"
+            raise SurgetankError("exists already", place=str(path), hint=hint)
+
+    def report(text: str) -> None:
+        if not (quiet or as_json):
+            err.print(f"{text} …", highlight=False, soft_wrap=True)
+
+    base = load(from_)
+    report(f"Reading {tape}")
+    part = read_recording(tape, options).cut(start_s=tape_start, seconds=tape_seconds)
+    found = fit(part, base, name=file.stem, progress=report)
+    found.write(file)
+    save(render_fit(found), page)
+    if as_json:
+        content = found.to_dict() | {"out": str(file)}
+        sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
+        return
+    show_fit(out_, found)
+    out_.print(f"Written to {file} and {page}", soft_wrap=True, highlight=False)

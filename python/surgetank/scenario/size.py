@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.free_memory import free_memory
-from surgetank.scenario.flow import Constant, Profile, Ramp, Spike
+from surgetank.scenario.flow import Constant, Piecewise, Profile, Ramp, Spike
 from surgetank.scenario.whole import Scenario
 
 __all__ = ["MemoryGuard", "Size", "byte_text", "needs", "refuse_too_large", "size_of"]
@@ -97,6 +97,10 @@ def _weighted_s(profile: Profile, seconds: float) -> float:
         after = max(0.0, seconds - profile.at_s)
         lasting = profile.decay_s * -math.expm1(-after / profile.decay_s)
         return seconds + (profile.factor - 1.0) * lasting
+    if isinstance(profile, Piecewise):
+        ends = [min(end, seconds) for end in (*profile.from_s[1:], math.inf)]
+        pieces = zip(profile.from_s, ends, profile.factors, strict=True)
+        return sum(factor * max(0.0, end - begin) for begin, end, factor in pieces)
     inside = max(0.0, min(seconds, profile.until_s) - profile.from_s)
     if isinstance(profile, Ramp):
         span = profile.until_s - profile.from_s

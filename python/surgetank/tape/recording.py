@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -152,6 +152,37 @@ class TapeFile:
             found.append(f"{self.duplicates:,} trades are there twice: left out")
         return found
 
+    def cut(self, *, start_s: float = 0.0, seconds: float | None = None) -> TapeFile:
+        """The part of it from `start_s` on, `seconds` long: rows, prices and messages.
+
+        Raises:
+            SurgetankError: naming the option, and the hint.
+        """
+        _check("--tape-start", start_s, above=-1e-9, hint="0 is the first line")
+        if seconds is not None:
+            _check("--tape-seconds", seconds, above=0.0, hint="Leave it out to take all")
+        first = self.began_ns + int(start_s * 1e9)
+        last = np.iinfo(np.int64).max if seconds is None else first + int(seconds * 1e9)
+        seen, sent, rows = (
+            (times >= first) & (times < last)
+            for times in (self.prices_ns, self.messages_ns, self.rows_ns)
+        )
+        if not seen.any():
+            hint = "Choose another --tape-start or --tape-seconds"
+            raise SurgetankError("no prices in this part of the tape", place=self.file, hint=hint)
+        return replace(
+            self,
+            rows_ns=self.rows_ns[rows],
+            prices_ns=self.prices_ns[seen],
+            prices_usd=self.prices_usd[seen],
+            messages_ns=self.messages_ns[sent],
+            messages_class=self.messages_class[sent],
+            messages_side=self.messages_side[sent],
+            messages_usd=self.messages_usd[sent],
+            messages_qty=self.messages_qty[sent],
+            messages_key=self.messages_key[sent],
+        )
+
     def part(
         self, *, speed: float = 1.0, start_s: float = 0.0, seconds: float | None = None
     ) -> Tape:
@@ -162,17 +193,9 @@ class TapeFile:
             SurgetankError: naming the option, and the hint.
         """
         _check("--speed", speed, above=0.0, hint="1 is as recorded")
-        _check("--tape-start", start_s, above=-1e-9, hint="0 is the first line")
-        if seconds is not None:
-            _check("--tape-seconds", seconds, above=0.0, hint="Leave it out to take all")
+        cut = self.cut(start_s=start_s, seconds=seconds)
         first = self.began_ns + int(start_s * 1e9)
-        last = np.iinfo(np.int64).max if seconds is None else first + int(seconds * 1e9)
-        seen = (self.prices_ns >= first) & (self.prices_ns < last)
-        sent = (self.messages_ns >= first) & (self.messages_ns < last)
-        if not seen.any():
-            hint = "Choose another --tape-start or --tape-seconds"
-            raise SurgetankError("no prices in this part of the tape", place=self.file, hint=hint)
-        ends = [times[-1] for times in (self.prices_ns[seen], self.messages_ns[sent]) if len(times)]
+        ends = [times[-1] for times in (cut.prices_ns, cut.messages_ns) if len(times)]
         if (int(max(ends)) - first) / speed > _LONGEST_S * 1e9:
             hint = "Raise --speed, or take a part with --tape-seconds"
             raise SurgetankError("the tape is longer than a run can be", place=self.file, hint=hint)
@@ -182,14 +205,14 @@ class TapeFile:
             start_s=start_s,
             part_s=seconds,
             kind=self.format,
-            prices_ns=((self.prices_ns[seen] - first) / speed).astype(np.int64),
-            prices_usd=self.prices_usd[seen],
-            messages_ns=((self.messages_ns[sent] - first) / speed).astype(np.int64),
-            messages_class=self.messages_class[sent],
-            messages_side=self.messages_side[sent],
-            messages_usd=self.messages_usd[sent],
-            messages_qty=self.messages_qty[sent],
-            messages_key=self.messages_key[sent],
+            prices_ns=((cut.prices_ns - first) / speed).astype(np.int64),
+            prices_usd=cut.prices_usd,
+            messages_ns=((cut.messages_ns - first) / speed).astype(np.int64),
+            messages_class=cut.messages_class,
+            messages_side=cut.messages_side,
+            messages_usd=cut.messages_usd,
+            messages_qty=cut.messages_qty,
+            messages_key=cut.messages_key,
             read=self.options,
         )
 
