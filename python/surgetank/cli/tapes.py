@@ -92,8 +92,6 @@ Examples:
 
   surgetank fit trades.csv --from black-thursday --tape-seconds 3600 --json
 
-  surgetank run busy-day.toml
-
 Docs: docs/fit.md.
 """
 

@@ -52,7 +52,7 @@ class FlowFit:
     goodness: Goodness
     method: Method
     matched: Matched | None
-    """With `Method.DISPERSION`."""
+    """The process that `Method.DISPERSION` writes; else None."""
     dispersion: list[Dispersion]
     """The recording's index of dispersion, window by window, against the mean of each piece."""
     written: Floats

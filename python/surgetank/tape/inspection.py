@@ -13,7 +13,7 @@ from surgetank.tape.clock import of_day
 from surgetank.tape.columns import CANCEL, ORDER, REPLACE
 from surgetank.tape.recording import Floats, Ints, TapeFile
 
-__all__ = ["Gaps", "Inspection", "Lag", "Move", "RowRate", "Series", "inspect"]
+__all__ = ["Gaps", "Inspection", "Lag", "Move", "RowRate", "Binned", "inspect"]
 
 _SECOND_NS: Final = 1_000_000_000
 #: Windows in which the largest move is looked for, seconds.
@@ -70,7 +70,7 @@ class Lag:
 
 
 @dataclass(frozen=True)
-class Series:
+class Binned:
     """Prices and rows over the recording, in bins of equal length."""
 
     bin_s: float
@@ -118,7 +118,7 @@ class Inspection:
     disordered: int
     disorder_s: float
     duplicates: int
-    series: Series
+    series: Binned
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, without the series that figures draw."""
@@ -224,7 +224,7 @@ def _lag(lags: Ints) -> Lag | None:
     return Lag(len(lags), median, p99, float(lags.min()) / 1e6)
 
 
-def _series(recording: TapeFile, first: int, last: int) -> Series:
+def _series(recording: TapeFile, first: int, last: int) -> Binned:
     count = int(min(POINTS, max(1, -(-(last - first) // (_SECOND_NS // 10)))))
     edges = first + (np.arange(count + 1) * ((last - first + 1) / count)).astype(np.int64)
     edges[-1] = last + 1
@@ -238,7 +238,7 @@ def _series(recording: TapeFile, first: int, last: int) -> Series:
         peak = np.zeros(count)
         where = np.searchsorted(edges, first + seconds * _SECOND_NS, side="right") - 1
         np.maximum.at(peak, np.clip(where, 0, count - 1), each)
-    return Series(bin_s, (edges[:-1] - first) / 1e9, low, high, counts / bin_s, peak)
+    return Binned(bin_s, (edges[:-1] - first) / 1e9, low, high, counts / bin_s, peak)
 
 
 def _extremes(times: Ints, usd: Floats, edges: Ints) -> tuple[Floats, Floats]:

@@ -90,7 +90,8 @@ impl Profile {
                 t + (factor - 1.0) * decay_s * (1.0 - (-since / decay_s).exp())
             }
             Profile::Piecewise { ref from_s, ref factors } => {
-                let more = pieces(from_s, factors, t).map(|(from, end, f)| (f - 1.0) * (end - from));
+                let more =
+                    pieces(from_s, factors, t).map(|(from, end, f)| (f - 1.0) * (end - from));
                 t + more.sum::<f64>()
             }
         }
@@ -131,11 +132,7 @@ impl Profile {
 }
 
 /// Begin, end and factor of each piece that has begun before `t`, the last one cut off there.
-fn pieces(
-    from_s: &[f64],
-    factors: &[f64],
-    t: f64,
-) -> impl Iterator<Item = (f64, f64, f64)> {
+fn pieces(from_s: &[f64], factors: &[f64], t: f64) -> impl Iterator<Item = (f64, f64, f64)> {
     let begun = from_s.partition_point(|&from| from < t);
     (0..begun).map(move |i| {
         let end = from_s.get(i + 1).map_or(t, |next| next.min(t));

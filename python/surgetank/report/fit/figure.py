@@ -14,7 +14,7 @@ from surgetank.fit.hawkes import compensator
 from surgetank.number_format import number
 from surgetank.report.plot import Plot, Scale
 
-__all__ = ["Figure", "burstiness", "intensity", "quantiles", "rates"]
+__all__ = ["FitFigure", "burstiness", "intensity", "quantiles", "rates"]
 
 _WIDE: Final = (1080, 320)
 _NARROW: Final = (350, 260)
@@ -22,7 +22,7 @@ _BINS: Final = 240
 
 
 @dataclass(frozen=True)
-class Figure:
+class FitFigure:
     """A figure with its title and what is to be seen."""
 
     name: str
@@ -31,7 +31,7 @@ class Figure:
     drawing: tuple[Markup, Markup]
 
 
-def intensity(flow: FlowFit) -> Figure:
+def intensity(flow: FlowFit) -> FitFigure:
     """Recorded rate, and the intensity that the likelihood's process had given the past."""
     events = flow.events
     edges = np.linspace(0.0, events.span, min(_BINS, max(10, len(events.times) // 20)) + 1)
@@ -52,10 +52,10 @@ def intensity(flow: FlowFit) -> Figure:
         "given what came before. They agree in any Hawkes fit of bursts; the Q–Q plot is the test."
     )
     drawing = _both(x, y, "Recorded rate and fitted intensity over time", draw)
-    return Figure("intensity", "Rate and fitted intensity", caption, drawing)
+    return FitFigure("intensity", "Rate and fitted intensity", caption, drawing)
 
 
-def quantiles(flow: FlowFit) -> Figure:
+def quantiles(flow: FlowFit) -> FitFigure:
     """Quantiles of the residuals against those of Exp(1)."""
     theory, found = flow.goodness.theory, flow.goodness.found
     top = float(theory[-1])
@@ -71,10 +71,10 @@ def quantiles(flow: FlowFit) -> Figure:
         "increments between messages are independent and Exp(1)."
     )
     drawing = _both(x, y, "Quantiles of the residuals against those of Exp(1)", draw)
-    return Figure("quantiles", "Residuals (Q–Q plot)", caption, drawing)
+    return FitFigure("quantiles", "Residuals (Q–Q plot)", caption, drawing)
 
 
-def burstiness(flow: FlowFit) -> Figure:
+def burstiness(flow: FlowFit) -> FitFigure:
     """Index of dispersion against the length of the window, recorded and written."""
     spans = [d.window_s for d in flow.dispersion]
     written = flow.written.tolist()
@@ -100,10 +100,10 @@ def burstiness(flow: FlowFit) -> Figure:
         "Poisson process is at 1."
     )
     drawing = _both(x, y, "Index of dispersion against the length of the window", draw)
-    return Figure("burstiness", "Burstiness", caption, drawing)
+    return FitFigure("burstiness", "Burstiness", caption, drawing)
 
 
-def rates(flow: FlowFit) -> Figure:
+def rates(flow: FlowFit) -> FitFigure:
     """Histogram of the counts of seconds."""
     events = flow.events
     seconds = max(1, int(events.span))
@@ -119,7 +119,7 @@ def rates(flow: FlowFit) -> Figure:
             plot.put("rect", "f0", tip=tip, x=x, y=y, width=width, height=plot.bottom - y)
 
     drawing = _both(across, up, "Histogram of the messages in each second", draw)
-    return Figure(
+    return FitFigure(
         "rates", "Messages in a second", "Of all whole seconds of the recording.", drawing
     )
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from surgetank.number_format import number
 from surgetank.report.plot import Plot, Scale
-from surgetank.tape.inspection import Series
+from surgetank.tape.inspection import Binned
 
 __all__ = ["price_figure", "rate_figure"]
 
@@ -18,7 +18,7 @@ _NARROW: Final = (350, 240)
 _TIME: Final = "seconds from the first row"
 
 
-def price_figure(series: Series) -> tuple[Markup, Markup]:
+def price_figure(series: Binned) -> tuple[Markup, Markup]:
     """The price: a band between the lowest and the highest of each interval."""
     low, high = float(series.low.min()), float(series.high.max())
     room = 0.04 * (high - low) or 0.01 * high
@@ -35,7 +35,7 @@ def price_figure(series: Series) -> tuple[Markup, Markup]:
     return _both(series, y, text, draw)
 
 
-def rate_figure(series: Series) -> tuple[Markup, Markup]:
+def rate_figure(series: Binned) -> tuple[Markup, Markup]:
     """Rows a second: the mean of each interval, and its busiest second."""
     top = float(max(series.peak.max(), series.rate.max(), 1.0))
     y = Scale(0.0, 1.08 * top, say=number, title="rows a second")
@@ -51,7 +51,7 @@ def rate_figure(series: Series) -> tuple[Markup, Markup]:
 
 
 def _both(
-    series: Series, y: Scale, text: str, draw: Callable[[Plot], None]
+    series: Binned, y: Scale, text: str, draw: Callable[[Plot], None]
 ) -> tuple[Markup, Markup]:
     end = float(series.at_s[-1]) + series.bin_s
     found = []
