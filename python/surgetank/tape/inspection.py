@@ -13,7 +13,7 @@ from surgetank.tape.clock import of_day
 from surgetank.tape.columns import CANCEL, ORDER, REPLACE
 from surgetank.tape.recording import Floats, Ints, TapeFile
 
-__all__ = ["Gaps", "Inspection", "Lag", "Move", "RowRate", "Binned", "inspect"]
+__all__ = ["Binned", "Gaps", "Inspection", "Lag", "Move", "RowRate", "inspect"]
 
 _SECOND_NS: Final = 1_000_000_000
 #: Windows in which the largest move is looked for, seconds.
