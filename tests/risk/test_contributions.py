@@ -78,6 +78,16 @@ def test_what_is_not_booked_is_a_cause_of_its_own() -> None:
     }
 
 
+def test_what_becomes_due_in_the_drain_is_not_counted() -> None:
+    """A fall after the last message: no keeper could have acted. Before it, it counts."""
+    path = falling(0.7) | {"at_s": [0.0, 4.3, 4.4]}
+    scenario = crash(path).with_values({"flow.keepers.count": 0})
+    trace = simulate(scenario, seed=1)
+    assert trace.stats.uncovered_usd > 0 and by_group(trace)["leverage"] == {}
+    earlier = simulate(scenario.with_values({"market.price.path.at_s": [0.0, 3.0, 3.1]}), seed=1)
+    assert by_group(earlier)["leverage"] == {"unbooked": earlier.stats.uncovered_usd}
+
+
 def test_bad_debt_falls_to_the_market_that_left_it() -> None:
     """Two perpetuals, of which only the second falls below bankruptcy: all bad debt is its own."""
     other = {"name": "ALT", "tick_usd": 0.01, "price": {"path": falling(0.7)}}

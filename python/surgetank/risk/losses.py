@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from surgetank.catalogue.families import BEARER
 from surgetank.measure import Measures
 from surgetank.measure.bad_debt import debts, exhausted
-from surgetank.risk.groups import DIVISIONS, OTHER, UNBOOKED, by_group
+from surgetank.risk.groups import DIVISIONS, OTHER, UNBOOKED, by_group, unbooked_usd
 from surgetank.search.probe import RunOutcome, Task
 from surgetank.simulate import simulate
 from surgetank.trace import Trace
@@ -86,7 +86,7 @@ def _values(trace: Trace) -> dict[str, float]:
         booked.group_by("bearer", maintain_order=True).agg(pl.col("amount").sum()).iter_rows()
     ):
         parts[bearer] = amount * quantum_usd
-    parts[UNBOOKED] = trace.stats.uncovered_usd
+    parts[UNBOOKED] = unbooked_usd(trace)
     values = {f"{TOTAL}.{bearer}": usd for bearer, usd in parts.items()}
     for division, members in by_group(trace).items():
         values |= {_named(division, member): usd for member, usd in members.items()}
