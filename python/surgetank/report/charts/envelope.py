@@ -26,9 +26,8 @@ def envelope(x: Floats, y: Floats, columns: int) -> NDArray[np.int64]:
     span = float(x[-1] - x[0]) or 1.0
     row = pl.col("row")
     kept = (
-        pl.DataFrame({"x": x, "y": y})
+        pl.DataFrame({"column": ((x - x[0]) / span * columns).astype(np.int64), "y": y})
         .with_row_index("row")
-        .with_columns(((pl.col("x") - x[0]) / span * columns).cast(pl.Int64).alias("column"))
         .group_by("column")
         .agg(
             row.first().alias("first"),
