@@ -53,10 +53,11 @@ def runs_and_scenarios(incomplete: str) -> list[str]:
 
 
 def target_schemes(incomplete: str) -> list[str]:
-    """Targets that surgetank can start: `nats:`."""
+    """Targets that surgetank can start, and those of installed packages: `nats:`."""
     from surgetank.live.registry import SYSTEMS
+    from surgetank.plugins import TARGETS, installed
 
-    return _beginning((f"{name}:" for name in SYSTEMS), incomplete)
+    return _beginning((f"{name}:" for name in (*SYSTEMS, *installed(TARGETS))), incomplete)
 
 
 def search_names(incomplete: str) -> list[str]:
@@ -155,6 +156,7 @@ def _values(key: str) -> Iterator[str]:
     """The values of a key that takes one of a list, as `--set` reads them."""
     from surgetank.errors import SurgetankError
     from surgetank.league.choices import choices
+    from surgetank.plugins import CONTROLLERS, QUEUE_RULES, installed
     from surgetank.scenario import presets
 
     if key in _PRESETS:
@@ -166,3 +168,6 @@ def _values(key: str) -> Iterator[str]:
         return
     for value in found:
         yield str(value).lower() if isinstance(value, bool) else str(value)
+    groups = {"layer.queue.rule": QUEUE_RULES, "layer.tuning.controller": CONTROLLERS}
+    if key in groups:
+        yield from installed(groups[key])

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from surgetank.errors import SurgetankError
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
-from surgetank.plugins import import_of_user
+from surgetank.plugins import TARGETS, import_of_user, installed
 
 __all__ = ["SYSTEMS", "System", "parse", "server_class", "target_class"]
 
@@ -50,7 +50,8 @@ _PLACE: Final = "surgetank.live.systems."
 
 
 def parse(url: str) -> Where:
-    """The parts of a target's URL. The option `ports` names further nodes on the same host.
+    """The parts of a target's URL. The option `ports` names further nodes on the same host; a
+    scheme that an installed package declares stands for its class.
 
     Raises:
         SurgetankError: it is not a valid target URL.
@@ -58,7 +59,11 @@ def parse(url: str) -> Where:
     scheme, colon, rest = url.partition(":")
     if not colon:
         raise _unknown(url, scheme)
-    if scheme not in SYSTEMS:
+    named, system = scheme, SYSTEMS.get(scheme)
+    of_class = rest.partition("?")[0].isidentifier()
+    if system is None and not of_class and (path := installed(TARGETS).get(scheme)):
+        named, system = path, System(path, "")
+    if system is None:
         # A user-defined class: module:Class?host=…&port=….
         name, _, query = rest.partition("?")
         if not (name.isidentifier() and scheme.replace(".", "_").isidentifier()):
@@ -71,7 +76,7 @@ def parse(url: str) -> Where:
     parts = urlsplit(url)
     try:
         host = parts.hostname or ""
-        number = parts.port or (SYSTEMS[scheme].port if host else 0)
+        number = parts.port or (system.port if host else 0)
     except ValueError as error:
         raise SurgetankError(str(error), place=url, hint="Give host:port") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -83,7 +88,7 @@ def parse(url: str) -> Where:
             raise SurgetankError(f"{text!r} is not one line", place=url, hint=hint)
     further = [_port(url, text) for text in options.get("ports", "").split(",") if text]
     ports = dict.fromkeys([number, *further]) if host else ()
-    where = Where(scheme, host, number, name, options, product=SYSTEMS[scheme].product)
+    where = Where(named, host, number, name, options, product=system.product)
     return replace(where, addresses=tuple((host, port) for port in ports))
 
 
@@ -94,12 +99,13 @@ def _port(url: str, text: str) -> int:
 
 
 def _unknown(url: str, scheme: str) -> SurgetankError:
-    near = difflib.get_close_matches(scheme, SYSTEMS, n=1)
+    names = [*SYSTEMS, *installed(TARGETS)]
+    near = difflib.get_close_matches(scheme, names, n=1)
     hint = f" (did you mean {near[0]}:?)" if near else ""
     return SurgetankError(
         f"{url!r} is not a target{hint}",
         place="--target",
-        hint=f"Give one of {', '.join(f'{name}:' for name in SYSTEMS)} with or without "
+        hint=f"Give one of {', '.join(f'{name}:' for name in names)} with or without "
         "//host:port, or module:Class of your own",
     )
 

@@ -4,6 +4,7 @@
 a controller of this kind that comes with surgetank.
 """
 
+from surgetank.plugins.installed import CONTROLLERS, QUEUE_RULES, TARGETS, installed
 from surgetank.plugins.interface import (
     Controller,
     Observation,
@@ -22,6 +23,9 @@ from surgetank.plugins.loading import (
 )
 
 __all__ = [
+    "CONTROLLERS",
+    "QUEUE_RULES",
+    "TARGETS",
     "Controller",
     "Observation",
     "QueueRule",
@@ -32,6 +36,7 @@ __all__ = [
     "code_refused",
     "digest",
     "import_of_user",
+    "installed",
     "is_plugin",
     "load_plugin",
 ]

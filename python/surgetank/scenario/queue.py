@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from surgetank.plugins import QueueRule, is_plugin, load_plugin
+from surgetank.plugins import QUEUE_RULES, QueueRule, is_plugin, load_plugin
 from surgetank.scenario.section import (
     Integer,
     NonNegative,
@@ -159,7 +159,7 @@ class Queue(Section):
         "joined by `+` combine",
     )
     discipline: Annotated[
-        Discipline | str, AfterValidator(known_or_plugin("discipline", DISCIPLINES))
+        Discipline | str, AfterValidator(known_or_plugin("discipline", DISCIPLINES, QUEUE_RULES))
     ] = Field("fifo", description="who is served first; `module:Class` is a discipline of your own")
     order: Literal["as-proposed", "drawn", "themis", "median"] = Field(
         "as-proposed",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from surgetank.errors import SurgetankError
-from surgetank.plugins import is_plugin
+from surgetank.plugins import QUEUE_RULES, is_plugin
 from surgetank.scenario.dotted import value_at
 from surgetank.scenario.queue import DISCIPLINES, RULES
 from surgetank.scenario.section import known_or_plugin
@@ -83,6 +83,6 @@ def _plain(own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plugin(name: str) -> str:
     try:
-        return known_or_plugin("rule", RULES)(name)
+        return known_or_plugin("rule", RULES, QUEUE_RULES)(name)
     except ValueError as error:
         raise SurgetankError(f"{error} (it is {name!r})", place=RULE) from None

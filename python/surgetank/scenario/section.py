@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from surgetank.plugins import is_plugin
+from surgetank.plugins import installed, is_plugin
 
 __all__ = [
     "BoundedMs",
@@ -178,14 +178,19 @@ def _plain(value: Any, form: str) -> Any:
     return [_plain(one, form) for one in value] if isinstance(value, list | tuple) else value
 
 
-def known_or_plugin(what: str, names: Sequence[str]) -> Callable[[str], str]:
-    """A validator: one of these names, or a class of the user's, `module:Class`."""
+def known_or_plugin(what: str, names: Sequence[str], group: str) -> Callable[[str], str]:
+    """A validator: one of these names, or a class of the user's, `module:Class`. A name that an
+    installed package declares in this group of entry points becomes its class."""
 
     def known(name: str) -> str:
         if name in names or is_plugin(name):
             return name
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}"
+        declared = installed(group)
+        if name in declared:
+            return declared[name]
+        all_names = [*names, *declared]
+        close = difflib.get_close_matches(name, all_names, n=1)
+        hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(all_names)}"
         raise ValueError(f"no such {what}: {hint} (or a class of yours, `module:Class`)")
 
     return known

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from surgetank import plugins
 from surgetank.plugins import is_plugin
 from surgetank.scenario.section import (
     BoundedMs,
@@ -74,7 +75,8 @@ class Tuning(Section):
     """A controller at each node that makes blocks."""
 
     controller: Annotated[
-        BuiltIn | str, AfterValidator(known_or_plugin("controller", CONTROLLERS))
+        BuiltIn | str,
+        AfterValidator(known_or_plugin("controller", CONTROLLERS, plugins.CONTROLLERS)),
     ] = Field(
         "none",
         description="the controller; `policy` was found under the rule `class`; `module:Class` is"
