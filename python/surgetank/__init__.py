@@ -5,6 +5,7 @@
 <Status.PASS: 'PASS'>
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from surgetank.lazy import export_lazily
@@ -60,6 +61,9 @@ __all__ = [
     "simulate",
     "with_network",
 ]
+
+# A library is silent unless its user configures the logger "surgetank".
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 export_lazily(
     __name__,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
+import time
 import traceback
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePath
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -24,6 +26,8 @@ from surgetank.trace import SCHEMA, Run, Stats, Trace
 from surgetank.trace.names import check_names
 
 __all__ = ["Progress", "simulate", "with_tape"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 #: Called about ten times a second with simulated seconds, client messages and events so far; it
 #: returns False to stop the run.
@@ -62,6 +66,8 @@ def simulate(
     plugins = _plugins(scenario, decisions)
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
     guard = MemoryGuard(progress)
+    began = time.monotonic()
+    _LOG.debug("%s begins, scenario %s, build %s", name.name, name.scenario_hash[:12], name.build)
     with stale_core_named():
         keeps = journal is not None
         out = _run(_core(), scenario, chosen, recorded, guard, plugins, keeps)
@@ -73,6 +79,14 @@ def simulate(
             complete=out["complete"],
             scenario=scenario,
         )
+    _LOG.info(
+        "simulated %s, seed %d: %d messages in %.2f s%s",
+        name.name,
+        chosen,
+        trace["messages"].height,
+        time.monotonic() - began,
+        "" if trace.complete else ", stopped before its end",
+    )
     if journal is not None:
         write_file(journal, out["journal"], hint="Give another --journal", replace=False)
     return trace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import json
 import os
 import pickle
 import re
@@ -345,6 +346,25 @@ def test_the_options_that_are_refused_have_an_effect_beside_what_they_need() -> 
     ):
         name, *rest = line.split()
         refuse_ignored(group.commands[name].make_context(name, rest))
+
+
+def test_the_log_is_silent_until_it_is_asked_for(here: Path) -> None:
+    """A level of standard logging, on standard error; standard output is as without it."""
+    run = ["run", "good.toml", "--no-report", "--json", "--out"]
+    silent = surgetank(*run, "a", cwd=here)
+    assert silent.stderr == ""
+    info = surgetank("--log-level", "info", *run, "b", cwd=here)
+    assert re.search(r"INFO surgetank\.simulate: simulated tiny, seed 7: \d+ messages", info.stderr)
+    assert "DEBUG" not in info.stderr
+    assert json.loads(info.stdout)["trace_hash"] == json.loads(silent.stdout)["trace_hash"]
+    assert "DEBUG" in surgetank("--log-level", "debug", *run, "c", cwd=here).stderr
+    wrong = surgetank("--log-level", "loud", *run, "d", cwd=here)
+    assert wrong.returncode == 2 and "Give debug, info, warning or error" in wrong.stderr
+    library = "import surgetank as st; st.run(st.load('good.toml'))"
+    done = subprocess.run(
+        [sys.executable, "-c", library], cwd=here, capture_output=True, text=True, timeout=120
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,7 +92,8 @@ def listings(package: str) -> tuple[set[str], set[str], set[str]]:
                 checked |= {f"{entry.module}.{alias.name}" for alias in entry.names}
         elif isinstance(node, ast.Assign):
             public = set(ast.literal_eval(node.value))
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        elif isinstance(node, ast.Expr) and ast.unparse(node).startswith("export_lazily("):
+            assert isinstance(node.value, ast.Call)
             homes: dict[str, list[str]] = ast.literal_eval(node.value.args[1])
             lent = {f"{package}.{home}.{name}" for home, names in homes.items() for name in names}
     return checked, public, lent

@@ -6,12 +6,14 @@ only the declarations of options (docs/decisions/0024).
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import tomllib
 from typing import Annotated, Any, Final
 
 import typer
+from rich.text import Text
 from typer.core import TyperGroup
 
 from surgetank.cli.completion import scenario_names
@@ -84,6 +86,31 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+#: Levels of `--log-level`.
+_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+class _ToTerminal(logging.Handler):
+    """Prints records above a progress bar that is being drawn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a record."""
+        err.print(Text(self.format(record), style="dim"), soft_wrap=True, highlight=False)
+
+
+def _log(level: str | None) -> str | None:
+    if level is None:
+        return None
+    if level not in _LEVELS:
+        raise typer.BadParameter(f"Give {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}.")
+    handler = _ToTerminal()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("surgetank")
+    logger.handlers = [handler]
+    logger.setLevel(level.upper())
+    return level
+
+
 def _without_types(options: list[Any]) -> list[Any]:
     for option in options:
         if getattr(option, "is_flag", False) and option.metavar is None:
@@ -140,6 +167,15 @@ out = Terminal()
 
 @app.callback()
 def _surgetank(
+    log_level: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="Log to standard error: debug, info, warning or error.",
+            callback=_log,
+            autocompletion=lambda: list(_LEVELS),
+        ),
+    ] = None,
     show_version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import subprocess
@@ -30,6 +31,7 @@ from surgetank.live.target import TargetError
 
 __all__ = ["Process", "wait_until"]
 
+_LOG: Final = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG: Final = 1
 _TAIL_BYTES: Final = 16_384
 _POLL_S: Final = 0.02
@@ -76,6 +78,7 @@ class Process:
         except OSError as error:
             raise TargetError(f"cannot be started ({error})", place=self.argv[0]) from None
         self.exit_code = None
+        _LOG.info("started %s as %d, log %s", self.argv[0], self._child.pid, self.log)
         _ALL.add(self)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -124,6 +127,7 @@ class Process:
     def stop(self, seconds: float = 5.0, how: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to end, waits `seconds`, then kills it. Safe to call twice."""
         if self.running:
+            _LOG.info("stopping %s, %d", self.argv[0], self.pid)
             self._signal(how)
             self._signal(signal.SIGCONT)  # A paused process could not act on the signal.
             until = time.monotonic() + seconds

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from blake3 import blake3
 
@@ -23,6 +24,9 @@ from surgetank.errors import SurgetankError
 from surgetank.plugins.installed import is_installed
 
 __all__ = ["allow_code", "code_refused", "digest", "import_of_user", "is_plugin", "load_plugin"]
+
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def is_plugin(name: str) -> bool:
@@ -89,6 +93,7 @@ def load_plugin(name: str, kind: type) -> Callable[[], Any]:
     except Exception as error:
         what = f"importing {module_name} raised {type(error).__name__}: {error}"
         raise SurgetankError(what, place=name, hint="Correct it and run again") from error
+    _LOG.info("imported %s from %s", name, getattr(module, "__file__", None))
     found = getattr(module, class_name, None)
     if not (inspect.isclass(found) and issubclass(found, kind)):
         subclasses = [

@@ -8,6 +8,7 @@ that starts again with it makes the same decisions and finds these runs in the j
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,8 @@ from surgetank.errors import SurgetankError
 from surgetank.search.probe import RunOutcome, Task, probe
 
 __all__ = ["Inline", "Pool", "Processes", "RunJournal", "dask_executor", "pool_of", "processes"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -242,6 +245,12 @@ class Pool:
             try:
                 running.outcome = future.result()
                 self._journal.add(running.outcome)
+                _LOG.debug(
+                    "level %g, seed %d: %s",
+                    running.outcome.level,
+                    running.outcome.seed,
+                    ", ".join(running.outcome.failed) or "no limit failed",
+                )
             except BrokenExecutor:
                 if self._executor is executor and executor is not None:
                     self._revive(executor)
