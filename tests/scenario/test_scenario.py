@@ -258,6 +258,29 @@ def test_aws_matrix_is_the_recorded_one() -> None:
     assert presets.aws_matrix_ms() == [[float(cell) for cell in row[1:]] for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"nmae": "x"}, "nmae: unknown key. Did you mean `name`"),
+        ({"flow": {"arrivals": {"knd": "poisson"}}}, "flow.arrivals.knd: unknown key. Did you"),
+        ({"flow": {"arrivals": {"kind": "poison"}}}, "'poison'. Did you mean `poisson`?"),
+        ({"flow": {"arrivals": {"kind": "poisson", "rat_per_s": 3}}}, "mean `rate_per_s`?"),
+        ({"faults": [{"kind": "slwo"}]}, "'slwo'. Did you mean `slow`?"),
+        ({"faults": [{"knd": "slow"}]}, "faults[0].knd: unknown key. Did you mean `kind`?"),
+        (
+            {"faults": [FAULT | {"kind": "slow", "nodes": [0], "facter": 2}]},
+            "faults[0].facter: unknown key. Did you mean `factor`?",
+        ),
+    ],
+)
+def test_required_keys_that_are_misspelt_are_suggested(section: dict[str, Any], said: str) -> None:
+    """Not "this key is missing": it is there, under another name."""
+    name = {} if "nmae" in section else {"name": "x"}
+    with pytest.raises(st.SurgetankError) as refused:
+        st.Scenario.build(name | section, "mine.toml")
+    assert said in str(refused.value) and "missing" not in str(refused.value)
+
+
 def test_schema_is_checked_in() -> None:
     """docs/scenario.schema.json is what the models say (`surgetank schema` prints it)."""
     text = (ROOT / "docs/scenario.schema.json").read_text()

@@ -114,6 +114,7 @@ def calibrate_command(
         if not (quiet or as_json):
             err.print(text, highlight=False, soft_wrap=True)
 
+    report("About 2 minutes for a broker, 3 to 10 for a chain" + (" (× 3: --check)" * check) + ".")
     found: Prediction | None = None
     with Rig(target, replace(OPTIONS, own_system=own_system)) as rig:
         calibration = calibrate(rig, flow, name=file.stem, quick=quick, progress=report)

@@ -129,7 +129,8 @@ def show_result(console: Console, result: Result) -> None:
         dim(
             f"run {run.name} · seed {run.seed} · scenario {run.scenario_hash[:12]} · "
             f"build {run.build} · trace {result.trace.trace_hash[:12]}"
-        )
+        ),
+        soft_wrap=True,
     )
 
 

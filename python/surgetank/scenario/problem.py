@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -29,8 +29,18 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
         return SurgetankError("this key is missing", place=where, hint="Add it")
     if kind.startswith("union_tag"):
         kinds = [str(m.model_fields["kind"].default) for m in inside if "kind" in m.model_fields]
-        fault = "`kind` is missing" if kind == "union_tag_not_found" else "no such `kind`"
-        return SurgetankError(fault, place=where, hint=f"Take one of: {', '.join(kinds)}")
+        listed = f"Take one of: {', '.join(kinds)}"
+        given = first["input"] if isinstance(first["input"], Mapping) else {}
+        if kind == "union_tag_not_found":
+            beside = [key for key in given if key not in keys_of(inside)]
+            close = difflib.get_close_matches("kind", beside, n=1)
+            if close:
+                place = f"{where}.{close[0]}"
+                return SurgetankError("unknown key", place=place, hint="Did you mean `kind`?")
+            return SurgetankError("`kind` is missing", place=where, hint=listed)
+        close = difflib.get_close_matches(str(given.get("kind")), kinds, n=1)
+        hint = f"Did you mean `{close[0]}`? {listed}" if close else listed
+        return SurgetankError(f"no such `kind` {given.get('kind')!r}", place=where, hint=hint)
     # What a validator of ours raised, without what pydantic puts before it.
     message = str(first["ctx"]["error"]) if kind == "value_error" else first["msg"]
     got = first["input"]
