@@ -32,10 +32,10 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
         listed = f"Take one of: {', '.join(kinds)}"
         given = first["input"] if isinstance(first["input"], Mapping) else {}
         if kind == "union_tag_not_found":
-            beside = [key for key in given if key not in keys_of(inside)]
-            close = difflib.get_close_matches("kind", beside, n=1)
-            if close:
-                place = f"{where}.{close[0]}"
+            beside = [str(key) for key in given if key not in keys_of(inside)]
+            misspelt = difflib.get_close_matches("kind", beside, n=1)
+            if misspelt:
+                place = f"{where}.{misspelt[0]}"
                 return SurgetankError("unknown key", place=place, hint="Did you mean `kind`?")
             return SurgetankError("`kind` is missing", place=where, hint=listed)
         close = difflib.get_close_matches(str(given.get("kind")), kinds, n=1)
