@@ -32,8 +32,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
         listed = f"Take one of: {', '.join(kinds)}"
         given = first["input"] if isinstance(first["input"], Mapping) else {}
         if kind == "union_tag_not_found":
-            beside = [str(key) for key in given if key not in keys_of(inside)]
-            misspelt = difflib.get_close_matches("kind", beside, n=1)
+            unknown = [str(key) for key in given if key not in keys_of(inside)]
+            misspelt = difflib.get_close_matches("kind", unknown, n=1)
             if misspelt:
                 place = f"{where}.{misspelt[0]}"
                 return SurgetankError("unknown key", place=place, hint="Did you mean `kind`?")
