@@ -303,6 +303,7 @@ def test_what_another_user_wrote_is_shown_as_it_is(
         ("search calm --workers 2 --dask tcp://nowhere:1", "with --dask"),
         ("frontier rollup-sequencer --workers 2 --dask tcp://nowhere:1", "with --dask"),
         ("attack calm --workers 2 --dask tcp://nowhere:1", "with --dask"),
+        ("risk black-thursday --workers 2 --dask tcp://nowhere:1", "with --dask"),
         ("compare calm --workers 2 --dask tcp://nowhere:1 --vary load=1,2", "with --dask"),
         ("compare calm --all --vary layer.queue.rule", "on a league"),
         ("compare here here --all --json", "with --json"),

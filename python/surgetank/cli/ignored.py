@@ -86,7 +86,7 @@ _RULES: Final = (
     ),
     *(
         _Rule(name, ("workers",), lambda given: given["dask"] is None, _WITHOUT_DASK, "")
-        for name in ("search", "frontier", "attack", "compare")
+        for name in ("search", "frontier", "attack", "compare", "risk")
     ),
     _Rule(
         "compare",

@@ -23,6 +23,7 @@ from surgetank.cli.app import (
     seed_in_range,
 )
 from surgetank.cli.app import out as out_
+from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.search_options import (
     Dask,
@@ -69,6 +70,7 @@ def _limits(incomplete: str) -> list[str]:
 
 @app.command("risk", epilog=_EXAMPLES)
 def risk_command(
+    context: typer.Context,
     scenario: ScenarioName,
     runs: Annotated[
         int,
@@ -143,6 +145,7 @@ def risk_command(
     from surgetank.console.risks import RiskWatch
     from surgetank.risk import check, risk
 
+    refuse_ignored(context)
     chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
     asked: dict[str, Any] = {
         "runs": runs,
