@@ -307,7 +307,6 @@ def test_what_another_user_wrote_is_shown_as_it_is(
         ("compare calm --workers 2 --dask tcp://nowhere:1 --vary load=1,2", "with --dask"),
         ("compare calm --all --vary layer.queue.rule", "on a league"),
         ("compare here here --all --json", "with --json"),
-        ("compare here here --quiet", "where two folders"),
         ("compare here here --allow-code", "where two folders"),
         ("compare calm --budget 0.1 --vary load=1,2 --search capacity", "without a search for"),
         ("compare calm --search-attacks --vary load=1,2 --search capacity", "without --attack"),

@@ -121,6 +121,8 @@ def test_presets_bring_their_rules() -> None:
     assert dydx.market is not None and dydx.market.margin.per_block is not None
     assert dydx.market.margin.per_block.account_usd == 100_000.0
     assert simulate(dydx, seed=1).stats.money_conserved
+    # Its initial margin allows 40, where `base` has positions of up to 50.
+    base["market"]["positions"] |= {"leverage_min": 35.0, "leverage_max": 40.0}
     liquid = st.Scenario.build(base | {"venue": "hyperliquid"})
     assert liquid.market is not None and liquid.market.margin.backstop is not None
     trace = simulate(liquid, seed=1)

@@ -100,7 +100,7 @@ _RULES: Final = (
     ),
     _Rule(
         "compare",
-        ("quiet", "allow_code"),
+        ("allow_code",),
         lambda given: given["b"] is None,
         _OF_TWO_FOLDERS,
         "",
