@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from surgetank.league import League, league
     from surgetank.measure import Measure, Measures, measure
     from surgetank.network_file import NetworkFile, read_network, with_network
+    from surgetank.positions import PositionBook, read_positions
     from surgetank.risk import Risk, risk
     from surgetank.run import Result, run
     from surgetank.scenario import Scenario, load, names
@@ -35,6 +36,7 @@ __all__ = [
     "Measure",
     "Measures",
     "NetworkFile",
+    "PositionBook",
     "Reason",
     "Result",
     "Risk",
@@ -54,6 +56,7 @@ __all__ = [
     "measure",
     "names",
     "read_network",
+    "read_positions",
     "read_tape",
     "risk",
     "run",
@@ -73,6 +76,7 @@ export_lazily(
         "league": ["League", "league"],
         "measure": ["Measure", "Measures", "measure"],
         "network_file": ["NetworkFile", "read_network", "with_network"],
+        "positions": ["PositionBook", "read_positions"],
         "risk": ["Risk", "risk"],
         "run": ["Result", "run"],
         "scenario": ["Scenario", "load", "names"],

@@ -93,6 +93,7 @@ def run(
     scenario_json: str,
     seed: int,
     tape: dict[str, Any] | None = None,
+    positions: dict[str, Any] | None = None,
     progress: Callable[[float, int, int], bool] | None = None,
     plugins: dict[str, Callable[[], Any]] | None = None,
     journal: bool = False,

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from surgetank.errors import SurgetankError
 from surgetank.measure import Measures, failures, measure
-from surgetank.output_folder import claimed
+from surgetank.measure.book_accounts import book_accounts
+from surgetank.output_folder import claimed, write_file
+from surgetank.positions import PositionBook
 from surgetank.scenario import Scenario, load
 from surgetank.shown import Shown
 from surgetank.simulate import Progress, simulate, with_tape
@@ -78,6 +80,7 @@ def run(
     *,
     seed: int | None = None,
     tape: Tape | None = None,
+    positions: PositionBook | None = None,
     out: str | Path | None = None,
     force: bool = False,
     report: bool = False,
@@ -96,14 +99,18 @@ def run(
     With `target`, a URL such as `nats:`, the scenario is run with `options` against that live
     system instead of being simulated, and `watch` is called with readings (docs/targets.md).
 
+    With `positions`, the market opens with the accounts of that book (docs/positions.md).
+
     `journal` is a file for the simulated venue's journal (docs/journal.md).
 
     Raises:
-        SurgetankError: if the scenario, the tape or the folder is not usable.
+        SurgetankError: if the scenario, the tape, the book or the folder is not usable.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
     if tape is not None:
         chosen = with_tape(chosen, tape)
+    if positions is not None:
+        chosen = chosen.with_positions(positions)
     if journal is not None:
         can_journal(journal, target)
     with nullcontext() if out is None else claimed(Path(out), force=force) as folder:
@@ -142,6 +149,9 @@ def write(
     }
     (folder / "verdict.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_junit(verdict, trace.run, folder / "junit.xml")
+    accounts = book_accounts(trace)
+    if accounts is not None:
+        write_file(folder / "accounts.csv", accounts.write_csv(), hint="Choose another folder")
     if trace.stats.live is not None:
         from surgetank.live.export.histogram import write_log
 

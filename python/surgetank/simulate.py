@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePath
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from surgetank.native import build, compiled, stale_core_named
 from surgetank.output_folder import write_file
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
+from surgetank.scenario.position_book import columns_of
 from surgetank.scenario.size import MemoryGuard, refuse_too_large
 from surgetank.tape import Tape
 from surgetank.trace import SCHEMA, Run, Stats, Trace
@@ -32,6 +33,13 @@ _LOG: Final = logging.getLogger(__name__)
 #: Called about ten times a second with simulated seconds, client messages and events so far; it
 #: returns False to stop the run.
 Progress = Callable[[float, int, int], bool]
+
+
+class Files(NamedTuple):
+    """What a user brings beside a scenario, as columns for the core."""
+
+    tape: dict[str, Any] | None
+    positions: dict[str, Any] | None
 
 
 def simulate(
@@ -62,7 +70,10 @@ def simulate(
     if not 0 <= chosen < 2**64:
         hint = "Give a whole number from 0 to 2**64 - 1"
         raise SurgetankError(f"{chosen} is not a seed", place="seed", hint=hint)
-    recorded = None if tape is None else tape.as_core()
+    files = Files(
+        None if tape is None else tape.as_core(),
+        _positions(scenario, tape),
+    )
     plugins = _plugins(scenario, decisions)
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
     guard = MemoryGuard(progress)
@@ -70,7 +81,7 @@ def simulate(
     _LOG.debug("%s begins, scenario %s, build %s", name.name, name.scenario_hash[:12], name.build)
     with stale_core_named():
         keeps = journal is not None
-        out = _run(_core(), scenario, chosen, recorded, guard, plugins, keeps)
+        out = _run(_core(), scenario, chosen, files, guard, plugins, keeps)
         guard.check(scenario)
         trace = Trace.from_tables(
             out["tables"],
@@ -92,11 +103,25 @@ def simulate(
     return trace
 
 
+def _positions(scenario: Scenario, tape: Tape | None) -> dict[str, Any] | None:
+    book, market = scenario.position_book, scenario.market
+    if book is None and scenario.positions_hash:
+        raise SurgetankError(
+            "the scenario opens with a position book, which is not stored with it",
+            place=scenario.name,
+            hint=f"Give it again: {shlex.join(scenario.positions_options)}",
+        )
+    if book is None or market is None:
+        return None
+    replayed = tape is not None and market.price.path.kind == "tape"
+    return columns_of(book, market, float(tape.prices_usd[0]) if tape and replayed else None)
+
+
 def _run(
     core: ModuleType,
     scenario: Scenario,
     seed: int,
-    tape: dict[str, Any] | None,
+    files: Files,
     progress: Progress | None,
     plugins: dict[str, Any],
     keeps: bool,
@@ -105,7 +130,7 @@ def _run(
     users = plugins.keys() - {"decisions"}
     panic = ""
     try:
-        out: dict[str, Any] = core.run(scenario.to_core(), seed, tape, progress, plugins, keeps)
+        out: dict[str, Any] = core.run(scenario.to_core(), seed, *files, progress, plugins, keeps)
     except ValueError as error:
         if not users:
             raise SurgetankError(str(error), place=scenario.name) from None

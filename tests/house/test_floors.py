@@ -30,7 +30,7 @@ EDGES = python_edges(Path(st.__file__).parent)
 #: Of the package, lower floors first: a module imports from floors below its own, or its own room.
 FLOORS = [
     {"_core", "errors", "free_memory", "lazy", "number_format", "shown", "version"},
-    {"catalogue", "native", "output_folder", "plugins"},
+    {"catalogue", "native", "output_folder", "plugins", "positions"},
     {"scenario", "starter"},
     {"network_file", "tape"},
     {"fit", "trace"},
@@ -64,8 +64,9 @@ REPORT_FLOORS = [
     {"measure_text", "scenario_text", "shell"},
     {"plot", "run_view"},
     {"picture"},
-    {"charts", "page", "summary", "svg_file", "target"},
-    {"fit", "frontier", "league", "network", "prediction", "risk", "search", "tape"},
+    {"accounts", "charts", "page", "summary", "svg_file", "target"},
+    {"fit", "frontier", "league", "network", "position_book", "prediction", "risk"}
+    | {"search", "tape"},
     {""},
 ]
 #: What reads traces must not know who made them.

@@ -16,12 +16,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use surgetank_lab::adversary::Adversary;
+use surgetank_lab::exchange::PositionBook;
 use surgetank_lab::faults::Faults;
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
 use surgetank_lab::seed::Seed;
 use surgetank_lab::trace;
-use surgetank_lab::world::{Plugins, World};
+use surgetank_lab::world::{Files, Plugins, World};
 
 /// Number of events between two readings of the clock.
 const SLICE: u64 = 1_000;
@@ -53,29 +54,33 @@ fn schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(tables)
 }
 
-/// Runs a scenario. `progress(simulated_s, messages, events)` is called about ten times a second of
+/// Runs a scenario. `tape` and `positions` are columns by name. `progress(simulated_s, messages, events)` is called about ten times a second of
 /// wall time; when it returns False the run stops and the tables so far are returned. `plugins`
 /// holds a user's factories: `rule`, a queue discipline, and `controller`; and `decisions`, rows of
 /// an earlier run's table that are replayed instead of a controller's. With `journal`, the executed
 /// blocks come as a journal, too.
 #[pyfunction]
-#[pyo3(signature = (scenario_json, seed, tape=None, progress=None, plugins=None, journal=false))]
+#[pyo3(signature = (scenario_json, seed, tape=None, positions=None, progress=None, plugins=None, journal=false))]
+#[expect(clippy::too_many_arguments, reason = "Python gives them by name")]
 fn run<'py>(
     py: Python<'py>,
     scenario_json: &str,
     seed: u64,
     tape: Option<&Bound<'py, PyDict>>,
+    positions: Option<&Bound<'py, PyDict>>,
     progress: Option<Py<PyAny>>,
     plugins: Option<&Bound<'py, PyDict>>,
     journal: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
-    let tape = tape.map(read_tape).transpose()?;
+    let files = Files {
+        tape: tape.map(read_tape).transpose()?,
+        positions: positions.map(read_positions).transpose()?,
+    };
     let failure = Failure::default();
     let plugins = plugins_of(plugins, &failure)?;
-    let mut world = py
-        .detach(|| World::with_plugins(scenario, seed, tape, plugins))
-        .map_err(PyValueError::new_err)?;
+    let mut world =
+        py.detach(|| World::new(scenario, seed, files, plugins)).map_err(PyValueError::new_err)?;
     let mut stopped = false;
     while !stopped && !world.is_done() {
         py.detach(|| run_slice(&mut world));
@@ -141,28 +146,42 @@ fn run_slice(world: &mut World) {
     while world.run(SLICE) && began.elapsed() < PROGRESS_EVERY {}
 }
 
-fn read_tape(tape: &Bound<'_, PyDict>) -> PyResult<Tape> {
-    fn field<'py, T>(tape: &Bound<'py, PyDict>, name: &str) -> PyResult<Vec<T>>
-    where
-        Vec<T>: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-    {
-        match tape.get_item(name)? {
-            Some(values) => values.extract(),
-            None => Err(PyValueError::new_err(format!("tape: `{name}` is missing"))),
-        }
+/// A column of a table that Python gives as a dictionary of lists.
+fn column<'py, T>(table: &Bound<'py, PyDict>, what: &str, name: &str) -> PyResult<Vec<T>>
+where
+    Vec<T>: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    match table.get_item(name)? {
+        Some(values) => values.extract(),
+        None => Err(PyValueError::new_err(format!("{what}: `{name}` is missing"))),
     }
+}
+
+fn read_tape(tape: &Bound<'_, PyDict>) -> PyResult<Tape> {
     let tape = Tape {
-        prices_ns: field(tape, "prices_ns")?,
-        prices_usd: field(tape, "prices_usd")?,
-        messages_ns: field(tape, "messages_ns")?,
-        messages_class: field(tape, "messages_class")?,
-        messages_side: field(tape, "messages_side")?,
-        messages_usd: field(tape, "messages_usd")?,
-        messages_qty: field(tape, "messages_qty")?,
-        messages_key: field(tape, "messages_key")?,
+        prices_ns: column(tape, "tape", "prices_ns")?,
+        prices_usd: column(tape, "tape", "prices_usd")?,
+        messages_ns: column(tape, "tape", "messages_ns")?,
+        messages_class: column(tape, "tape", "messages_class")?,
+        messages_side: column(tape, "tape", "messages_side")?,
+        messages_usd: column(tape, "tape", "messages_usd")?,
+        messages_qty: column(tape, "tape", "messages_qty")?,
+        messages_key: column(tape, "tape", "messages_key")?,
     };
     tape.check().map_err(PyValueError::new_err)?;
     Ok(tape)
+}
+
+fn read_positions(book: &Bound<'_, PyDict>) -> PyResult<PositionBook> {
+    let book = PositionBook {
+        equity_usd: column(book, "positions", "equity_usd")?,
+        position_account: column(book, "positions", "position_account")?,
+        position_market: column(book, "positions", "position_market")?,
+        position_size: column(book, "positions", "position_size")?,
+        position_entry_usd: column(book, "positions", "position_entry_usd")?,
+    };
+    book.check().map_err(PyValueError::new_err)?;
+    Ok(book)
 }
 
 #[pymodule]

@@ -10,5 +10,6 @@ mod network_delay;
 mod network_paths;
 mod network_topology;
 mod numbers;
+mod position_book;
 mod price;
 mod seed;

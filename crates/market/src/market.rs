@@ -228,6 +228,29 @@ impl Market {
         }
     }
 
+    /// Takes cash from an account before the first message, also more than it has: the account then
+    /// opens bankrupt.
+    ///
+    /// # Panics
+    /// If the account has no deposit, or the amount is negative or beyond [`MONEY_MAX`].
+    pub fn withdraw(&mut self, account: AccountId, cash: Money) {
+        assert!(self.ledger.has_account(account), "account {account}: deposit before you withdraw");
+        assert!((0..=MONEY_MAX).contains(&cash), "account {account}: {cash} out of bounds");
+        let mode = self.ledger.mode(account).unwrap_or(MarginMode::Cross);
+        self.deposits -= cash;
+        self.ledger.deposit(account, -cash, mode);
+    }
+
+    /// Sets the entry price of a position before the first message. It ranks positions for
+    /// deleveraging, and is not money.
+    ///
+    /// # Panics
+    /// If the price is out of bounds.
+    pub fn set_entry(&mut self, account: AccountId, symbol: u16, price: Price) {
+        assert!((1..=PRICE_MAX).contains(&price), "account {account}: price out of bounds");
+        self.ledger.set_entry(account, usize::from(symbol), price);
+    }
+
     /// Whether the positions opened in each market sum to zero, in quantity and in money, which
     /// conservation of money requires before the first message.
     pub fn check_genesis(&self) -> Result<(), UnbalancedGenesis> {

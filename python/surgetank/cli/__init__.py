@@ -6,6 +6,7 @@ import sys
 
 from surgetank.cli import (
     attacks,
+    books,
     calibrations,
     comparisons,
     crashes,
@@ -25,6 +26,7 @@ from surgetank.cli.exit_codes import ended
 __all__ = [
     "app",
     "attacks",
+    "books",
     "calibrations",
     "comparisons",
     "crashes",
@@ -47,6 +49,7 @@ _ORDER = [
     "search",
     "risk",
     "explain",
+    "book",
     "frontier",
     "calibrate",
     "tape",

@@ -115,7 +115,7 @@ def explain_command(
 def _asked(run: str) -> tuple[Scenario, int]:
     """The scenario and the seed of a run's folder; of a scenario, the scenario and its own seed."""
     from surgetank.scenario import Scenario, load
-    from surgetank.trace.store import RUN_FILE, read_run
+    from surgetank.trace.store import RUN_FILE, read_run, with_book
 
     folder = Path(run)
     if not folder.is_dir():
@@ -138,4 +138,5 @@ def _asked(run: str) -> tuple[Scenario, int]:
             place=where,
             hint="Explain the scenario without the tape",
         )
-    return Scenario.build(content["scenario"], where), int(content["run"]["seed"])
+    made = with_book(Scenario.build(content["scenario"], where), folder)
+    return made, int(content["run"]["seed"])

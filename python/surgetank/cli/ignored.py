@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import typer
 
+from surgetank.cli.position_options import POSITIONS_PANEL
 from surgetank.cli.target_options import TAPE_PANEL, TARGET_PANEL
 from surgetank.errors import SurgetankError
 
@@ -39,6 +40,20 @@ def _finds(what: str) -> Callable[[_Given], bool]:
 _WITHOUT_DASK: Final = "with --dask, whose scheduler has workers of its own"
 _OF_TWO_FOLDERS: Final = "where two folders are compared"
 _RULES: Final = (
+    _Rule(
+        "book",
+        ("seed", "markets"),
+        lambda given: given["example"] is not None,
+        "without --example",
+        "Add --example N",
+    ),
+    _Rule(
+        "book",
+        ("columns", "units", "marks", "scenario", "out", "force"),
+        lambda given: given["example"] is None,
+        "with --example, which prints a book",
+        "",
+    ),
     _Rule(
         "run",
         ("otel_sample",),
@@ -138,7 +153,11 @@ _RULES: Final = (
     ),
 )
 #: Panels of `--help` whose options need the first of them.
-_PANELS: Final = ((TARGET_PANEL, "target", "URL"), (TAPE_PANEL, "tape", "FILE"))
+_PANELS: Final = (
+    (TARGET_PANEL, "target", "URL"),
+    (TAPE_PANEL, "tape", "FILE"),
+    (POSITIONS_PANEL, "positions", "FILE"),
+)
 
 
 def refuse_ignored(context: typer.Context) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from surgetank.cli import target_options
+from surgetank.cli import position_options, target_options
 from surgetank.cli.app import (
     OUTPUT,
     SCENARIO,
@@ -25,6 +25,7 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption, on_network
 from surgetank.cli.search_options import Values
+from surgetank.errors import SurgetankError
 from surgetank.output_folder import check_file, claimed, write_file
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ Examples:
   surgetank run calm --set flow.arrivals.rate_per_s=900 --json
 
   surgetank run black-thursday --tape bars.csv.gz --speed 600
+
+  surgetank run black-thursday --positions book.csv --mark BTC=65000
 
   surgetank run calm --target nats:
 
@@ -100,6 +103,10 @@ def run_command(
     bar_seconds: target_options.BarSeconds = None,
     symbol: target_options.Symbol = "",
     contract_size: target_options.ContractSize = None,
+    positions: position_options.Positions = None,
+    positions_columns: position_options.Columns = None,
+    positions_units: position_options.Units = None,
+    marks: position_options.Marks = None,
     allow_code: AllowCode = False,
     out: Annotated[
         Path | None,
@@ -172,6 +179,12 @@ def run_command(
             err.print(f"{tape}: {'; '.join(whole.said)}", soft_wrap=True, highlight=False)
         recording = whole.part(speed=speed, start_s=tape_start, seconds=tape_seconds)
         chosen = with_tape(chosen, recording)
+    if positions is not None and target is not None:
+        hint = "Leave one of the two out: a live system has accounts of its own"
+        raise SurgetankError("contradict each other", place="--positions --target", hint=hint)
+    chosen = position_options.opened_with(
+        chosen, positions, positions_columns, positions_units, marks
+    )
     used = chosen.seed if seed is None else seed
     named = f"{chosen.name}-{used}-{chosen.hash[:8]}"
     folder = out or Path("runs") / named

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from surgetank.cli import target_options
+from surgetank.cli import position_options, target_options
 from surgetank.cli.app import (
     EFFORT,
     OUTPUT,
@@ -49,6 +49,7 @@ from surgetank.cli.search_options import (
     stopped,
     terminable,
 )
+from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:
     from surgetank.live import LiveOptions
@@ -65,6 +66,8 @@ Examples:
   surgetank search rollup-sequencer --find failure-threshold
 
   surgetank search black-thursday --find safe-leverage --budget 0.05
+
+  surgetank search black-thursday --positions book.csv --find safe-leverage
 
   surgetank search calm --vary network.uplink_mbps --range 200:5 --until any
 
@@ -163,6 +166,10 @@ def search_command(
     seed: Seed = 1,
     network: NetworkOption = None,
     values: Values = None,
+    positions: position_options.Positions = None,
+    positions_columns: position_options.Columns = None,
+    positions_units: position_options.Units = None,
+    marks: position_options.Marks = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
@@ -198,6 +205,12 @@ def search_command(
 
     refuse_ignored(context)
     chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
+    if positions is not None and target is not None:
+        hint = "Leave one of the two out: a live system has accounts of its own"
+        raise SurgetankError("contradict each other", place="--positions --target", hint=hint)
+    chosen = position_options.opened_with(
+        chosen, positions, positions_columns, positions_units, marks
+    )
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {
         "vary": vary,

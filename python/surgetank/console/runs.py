@@ -16,7 +16,8 @@ from surgetank.console.progress_bar import Bar, time_left
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.measure import failures
-from surgetank.number_format import apart, value
+from surgetank.measure.book_accounts import book_accounts
+from surgetank.number_format import apart, usd, value
 from surgetank.report.measure_text import FAILURES
 from surgetank.run import Result
 from surgetank.scenario.size import Size, byte_text
@@ -34,6 +35,9 @@ COLOURS = {
     Status.UNKNOWN: "bold yellow",
 }
 MARKS = {Status.PASS: "✔", Status.FAIL: "✘", Status.INVALID: "⚠", Status.UNKNOWN: "?"}
+
+#: Accounts named after a run.
+_NAMED = 5
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -125,6 +129,7 @@ def show_result(console: Console, result: Result) -> None:
     for reason in verdict.left_out:
         console.print(dim(f"Not judged: {reason.text}"))
     _show_stages(console, result)
+    _show_accounts(console, result)
     console.print(
         dim(
             f"run {run.name} · seed {run.seed} · scenario {run.scenario_hash[:12]} · "
@@ -132,6 +137,24 @@ def show_result(console: Console, result: Result) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def _show_accounts(console: Console, result: Result) -> None:
+    """What happened to the accounts of the user's position book, those with bad debt by name."""
+    found, book = book_accounts(result.trace), result.scenario.position_book
+    if found is None or book is None:
+        return
+    liquidated = found["liquidated_s"].is_not_null().sum()
+    bad = found.filter(found["bad_debt_usd"] > 0)
+    console.print(
+        f"Position book: of {len(book.accounts):,} accounts {found.height:,} became due, "
+        f"{liquidated:,} were liquidated, {bad.height:,} left bad debt (accounts.csv)",
+        highlight=False,
+    )
+    for label, debt, leverage in (
+        bad.head(_NAMED).select("label", "bad_debt_usd", "leverage").rows()
+    ):
+        console.print(f"  {label}: {usd(debt)} bad debt, {leverage:.1f}×", highlight=False)
 
 
 def _mark(status: Status) -> Text:

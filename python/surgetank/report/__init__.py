@@ -13,6 +13,7 @@ from surgetank.measure import Measures
 from surgetank.measure.ledger import COLUMNS
 from surgetank.number_format import clock
 from surgetank.report import page
+from surgetank.report.accounts import account_table
 from surgetank.report.charts import chart_groups
 from surgetank.report.run_view import RunView
 from surgetank.report.scenario_text import command, toml
@@ -62,6 +63,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         stresses=view.stresses,
         groups=groups,
         faults=page.faults(view),
+        accounts=account_table(trace),
         target_section=target_section(view),
         glossary=page.glossary(view),
         limitations=page.limitations(view),

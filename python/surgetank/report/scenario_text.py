@@ -27,6 +27,7 @@ def command(trace: Trace) -> str:
         pass
     scenario = trace.scenario
     tape = f" {shlex.join(scenario.tape_options)}" if scenario.tape_hash else ""
+    book = f" {shlex.join(scenario.positions_options)}" if scenario.positions_hash else ""
     live = trace.stats.live
     target = f" --target {shlex.quote(live.target)}" if live else ""
-    return f"surgetank run {source} --seed {run.seed}{tape}{target}"
+    return f"surgetank run {source} --seed {run.seed}{tape}{book}{target}"

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from blake3 import blake3
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from surgetank.errors import SurgetankError
+from surgetank.positions import PositionBook
 from surgetank.scenario import presets
 from surgetank.scenario.attack import Attack, NoAttack
 from surgetank.scenario.dotted import put
@@ -20,6 +21,7 @@ from surgetank.scenario.layer import Layer
 from surgetank.scenario.limits import Limits
 from surgetank.scenario.market import Market
 from surgetank.scenario.network import Network
+from surgetank.scenario.position_book import book_values
 from surgetank.scenario.problem import explain
 from surgetank.scenario.rule import RULE
 from surgetank.scenario.section import Integer, NonNegative, Positive, Section, SpanMs, Whole
@@ -28,6 +30,7 @@ from surgetank.scenario.section import Integer, NonNegative, Positive, Section, 
 _OWN = (
     *("title", "event", "source", "description", "seed", "limits"),
     *("network_file", "network_hash", "tape_hash", "tape_options"),
+    *("positions_hash", "positions_options"),
 )
 
 
@@ -72,6 +75,14 @@ class Scenario(Section):
     tape_options: list[str] = Field(
         default_factory=list, description="options with which the tape was read (set by --tape)"
     )
+    positions_hash: str = Field(
+        "", description="content hash of the position book (set by --positions)"
+    )
+    positions_options: list[str] = Field(
+        default_factory=list,
+        description="options with which the position book was read (set by --positions)",
+    )
+    _book: PositionBook | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -193,7 +204,31 @@ class Scenario(Section):
             if rule is not None:
                 data = presets.over(data, RULE, rule)
             put(data, key, value)
-        return Scenario.build(data)
+        return Scenario.build(data).holding(self._book)
+
+    def with_positions(self, book: PositionBook) -> Scenario:
+        """A copy whose market opens with the accounts of a position book, at its mark prices
+        (docs/positions.md).
+
+        Raises:
+            SurgetankError: if the scenario has no market, or not those of the book.
+        """
+        values = book_values(
+            self.market, book, place=self.name, known=self.positions_hash, event=self.event
+        )
+        return self.with_values(values).holding(book)
+
+    @property
+    def position_book(self) -> PositionBook | None:
+        """The position book with which the market opens; None if positions are drawn, or if the
+        scenario was read without the book that it names (`positions_hash`)."""
+        return self._book
+
+    def holding(self, book: PositionBook | None) -> Scenario:
+        """The scenario itself, with the position book that it names; another one is left out."""
+        if book is not None and book.hash == self.positions_hash:
+            self._book = book
+        return self
 
     def core(self) -> dict[str, Any]:
         """The scenario as the core reads it: all values, without descriptive text."""
@@ -225,6 +260,8 @@ class Scenario(Section):
         parts = [_canonical(self.canonical()), limits, self.tape_hash, *self.layer.plugins.values()]
         if self.limits.unmeasured != "left-out":
             parts.append(self.limits.unmeasured)
+        if self.positions_hash:
+            parts.append(f"positions {self.positions_hash}")
         return blake3("\n".join(parts).encode()).hexdigest()
 
 

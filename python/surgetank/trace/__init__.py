@@ -228,6 +228,9 @@ class Trace:
             (path / store.RUN_FILE).unlink(missing_ok=True)
             for name, table in self.tables.items():
                 store.write_table(path, name, table, str(self.run))
+            book = self.scenario.position_book
+            if book is not None:
+                book.save(path / store.POSITIONS_FILE)
             store.write_run(
                 path,
                 {
@@ -266,7 +269,7 @@ class Trace:
                 run=run,
                 stats=Stats.parse(content["stats"], f"{path / store.RUN_FILE}: stats"),
                 complete=content["complete"],
-                scenario=_scenario(content["scenario"], path),
+                scenario=store.with_book(_scenario(content["scenario"], path), path),
             )
             # read_table has just verified every link.
             trace.__dict__["chains"] = {name: chains[name] for name in SCHEMA}

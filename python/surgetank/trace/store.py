@@ -14,12 +14,25 @@ import polars as pl
 from blake3 import blake3
 
 from surgetank.errors import SurgetankError
+from surgetank.positions import read_positions
+from surgetank.scenario import Scenario
 from surgetank.trace.chain import CHUNK_ROWS, chain
 from surgetank.trace.schema import check_table
 
-__all__ = ["RUN_FILE", "read_run", "read_table", "remove", "write_run", "write_table"]
+__all__ = [
+    "POSITIONS_FILE",
+    "RUN_FILE",
+    "read_run",
+    "read_table",
+    "remove",
+    "with_book",
+    "write_run",
+    "write_table",
+]
 
 RUN_FILE: Final = "run.json"
+#: The position book of the run, if it has one: account i of the trace is its entry i.
+POSITIONS_FILE: Final = "positions.json"
 _RUN_KEY: Final = "surgetank.run"
 _HINT: Final = "Run the scenario again with the same seed; it gives the same trace"
 
@@ -49,9 +62,30 @@ def write_run(folder: Path, content: Mapping[str, Any]) -> None:
 
 def remove(folder: Path, tables: Iterable[str]) -> None:
     """Removes what was written of a trace, as far as that is possible."""
-    for name in (f"{RUN_FILE}.part", RUN_FILE, *(f"{table}.parquet" for table in tables)):
+    for name in (
+        f"{RUN_FILE}.part",
+        RUN_FILE,
+        POSITIONS_FILE,
+        *(f"{table}.parquet" for table in tables),
+    ):
         with suppress(OSError):
             (folder / name).unlink(missing_ok=True)
+
+
+def with_book(scenario: Scenario, folder: Path) -> Scenario:
+    """The scenario with the position book that is stored beside the run, if it has one; without, if
+    the file was taken out.
+
+    Raises:
+        SurgetankError: the file is damaged, or is of another book.
+    """
+    path = folder / POSITIONS_FILE
+    if not scenario.positions_hash or not path.exists():
+        return scenario
+    book = read_positions(path)
+    if book.hash != scenario.positions_hash:
+        raise SurgetankError("was changed after it was written", place=str(path), hint=_HINT)
+    return scenario.holding(book)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

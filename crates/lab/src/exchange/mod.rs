@@ -19,6 +19,7 @@ mod market_rows;
 mod open;
 mod perpetual;
 mod portfolios;
+mod position_book;
 mod pressure;
 mod public;
 mod quotas;
@@ -37,6 +38,7 @@ use perpetual::Perpetual;
 use quotas::Quotas;
 
 pub use open::open;
+pub use position_book::{PositionBook, Units};
 pub use public::Public;
 
 /// The market, the outside prices, and the rows recorded of both.

@@ -5,6 +5,7 @@ use surgetank_layer::units::{AccountId, Money, Price, Qty};
 use surgetank_market::{AssetPrice, CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
 
 use super::perpetual::Perpetual;
+use super::position_book::{self, PositionBook, Units};
 use super::quotas::Quotas;
 use super::{Exchange, Opening, bounds, portfolios};
 use crate::actors::{Accounts, weighted};
@@ -19,6 +20,7 @@ use crate::seed::{Seed, Stream};
 pub fn open(
     scenario: &Scenario,
     tape: Option<&Tape>,
+    book: Option<&PositionBook>,
     seed: &Seed,
 ) -> Result<Option<Exchange>, String> {
     let Some(config) = &scenario.market else { return Ok(None) };
@@ -29,8 +31,15 @@ pub fn open(
     let accounts = Accounts::new(scenario);
     bounds::check(config, tape, &perpetuals, &accounts)?;
     let ticks: Vec<Price> = perpetuals.iter().map(|perpetual| perpetual.ticks).collect();
-    let market = open_market(scenario, config, &accounts, &ticks, seed);
+    let units: Vec<Units> = perpetuals.iter().map(Units::of).collect();
+    let mut market = open_market(scenario, config, &accounts, &ticks, seed, book.is_none());
+    if let Some(book) = book {
+        book.open(&mut market, &accounts, &units)?;
+    }
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
+    if let Some(book) = book {
+        book.set_entries(&mut market, &units);
+    }
     let calls = config.matching == scenario::Matching::Auction;
     let opening = Opening { market, perpetuals, accounts, calls, quotas: Quotas::new(scenario) };
     Ok(Some(Exchange::new(opening, config)))
@@ -59,6 +68,7 @@ fn open_market(
     accounts: &Accounts,
     ticks: &[Price],
     seed: &Seed,
+    drawn: bool,
 ) -> Market {
     let quanta = |usd| quanta(config, usd);
     let symbols: Vec<_> = config.terms().map(|terms| symbol(terms.symbol, accounts)).collect();
@@ -73,7 +83,9 @@ fn open_market(
     }
     let assets = config.collateral.iter().map(|collateral| collateral.asset).collect();
     market.accept_collateral(assets, accounts.liquidator());
-    take_positions(&mut market, config, accounts, ticks, seed);
+    if drawn {
+        take_positions(&mut market, config, accounts, ticks, seed);
+    }
     let maker_usd = scenario.flow.makers.capital_usd;
     for account in accounts.background_from()..accounts.count() {
         let usd = if accounts.maker(account).is_some() { maker_usd } else { 1e9 };
@@ -136,19 +148,8 @@ fn take_positions(
             nets[s] += qty;
         }
     }
-    // The other side, unlevered: the remainder goes to the last one.
-    let hedgers = Qty::from(accounts.hedgers);
-    for hedger in 0..accounts.hedgers {
-        let account = accounts.judged() + hedger;
-        for (s, &net) in nets.iter().enumerate() {
-            let rest = if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };
-            let lots = -net / hedgers - rest;
-            let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(ticks[s]);
-            market.deposit(account, cash, mode);
-            if lots != 0 {
-                market.open(account, s as u16, lots, ticks[s]);
-            }
-        }
+    for (s, &net) in nets.iter().enumerate() {
+        position_book::hedge(market, accounts, (s as u16, ticks[s]), mode, -net);
     }
 }
 

@@ -43,6 +43,8 @@ use crate::waits::{self, Waits};
 use crate::wire::{Parcel, Wire};
 use build::Processes;
 
+pub use build::Files;
+
 /// Events of the agenda. Small, as the agenda copies them.
 #[derive(Clone, Copy, Debug)]
 enum Event {

@@ -322,6 +322,12 @@ impl Ledger {
         }
     }
 
+    /// Sets the entry notional of a position to that of this price.
+    pub fn set_entry(&mut self, account: AccountId, symbol: usize, price: Price) {
+        let p = self.position_mut(account, symbol);
+        p.cost = p.value(price);
+    }
+
     /// Closes part or all of a position, paying `value` (negative: receiving) for it.
     pub fn close(&mut self, account: AccountId, symbol: usize, qty: Qty, value: Money) {
         self.pay(account, symbol, value);

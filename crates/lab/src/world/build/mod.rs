@@ -16,7 +16,7 @@ use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::chain::Chain;
 use crate::clients::Clients;
-use crate::exchange;
+use crate::exchange::{self, PositionBook};
 use crate::faults::{Faults, Hindrance};
 use crate::flow::Tape;
 use crate::gauges::Gauges;
@@ -30,25 +30,27 @@ use crate::waits::{Places, Waits};
 use crate::wire::Wire;
 use layer::{node_config, service_of};
 
+/// What a user brings beside a scenario.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// A recording.
+    pub tape: Option<Tape>,
+    /// The accounts with which the market opens.
+    pub positions: Option<PositionBook>,
+}
+
 impl World {
     /// A world at time 0.
     ///
     /// # Errors
     /// Names the part of the scenario that cannot be built.
-    pub fn new(scenario: Scenario, seed: u64, tape: Option<Tape>) -> Result<World, String> {
-        World::with_plugins(scenario, seed, tape, Plugins::default())
-    }
-
-    /// As [`World::new`], with plug-ins.
-    ///
-    /// # Errors
-    /// Names the part of the scenario that cannot be built.
-    pub fn with_plugins(
+    pub fn new(
         scenario: Scenario,
         seed: u64,
-        tape: Option<Tape>,
+        files: Files,
         plugins: Plugins,
     ) -> Result<World, String> {
+        let Files { tape, positions } = files;
         let seed = Seed::new(seed);
         let links = build_links(&scenario, &seed)?;
         let processes = Processes { seed, plugins };
@@ -56,7 +58,7 @@ impl World {
         let hindrances = links.faults.hindrances();
         let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
         let waits = build_waits(&scenario, &nodes, hindrances);
-        let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
+        let exchange = exchange::open(&scenario, tape.as_ref(), positions.as_ref(), &seed)?;
         let adversary = Adversary::new(&scenario, &nodes[0].node, &seed)?;
         let chain = Chain::new(&scenario, nodes[0].node.engine().peeks(), &seed);
         let clients = Clients::new(&scenario, &nodes, adversary.link_ns(), &seed);

@@ -1,0 +1,174 @@
+//! A user's position book: the accounts with which the market opens, instead of drawn ones.
+//!
+//! # Rules
+//! 1. Account i of the book is account i of the trace. It opens in cross mode with the equity given:
+//!    a margin account is a collateral unit, so an isolated position is an account of its own.
+//! 2. Every position opens at the outside price at the start, so that equity does not depend on the
+//!    rounding of quantities. Its entry price ranks it for deleveraging only.
+//! 3. The hedgers hold the other side of each market without leverage.
+
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
+use surgetank_market::{MONEY_MAX, MarginMode, Market, PRICE_MAX, QTY_MAX};
+
+use super::perpetual::Perpetual;
+use crate::actors::Accounts;
+
+/// Accounts and their positions. The `position_*` have equal lengths.
+#[derive(Clone, Debug, Default)]
+pub struct PositionBook {
+    /// Equity of each account at the mark prices, in USD; negative if it is bankrupt.
+    pub equity_usd: Vec<f64>,
+    /// Account of each position: an index of `equity_usd`.
+    pub position_account: Vec<AccountId>,
+    /// Market of each position.
+    pub position_market: Vec<u16>,
+    /// Signed size of each position, in coins: positive is long.
+    pub position_size: Vec<f64>,
+    /// Entry price of each position, in USD.
+    pub position_entry_usd: Vec<f64>,
+}
+
+impl PositionBook {
+    /// Checks that columns have equal lengths, accounts exist and numbers are finite.
+    ///
+    /// # Errors
+    /// Names the column and the index.
+    pub fn check(&self) -> Result<(), String> {
+        let positions = self.position_account.len();
+        let lengths = [
+            ("position_market", self.position_market.len()),
+            ("position_size", self.position_size.len()),
+            ("position_entry_usd", self.position_entry_usd.len()),
+        ];
+        for (name, length) in lengths {
+            if length != positions {
+                return Err(format!(
+                    "positions: `{name}` has {length} entries where {positions} are due"
+                ));
+            }
+        }
+        let accounts = self.equity_usd.len();
+        if let Some(at) = self.position_account.iter().position(|&a| a as usize >= accounts) {
+            return Err(format!("positions: `position_account` names no account at entry {at}"));
+        }
+        let finite = [
+            ("equity_usd", &self.equity_usd),
+            ("position_size", &self.position_size),
+            ("position_entry_usd", &self.position_entry_usd),
+        ];
+        for (name, values) in finite {
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                return Err(format!("positions: `{name}` is no number at entry {at}"));
+            }
+        }
+        if let Some(at) = self.position_entry_usd.iter().position(|&usd| usd <= 0.0) {
+            return Err(format!("positions: `position_entry_usd` is not positive at entry {at}"));
+        }
+        Ok(())
+    }
+
+    /// Opens the accounts of the book and their counterparties in these markets.
+    ///
+    /// # Errors
+    /// Names a position or an account that the market's integers cannot hold.
+    pub fn open(
+        &self,
+        market: &mut Market,
+        accounts: &Accounts,
+        markets: &[Units],
+    ) -> Result<(), String> {
+        if self.equity_usd.len() != accounts.leveraged as usize {
+            let (given, counted) = (self.equity_usd.len(), accounts.leveraged);
+            return Err(format!(
+                "market.positions.count: {counted}, and the book has {given} accounts"
+            ));
+        }
+        let quantum_usd = markets.first().map_or(1.0, |units| units.tick_usd * units.lot);
+        let sum_usd: f64 = self.equity_usd.iter().map(|usd| usd.abs()).sum();
+        if sum_usd / quantum_usd > MONEY_MAX as f64 / 4.0 {
+            return Err(format!(
+                "positions: the accounts have {sum_usd:e} USD, and the market counts {:.3e}; make \
+                 market.lot larger",
+                MONEY_MAX as f64 / 4.0 * quantum_usd
+            ));
+        }
+        for (&usd, account) in self.equity_usd.iter().zip(0..) {
+            let quanta = (usd / quantum_usd).round() as Money;
+            market.deposit(account, quanta.max(0), MarginMode::Cross);
+            market.withdraw(account, (-quanta).max(0));
+        }
+        let mut net = vec![0; markets.len()];
+        for i in 0..self.position_account.len() {
+            let (account, symbol) = (self.position_account[i], self.position_market[i]);
+            let units = markets.get(usize::from(symbol)).ok_or_else(|| {
+                format!("positions: entry {i} is in market {symbol}, which the venue does not have")
+            })?;
+            let lots = (self.position_size[i] / units.lot).round();
+            if lots.abs() > QTY_MAX as f64 / 4.0 {
+                return Err(format!(
+                    "positions: entry {i} is of {lots:.3e} lots, and the market counts {:.3e}; \
+                     make market.lot larger",
+                    QTY_MAX as f64 / 4.0
+                ));
+            }
+            if lots != 0.0 {
+                market.open(account, symbol, lots as Qty, units.start);
+                net[usize::from(symbol)] += lots as Qty;
+            }
+        }
+        for ((&units, &net), symbol) in markets.iter().zip(&net).zip(0..) {
+            hedge(market, accounts, (symbol, units.start), MarginMode::Cross, -net);
+        }
+        Ok(())
+    }
+
+    /// Sets the entry prices, once the market is open.
+    pub fn set_entries(&self, market: &mut Market, markets: &[Units]) {
+        for i in 0..self.position_account.len() {
+            let symbol = self.position_market[i];
+            let ticks = self.position_entry_usd[i] / markets[usize::from(symbol)].tick_usd;
+            let entry = ticks.round().clamp(1.0, PRICE_MAX as f64) as Price;
+            market.set_entry(self.position_account[i], symbol, entry);
+        }
+    }
+}
+
+/// The units in which a market counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Units {
+    /// Smallest price step.
+    pub tick_usd: f64,
+    /// Smallest quantity, in coins.
+    pub lot: f64,
+    /// Price at the start, in ticks.
+    pub start: Price,
+}
+
+impl Units {
+    /// Those of a perpetual at its start.
+    pub(super) fn of(perpetual: &Perpetual) -> Units {
+        Units { tick_usd: perpetual.tick_usd, lot: perpetual.lot, start: perpetual.ticks }
+    }
+}
+
+/// Gives the hedgers this position in a market at its price, in equal parts, with twice its notional
+/// as cash; the remainder goes to the last one.
+pub(super) fn hedge(
+    market: &mut Market,
+    accounts: &Accounts,
+    (symbol, start): (u16, Price),
+    mode: MarginMode,
+    position: Qty,
+) {
+    let hedgers = Qty::from(accounts.hedgers);
+    for hedger in 0..accounts.hedgers {
+        let rest = if hedger + 1 == accounts.hedgers { position % hedgers } else { 0 };
+        let lots = position / hedgers + rest;
+        let account = accounts.judged() + hedger;
+        let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(start);
+        market.deposit(account, cash, mode);
+        if lots != 0 {
+            market.open(account, symbol, lots, start);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A market that opens with a position book.
+
+use proptest::prelude::*;
+use surgetank_lab::actors::Accounts;
+use surgetank_lab::exchange::{PositionBook, Units};
+use surgetank_market::{Config, Market, SymbolConfig};
+
+const UNITS: [Units; 2] = [
+    Units { tick_usd: 0.1, lot: 0.001, start: 500_000 },
+    Units { tick_usd: 0.01, lot: 0.01, start: 300_000 },
+];
+
+fn accounts(leveraged: u32) -> Accounts {
+    Accounts {
+        leveraged,
+        portfolios: 0,
+        hedgers: leveraged / 10 + 1,
+        background: 0,
+        makers: 0,
+        keepers: 0,
+        oracles: 0,
+        attackers: 0,
+        nodes: 1,
+    }
+}
+
+fn opened(book: &PositionBook, accounts: &Accounts) -> Result<Market, String> {
+    let symbols = vec![SymbolConfig::default(); 2];
+    let mut market = Market::new(Config { symbols, insurance: 0 }, &UNITS.map(|u| u.start));
+    book.open(&mut market, accounts, &UNITS)?;
+    Ok(market)
+}
+
+proptest! {
+    #[test]
+    fn every_account_opens_with_the_equity_of_the_book(
+        equities in prop::collection::vec(-1e6..1e9_f64, 1..30),
+        sizes in prop::collection::vec((0..30_u32, 0..2_u16, -1e4..1e4_f64, 1.0..1e5_f64), 0..60),
+    ) {
+        let count = equities.len() as u32;
+        let mut book = PositionBook { equity_usd: equities.clone(), ..PositionBook::default() };
+        for (account, symbol, size, entry) in sizes {
+            book.position_account.push(account % count);
+            book.position_market.push(symbol);
+            book.position_size.push(size);
+            book.position_entry_usd.push(entry);
+        }
+        book.check().unwrap();
+        let accounts = accounts(count);
+        let mut market = opened(&book, &accounts).unwrap();
+        for (equity, account) in equities.iter().zip(0..) {
+            let quanta = (equity / 1e-4).round() as i128;
+            prop_assert_eq!(market.equity(account), quanta);
+        }
+        prop_assert!(market.check_genesis().is_ok());
+        prop_assert_eq!(market.total_money(), market.paid_in());
+        let before: Vec<_> = (0..count).map(|account| market.equity(account)).collect();
+        book.set_entries(&mut market, &UNITS);
+        let after: Vec<_> = (0..count).map(|account| market.equity(account)).collect();
+        prop_assert_eq!(before, after);
+        prop_assert_eq!(market.total_money(), market.paid_in());
+    }
+}
+
+#[test]
+fn sizes_are_rounded_to_lots_and_hedged() {
+    let book = PositionBook {
+        equity_usd: vec![5_000.0, -20.0],
+        position_account: vec![0, 1],
+        position_market: vec![0, 0],
+        position_size: vec![1.0004, -0.3],
+        position_entry_usd: vec![40_000.0, 50_000.0],
+    };
+    let mut market = opened(&book, &accounts(2)).unwrap();
+    assert_eq!((market.position(0, 0), market.position(1, 0)), (1_000, -300));
+    assert_eq!(market.position(2, 0), -700);
+    assert_eq!(market.equity(1), -200_000);
+    book.set_entries(&mut market, &UNITS);
+    assert_eq!(market.position_detail(0, 0).cost, 1_000 * 400_000);
+}
+
+#[test]
+fn a_book_that_does_not_fit_is_refused() {
+    let book = |size, market| PositionBook {
+        equity_usd: vec![1.0],
+        position_account: vec![0],
+        position_market: vec![market],
+        position_size: vec![size],
+        position_entry_usd: vec![1.0],
+    };
+    assert!(opened(&book(1e15, 0), &accounts(1)).unwrap_err().contains("lots"));
+    assert!(opened(&book(1.0, 2), &accounts(1)).unwrap_err().contains("market 2"));
+    assert!(opened(&book(1.0, 0), &accounts(2)).unwrap_err().contains("has 1 accounts"));
+    let mut damaged = book(1.0, 0);
+    damaged.position_account[0] = 1;
+    assert!(damaged.check().unwrap_err().contains("names no account"));
+}

@@ -1,0 +1,162 @@
+"""The command `surgetank book`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from surgetank.cli import position_options
+from surgetank.cli.app import OUTPUT, SCENARIO, app, err, finite
+from surgetank.cli.app import out as out_
+from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.search_options import Json
+from surgetank.errors import SurgetankError
+from surgetank.output_folder import claimed
+
+if TYPE_CHECKING:
+    from surgetank.positions import PositionBook
+    from surgetank.positions.summary import BookSummary
+
+_EXAMPLES = """
+Examples:
+
+  surgetank book positions.csv
+
+  surgetank book positions.parquet --columns size=qty --mark BTC=65000,ETH=3200
+
+  surgetank book snapshot.json --scenario black-thursday --out runs/book
+
+  surgetank book --example 1000 --seed 1 > book.csv
+"""
+_EXAMPLE = "Example"
+
+
+@app.command("book", epilog=_EXAMPLES)
+def book_command(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A position book: docs/positions.md."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            "--positions-columns",
+            metavar="NAME=COLUMN,…",
+            help="Names of the file's columns: size=qty,market=ticker.",
+            rich_help_panel=position_options.POSITIONS_PANEL,
+        ),
+    ] = None,
+    units: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--units",
+            "--positions-units",
+            metavar="NAME=UNIT,…",
+            help="Units of its numbers: size=usd, collateral=1e6.",
+            rich_help_panel=position_options.POSITIONS_PANEL,
+        ),
+    ] = None,
+    marks: position_options.Marks = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCENARIO",
+            help="Take the maintenance rule from this scenario; by default the book's own.",
+            rich_help_panel=SCENARIO,
+        ),
+    ] = None,
+    example: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Print a book of N made-up accounts as CSV (with --json, as a JSON book).",
+            rich_help_panel=_EXAMPLE,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Seed of the made-up book.", rich_help_panel=_EXAMPLE
+        ),
+    ] = 1,
+    markets: Annotated[
+        int,
+        typer.Option(metavar="N", help="Its number of markets, 1 to 3.", rich_help_panel=_EXAMPLE),
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write book.html and book.json there.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace an earlier book there.", rich_help_panel=OUTPUT),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Summarise a position book: concentration, leverage, distance to liquidation."""
+    from surgetank.console.books import show_summary
+    from surgetank.positions.example import example_book
+    from surgetank.report.position_book import render_book
+    from surgetank.report.shell import save
+
+    refuse_ignored(context)
+    if example is not None:
+        if file is not None:
+            hint = "Leave one of the two out"
+            raise SurgetankError("contradict each other", place=f"{file} --example", hint=hint)
+        made = example_book(example, seed=seed, markets=markets)
+        sys.stdout.write(made.to_json() + "\n" if as_json else made.to_csv())
+        return
+    if file is None:
+        hint = "Name a file, or print one: surgetank book --example 1000 > book.csv"
+        raise SurgetankError("there is no file", place="surgetank book", hint=hint)
+    summary, rule = _summary(position_options.read(file, columns, units, marks), scenario)
+    if out is not None:
+        with claimed(out, force=force, mark="book.json"):
+            save(render_book(summary, rule), out / "book.html")
+            (out / "book.json").write_text(_as_json(summary, rule), encoding="utf-8")
+    if as_json:
+        sys.stdout.write(_as_json(summary, rule))
+        return
+    show_summary(out_, summary, rule)
+    if out is not None:
+        err.print(f"Written to {out / 'book.html'}", soft_wrap=True, highlight=False)
+
+
+def _as_json(summary: BookSummary, rule: str) -> str:
+    content = {**summary.to_dict(), "maintenance_rule": rule}
+    return json.dumps(finite(content), allow_nan=False) + "\n"
+
+
+def _summary(book: PositionBook, scenario: str | None) -> tuple[BookSummary, str]:
+    """The summary, and where its maintenance rule comes from."""
+    from surgetank.positions.position_book import MarginTier
+    from surgetank.positions.summary import BookSummary
+    from surgetank.scenario import load
+    from surgetank.scenario.margin import Margin
+    from surgetank.scenario.position_book import tiers_of
+
+    if scenario is not None:
+        chosen = load(scenario)
+        if chosen.market is None:
+            hint = "Name a scenario with a [market]"
+            raise SurgetankError("has no market", place=f"--scenario {scenario}", hint=hint)
+        return BookSummary(
+            book, tiers_of(chosen.market, book)
+        ), f"Maintenance margin of {chosen.name}"
+    usual = Margin()
+    own = (MarginTier(0.0, usual.initial, usual.maintenance),)
+    tiers = tuple(market.tiers or own for market in book.markets)
+    lacking = [market.name for market in book.markets if not market.tiers]
+    if not lacking:
+        return BookSummary(book, tiers), "Maintenance margin of the book itself"
+    said = f"{100 * usual.maintenance:g} %, since the book gives none (--scenario names another)"
+    return BookSummary(book, tiers), f"Maintenance margin {said}"

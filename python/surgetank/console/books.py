@@ -1,0 +1,60 @@
+"""Terminal output about position books."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from surgetank.console.terminal import dim
+from surgetank.number_format import share, usd
+from surgetank.positions.summary import MOVES, BookSummary
+from surgetank.report.position_book import key_figures
+from surgetank.report.position_book.figures import by_leverage
+
+__all__ = ["show_summary"]
+
+_BAR: Final = 36
+
+
+def show_summary(console: Console, summary: BookSummary, rule: str) -> None:
+    """Key figures, markets, a histogram of leverage, and what price moves would liquidate."""
+    book = summary.book
+    console.print(Text.assemble(("Position book ", "bold"), book.file or "unnamed"), soft_wrap=True)
+    for note in book.notes:
+        console.print(dim(f"  {note}"))
+    for title, value, detail in key_figures(summary):
+        console.print(f"{title:<24}{value:>10}  {detail}", highlight=False)
+    console.print(dim(f"{rule}."))
+    markets = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("market", "mark, USD", "accounts", "long", "short", "maintenance"):
+        markets.add_column(name, justify="left" if name == "market" else "right")
+    for line in summary.markets:
+        markets.add_row(
+            line.name,
+            f"{line.mark_usd:,.6g}",
+            f"{line.accounts:,}",
+            usd(line.long_usd),
+            usd(line.short_usd),
+            share(line.maintenance),
+        )
+    console.print("")
+    console.print(markets)
+    console.print("")
+    console.print("Notional by leverage", style="bold")
+    bins = by_leverage(summary)
+    most = max(part for _, part in bins)
+    for name, part in bins:
+        bar = "█" * round(_BAR * part / most) if most else ""
+        console.print(f"{name:>9}  {bar:<{_BAR}} {share(part):>7}", highlight=False)
+    console.print("")
+    console.print("Liquidated if all prices move at once by", style="bold")
+    whole = float(summary.gross_usd.sum())
+    for move in MOVES:
+        found = summary.liquidated_usd(move)
+        text = f"{move:+.0%}".replace("-", "−")
+        console.print(f"{text:>9}  {usd(found):>10}  {share(found / whole):>7}", highlight=False)
+    for warning in summary.warnings:
+        console.print(Text.assemble(("Note: ", "bold yellow"), f"{warning}."))

@@ -1,0 +1,52 @@
+"""The accounts of a user's position book after a run, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from surgetank.measure.book_accounts import book_accounts
+from surgetank.number_format import NBSP, usd
+from surgetank.trace import Trace
+
+__all__ = ["AccountTable", "account_table"]
+
+_ROWS: Final = 20
+
+
+@dataclass(frozen=True)
+class AccountTable:
+    """The accounts with most bad debt, then those that became due first."""
+
+    caption: str
+    rows: list[tuple[str, str, str, str, str, str]]
+    """Label, notional, leverage, when it became due and was liquidated, bad debt; as text."""
+
+
+def account_table(trace: Trace) -> AccountTable | None:
+    """The table; None if the run has no position book, or no account of it became due."""
+    found, book = book_accounts(trace), trace.scenario.position_book
+    if found is None or book is None or found.is_empty():
+        return None
+    liquidated = found["liquidated_s"].is_not_null().sum()
+    bad = int((found["bad_debt_usd"] > 0).sum())
+    caption = (
+        f"Of {len(book.accounts):,} margin accounts {found.height:,} became due, {liquidated:,} "
+        f"were liquidated and {bad:,} left bad debt. "
+    )
+    if found.height > _ROWS:
+        caption += f"The first {_ROWS} are here; "
+    columns = ("label", "notional_usd", "leverage", "due_s", "liquidated_s", "bad_debt_usd")
+    return AccountTable(
+        caption + "accounts.csv beside this page has them all.",
+        [
+            (label, usd(notional), f"{leverage:.1f}×", _time(due), _time(closed), usd(debt))
+            for label, notional, leverage, due, closed, debt in found.head(_ROWS)
+            .select(columns)
+            .iter_rows()
+        ],
+    )
+
+
+def _time(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.1f}{NBSP}s"
