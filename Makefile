@@ -63,7 +63,7 @@ lowest: $(VENV)/.built ## the oldest libraries that pyproject.toml allows, in .v
 		print('\n'.join(d.replace('>=', '==').split(',')[0] for d in p['dependencies']))" > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/lowest.txt pytest pytest-xdist hypothesis playwright
 	cd tests && PYTHONPATH=$(CURDIR)/python $(CURDIR)/$(LOWEST)/bin/python -m pytest \
-		cli/test_cli.py cli/test_cli_ending.py scenario/test_tape.py report/test_report.py lab/test_world.py \
+		cli/test_cli.py cli/test_cli_ending.py tape/test_reading.py report/test_report.py lab/test_world.py \
 		search/test_search.py -m "not live and not soak" -n auto --dist worksteal
 
 .PHONY: soak
