@@ -16,6 +16,7 @@ from surgetank.cli.app import EFFORT, OUTPUT, SCENARIO, AllowCode, app, err, fin
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import scenario_names
 from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.search_options import Json, Quiet
 from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:
@@ -85,13 +86,8 @@ def calibrate_command(
     force: Annotated[
         bool, typer.Option("--force", help="Replace existing files.", rich_help_panel=OUTPUT)
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
-    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure a target at low load and write the scenario that behaves like it."""
     from surgetank.calibrate import OPTIONS, calibrate

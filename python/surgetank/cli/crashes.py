@@ -13,6 +13,7 @@ import typer
 from surgetank.cli.app import OUTPUT, app, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import target_schemes
+from surgetank.cli.search_options import Json
 from surgetank.output_folder import write_file
 
 if TYPE_CHECKING:
@@ -51,10 +52,7 @@ def crash_command(
             help="Also lose writes without fsync (needs root); by default where possible.",
         ),
     ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
-    ] = False,
+    as_json: Json = False,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -12,6 +12,7 @@ import typer
 from surgetank.cli.app import OUTPUT, SCENARIO, app, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import scenario_names
+from surgetank.cli.search_options import Json
 from surgetank.output_folder import claimed, write_file
 
 _EXAMPLES = """
@@ -60,10 +61,7 @@ def network_command(
             "--force", help="Replace earlier files in the folder.", rich_help_panel=OUTPUT
         ),
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Show a file of your validators before it is used: powers, delays, time of a quorum."""
     from surgetank.console.networks import show_network

@@ -24,7 +24,7 @@ from surgetank.cli.app import (
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption, on_network
-from surgetank.cli.search_options import Values
+from surgetank.cli.search_options import Json, Values
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import check_file, claimed, write_file
 
@@ -122,10 +122,7 @@ def run_command(
             "--force", help="Replace an earlier run in the folder.", rich_help_panel=OUTPUT
         ),
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
-    ] = False,
+    as_json: Json = False,
     journal: Annotated[
         Path | None,
         typer.Option(

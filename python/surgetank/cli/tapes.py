@@ -14,6 +14,7 @@ from surgetank.cli import target_options
 from surgetank.cli.app import OUTPUT, SCENARIO, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.search_options import Json, Quiet
 from surgetank.cli.target_options import read_options
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import check_file, claimed, write_json
@@ -56,10 +57,7 @@ def tape_command(
             "--force", help="Replace earlier files in the folder.", rich_help_panel=OUTPUT
         ),
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Inspect a recording before it is used: format, span, rates, gaps, moves."""
     from surgetank.console.tapes import show_inspection
@@ -129,13 +127,8 @@ def fit_command(
     force: Annotated[
         bool, typer.Option("--force", help="Replace existing files.", rich_help_panel=OUTPUT)
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
-    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a scenario whose flow and price are like those of a recording."""
     from surgetank.console.tapes import show_fit

@@ -151,7 +151,7 @@ def _difference(effect: DebtEffect, of: str) -> Text:
     if one.low is None or one.high is None:
         return Text("UNKNOWN", style="dim")
     style = "green" if one.reduces else "red" if one.raises else "dim"
-    head = "no effect shown" if not style.startswith(("green", "red")) else _signed(one.value)
+    head = _signed(one.value) if one.reduces or one.raises else "no effect shown"
     return Text(f"{head}\n{_signed(one.low)} to {_signed(one.high)}", style=style)
 
 
