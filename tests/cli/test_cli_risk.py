@@ -78,6 +78,7 @@ def test_a_change_is_tried_after_the_fact(here: Path) -> None:
         (["--try", "nothing"], "KEY=VALUE"),
         (["--precision", "7"], "between 0 and 1"),
         (["--junit", "."], "is a folder"),
+        (["--mark", "BTC=65000"], "has no effect without --positions"),
     ],
 )
 def test_wrong_usage_leaves_nothing(here: Path, arguments: list[str], said: str) -> None:

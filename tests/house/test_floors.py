@@ -51,12 +51,13 @@ FLOORS = [
 ]
 #: Inside `search` and `report`; the empty name is the package's own `__init__`.
 SEARCH_FLOORS = [
+    {"book_parts"},
     {"bound", "closed_form", "parameter", "posterior", "probe", "remedies"},
     {"design", "frontier", "goal", "pool"},
     {"find", "shape"},
     {"answer", "live"},
     {"answer_comparison", "failures", "gain"},
-    {"bottleneck", "sweep"},
+    {"bottleneck", "part_lines", "sweep"},
     {"question"},
     {""},
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import surgetank as st
 from crashes import crash, falling
 from stations import fresh_seeds
 from surgetank.risk import risk
+from surgetank.risk.changes import candidates
 from surgetank.risk.contributions import contributions
 from surgetank.risk.estimates import expected_shortfall
 from surgetank.risk.groups import DIVISIONS, by_group
@@ -96,3 +100,33 @@ def test_bad_debt_falls_to_the_market_that_left_it() -> None:
     assert set(found["market"]) == {"ALT"}
     assert found["market"]["ALT"] == pytest.approx(sum(found["size"].values()))
     assert set(found["leverage"]) == {"10-20"}
+
+
+def test_accounts_of_a_book_are_named(tmp_path: Path) -> None:
+    """A fall of 10 %: of three accounts the one of 25× loses 6 % of its notional beyond its
+    collateral, that of 12.5× 2 %, that of 5× nothing; of twelve more the ten largest are named."""
+    rows = ["risky,BTC,100,100,400", "middle,BTC,100,100,800", "safe,BTC,100,100,2000"]
+    rows += [f"small-{i},BTC,{10 + i},100,{(10 + i) * 2}" for i in range(12)]
+    path = tmp_path / "book.csv"
+    path.write_text("\n".join(["account,market,size,mark_price,equity", *rows]) + "\n")
+    scenario = crash(falling(0.9), leverage=50.0).with_values({"market.margin.maintenance": 0.015})
+    found = risk(scenario, runs=30, workers=1, positions=st.read_positions(path))
+    parts = {(one.division, one.member): one.mean for one in found.contributions}
+    assert parts["name", "risky"] == pytest.approx(600.0, abs=0.01)
+    assert parts["name", "middle"] == pytest.approx(200.0, abs=0.01)
+    assert ("name", "safe") not in parts
+    named = [member for division, member in parts if division == "name"]
+    assert len(named) == 11 and named[-1] == "other" and named[0] == "risky"
+    # 8 % of the notional of small accounts, of 50×.
+    total = sum(usd for (division, _), usd in parts.items() if division == "size")
+    assert total == pytest.approx(800.0 + 8.0 * sum(range(10, 22)), abs=0.05)
+    caps = [
+        one
+        for one in candidates(scenario.with_positions(st.read_positions(path)))
+        if one.leverage_cap
+    ]
+    assert [one.text for one in caps] == ["largest leverage 50 → 25"]
+    for division in ("leverage", "name"):
+        of = sum(usd for (name, _), usd in parts.items() if name == division)
+        assert of == pytest.approx(total), division
+    assert parts["leverage", "20-50"] == pytest.approx(total - 200.0, abs=0.05)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from surgetank.cli import position_options
 from surgetank.cli.app import (
     EFFORT,
     OUTPUT,
@@ -54,7 +55,7 @@ Examples:
 
   surgetank risk my-venue.toml --runs 2000 --limit bad_debt_es99_usd_max=1e6
 
-  surgetank risk black-thursday --remedies
+  surgetank risk black-thursday --positions book.csv --remedies
 
   surgetank risk calm --try market.margin.insurance_usd=5e6 --json
 
@@ -90,6 +91,10 @@ def risk_command(
     ] = None,
     network: NetworkOption = None,
     values: Values = None,
+    positions: position_options.Positions = None,
+    positions_columns: position_options.Columns = None,
+    positions_units: position_options.Units = None,
+    marks: position_options.Marks = None,
     allow_code: AllowCode = False,
     limit: Annotated[
         list[str] | None,
@@ -147,6 +152,9 @@ def risk_command(
 
     refuse_ignored(context)
     chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
+    chosen = position_options.opened_with(
+        chosen, positions, positions_columns, positions_units, marks
+    )
     asked: dict[str, Any] = {
         "runs": runs,
         "limits": dict(_number_of(text) for text in limit or []),

@@ -136,6 +136,7 @@ def show_answer(console: Console, answer: Answer) -> None:
             f" at {base['level']:.4g}{_unit(answer)}",
             highlight=False,
         )
+    _show_parts(console, answer)
     _show_used(console, answer)
     _show_remedies(console, answer)
     console.print(
@@ -145,6 +146,20 @@ def show_answer(console: Console, answer: Answer) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def _show_parts(console: Console, answer: Answer) -> None:
+    """Safe leverage by tier and by market of a position book."""
+    if not answer.parts:
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("by tier and market", "safe leverage", "liquidations", "bad debt"):
+        table.add_column(column, justify="left" if column.startswith("by") else "right")
+    for part in answer.parts:
+        table.add_row(
+            part.member, wording.part_text(answer, part), f"{part.triggered:,}", f"{part.bad:,}"
+        )
+    console.print(table)
 
 
 def _show_used(console: Console, answer: Answer) -> None:

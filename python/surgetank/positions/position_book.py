@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,15 @@ class PositionBook:
     def hash(self) -> str:
         """BLAKE3 (hex) of its whole content: a part of the run's scenario hash."""
         return blake3(self.to_json().encode()).hexdigest()
+
+    def capped(self, leverage: float) -> PositionBook:
+        """The book with more collateral in accounts above this leverage: what brings them to it."""
+        least = (self.by_account(np.abs(self.notional_usd)) / leverage).tolist()
+        accounts = tuple(
+            replace(account, equity_usd=max(account.equity_usd, equity))
+            for account, equity in zip(self.accounts, least, strict=True)
+        )
+        return replace(self, accounts=accounts)
 
     def as_core(self) -> dict[str, list[Any]]:
         """The columns as the compiled core takes them, with the book's own market indices."""

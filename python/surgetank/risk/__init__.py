@@ -10,6 +10,7 @@ from typing import Any, Final
 from surgetank.catalogue.families import BEARER
 from surgetank.errors import SurgetankError
 from surgetank.native import build
+from surgetank.positions import PositionBook
 from surgetank.risk.answer import InvalidRun, Risk, ranked
 from surgetank.risk.changes import Intervention, candidates
 from surgetank.risk.contributions import Contribution, contributions
@@ -42,6 +43,7 @@ def risk(
     precision: float | None = None,
     remedies: bool = False,
     tries: Mapping[str, Mapping[str, Any]] | None = None,
+    positions: PositionBook | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     journal: Path | None = None,
@@ -53,7 +55,8 @@ def risk(
     `surgetank.catalogue.RISK_LIMITS`: `{"bad_debt_es95_usd_max": 1e6}`. With `precision` runs end
     earlier, when half the interval of the mean is at most this share of it; looked at after 50,
     100, 200, … runs. With `remedies` every change of `surgetank.risk.changes` is tried with the
-    same seeds, and so are `tries`: a name → values for `Scenario.with_values`. Runs are made in
+    same seeds, and so are `tries`: a name → values for `Scenario.with_values`. With `positions` the
+    market opens with the accounts of that book. Runs are made in
     `workers` processes or on an `executor`; finished ones are kept in `journal`, and found there
     again. The answer depends on none of these.
 
@@ -62,6 +65,8 @@ def risk(
             there is no such limit.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
+    if positions is not None:
+        chosen = chosen.with_positions(positions)
     asked = dict(limits or {})
     check(chosen, runs=runs, limits=asked, precision=precision, tries=tries)
     own = [Intervention(text, values) for text, values in (tries or {}).items()]

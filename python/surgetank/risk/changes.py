@@ -16,6 +16,7 @@ from surgetank.explain.interventions import FASTER
 from surgetank.explain.interventions import changed as made_faster
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys
+from surgetank.search.parameter import parameter
 
 __all__ = ["Intervention", "candidates"]
 
@@ -33,23 +34,35 @@ class Intervention:
     """What changes, in one line: `insurance fund 250,000 → 500,000 USD`."""
     values: Mapping[str, Any]
     """The values to change, for `Scenario.with_values`."""
+    leverage_cap: float | None = None
+    """The greatest leverage of the accounts of a position book."""
+
+    def applied(self, scenario: Scenario) -> Scenario:
+        """The scenario with the change.
+
+        Raises:
+            SurgetankError: its other values do not allow it.
+        """
+        changed = scenario.with_values(self.values)
+        if self.leverage_cap is None:
+            return changed
+        return parameter(changed, "leverage").at(changed, self.leverage_cap)
 
 
 def candidates(scenario: Scenario) -> list[Intervention]:
     """The changes that the scenario allows, in the order: margin, fund, rules, actors, machines."""
     values = Keys(scenario)
     found = [change for ladder in _LADDERS for change in ladder(values)]
-    found += _faster(scenario)
-    return [change for change in found if change.values and _fits(scenario, change)]
+    found += [*_faster(scenario), *_capped_book(scenario)]
+    return [change for change in found if _fits(scenario, change)]
 
 
 def _fits(scenario: Scenario, change: Intervention) -> bool:
-    """Whether the scenario's other values allow it."""
+    """Whether it changes the scenario, and its other values allow it."""
     try:
-        scenario.with_values(change.values)
+        return change.applied(scenario).hash != scenario.hash
     except SurgetankError:
         return False
-    return True
 
 
 def _higher_margin(values: Keys) -> Iterator[Intervention]:
@@ -80,9 +93,17 @@ def _earlier(values: Keys) -> Iterator[Intervention]:
 def _leverage(values: Keys) -> Iterator[Intervention]:
     """Half of the largest leverage at the start."""
     most = values("market.positions.leverage_max")
-    if most > 1 and values("market.positions.count"):
+    if most > 1 and values("market.positions.count") and not values("positions_hash"):
         cap = max(1.0, most / 2)
         yield Intervention(f"largest leverage {most:g} → {cap:g}", _capped(values, cap))
+
+
+def _capped_book(scenario: Scenario) -> Iterator[Intervention]:
+    """Half of the largest leverage in a position book."""
+    if scenario.position_book is not None:
+        most = parameter(scenario, "leverage").own
+        cap = max(1.0, most / 2)
+        yield Intervention(f"largest leverage {most:.3g} → {cap:.3g}", {}, cap)
 
 
 def _capped(values: Keys, most: float) -> dict[str, float]:

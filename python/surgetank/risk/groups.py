@@ -9,15 +9,19 @@ members of their own, so that the members of a division sum to the bad debt of t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from surgetank.catalogue.families import BEARER
 from surgetank.measure.bad_debt import debts
 from surgetank.measure.liquidations import due_episodes
 from surgetank.measure.market_rows import market_of
+from surgetank.positions import PositionBook
+from surgetank.search.book_parts import brackets
 from surgetank.trace import MarketKind, Trace
 
 __all__ = ["DIVISIONS", "OTHER", "UNBOOKED", "by_group", "group_title", "unbooked_usd"]
@@ -31,25 +35,11 @@ _LEVERAGE: Final = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _SIZE_USD: Final = (1e3, 1e4, 1e5, 1e6, 1e7)
 
 
-def _members(edges: tuple[float, ...], show: str) -> dict[str, str]:
+def _members(edges: tuple[float, ...], unit: str) -> dict[str, str]:
     """Members between the edges, with their titles; the last has no upper end."""
-    texts = [show.format(_short(edge)) for edge in edges]
-    inner = {
-        f"{a:g}-{b:g}": f"{x} to {y}"
-        for a, b, x, y in zip(edges, edges[1:], texts, texts[1:], strict=False)
-    }
-    return {
-        f"0-{edges[0]:g}": f"up to {texts[0]}",
-        **inner,
-        f"{edges[-1]:g}-": f"above {texts[-1]}",
-    }
-
-
-def _short(edge: float) -> str:
-    for size, letter in ((1e6, " M"), (1e3, " k")):
-        if edge >= size:
-            return f"{edge / size:g}{letter}"
-    return f"{edge:g}"
+    inner = [f"{low:g}-{high:g}" for low, high in itertools.pairwise(edges)]
+    names = (f"0-{edges[0]:g}", *inner, f"{edges[-1]:g}-")
+    return dict(zip(names, brackets(edges, unit), strict=True))
 
 
 DIVISIONS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -78,10 +68,13 @@ def unbooked_usd(trace: Trace) -> float:
 def by_group(trace: Trace) -> dict[str, dict[str, float]]:
     """Division → member → bad debt in USD; members without any are left out.
 
-    On a venue of several perpetuals they divide the bad debt, too: `market`.
+    On a venue of several perpetuals they divide the bad debt, too: `market`. With a position book,
+    leverage and size are those of its accounts, and `name` divides it by the book's own names.
     """
+    book = trace.scenario.position_book
+    accounts = _accounts(trace) if book is None else _of_book(book)
     known = _with_names(trace, debts(trace)).join(
-        _accounts(trace), on="account", how="left", maintain_order="left"
+        accounts, on="account", how="left", maintain_order="left"
     )
     found: dict[str, dict[str, float]] = {}
     for division in [name for name in known.columns if name not in ("account", "bearer", "amount")]:
@@ -112,6 +105,19 @@ def _member(division: str, value: float | str | None) -> str:
     if isinstance(value, str):
         return value
     return list(DIVISIONS[division])[_place(value, _EDGES[division])]
+
+
+def _of_book(book: PositionBook) -> pl.DataFrame:
+    """Leverage, size and name of each account of the book."""
+    return pl.DataFrame(
+        {
+            "account": range(len(book.accounts)),
+            "leverage": book.leverage,
+            "size": book.by_account(np.abs(book.notional_usd)),
+            "name": [account.label for account in book.accounts],
+        },
+        schema_overrides={"account": pl.UInt32},
+    )
 
 
 def _place(value: float, edges: tuple[float, ...]) -> int:

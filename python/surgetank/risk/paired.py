@@ -88,7 +88,7 @@ def begin(
     tried = []
     for change in changes:
         try:
-            other = scenario.with_values(change.values)
+            other = change.applied(scenario)
         except SurgetankError as error:
             tried.append(Begun(change, (), str(error)))
             continue

@@ -17,7 +17,7 @@ from surgetank.search.bound import Bound, bound_of
 from surgetank.search.shape import Level, Shape
 from surgetank.shown import Shown
 
-__all__ = ["EXIT_CODES", "Answer", "Failed", "Remedy", "Used"]
+__all__ = ["EXIT_CODES", "Answer", "Failed", "PartLine", "Remedy", "Used"]
 
 EXIT_CODES: Final[Mapping[str, int]] = {"FOUND": 0, "INVALID": 3, "UNKNOWN": 4}
 """Exit code of `surgetank search` by status; 1 is a regression against the baseline, 2 wrong
@@ -47,6 +47,27 @@ class Failed:
     """Number of runs in which it occurred."""
     runs: int
     """Number of runs examined."""
+
+
+@dataclass(frozen=True)
+class PartLine:
+    """Safe leverage of a part of a position book: of a tier of sizes, or of a market."""
+
+    division: str
+    """`tier` or `market`."""
+    member: str
+    """The tier or market, in words."""
+    triggered: int
+    """Liquidations triggered in all runs of the search."""
+    bad: int
+    """Of these, such with bad debt."""
+    estimate: float | None
+    """None: not known; see `why`."""
+    ci_low: float | None
+    ci_high: float | None
+    """Ends of the 95 % interval."""
+    why: str
+    """Why it is not known, as text."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +144,8 @@ class Answer(Shown):
     """Allowed p99 over its unloaded value, if the threshold is a capacity."""
     per: str = ""
     """Unit of the budget of bad debt, `liquidation` or `run`, if the threshold is safe leverage."""
+    parts: tuple[PartLine, ...] = ()
+    """Safe leverage by tier and by market of a position book, from the same runs."""
 
     @property
     def exit_code(self) -> int:
@@ -199,6 +222,7 @@ class Answer(Shown):
             content["failures"] = tuple(
                 Failed(**(x | {"kind": FailureKind(x["kind"])})) for x in content["failures"]
             )
+            content["parts"] = tuple(PartLine(**x) for x in content["parts"])
             return cls(**content)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()

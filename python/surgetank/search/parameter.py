@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surgetank.errors import SurgetankError
+from surgetank.positions import PositionBook
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys, unit_of
 
@@ -26,6 +27,8 @@ class Parameter:
     """Whether it takes whole numbers only."""
     values: Callable[[float], Mapping[str, Any]]
     """Level → values for `Scenario.with_values`."""
+    book: PositionBook | None = None
+    """The position book whose leverage the level caps."""
 
     def at(self, scenario: Scenario, level: float) -> Scenario:
         """The scenario at this level.
@@ -33,7 +36,10 @@ class Parameter:
         Raises:
             SurgetankError: if the scenario allows no such level.
         """
-        return scenario.with_values(self.values(level))
+        if self.book is None:
+            return scenario.with_values(self.values(level))
+        capped = self.book.capped(level)
+        return scenario.with_values({"positions_hash": capped.hash}).holding(capped)
 
     def rounded(self, level: float) -> float:
         """The nearest level that the parameter can take: whole, or of six digits."""
@@ -92,13 +98,18 @@ def _leverage(scenario: Scenario) -> Parameter:
     """The highest initial leverage L: initial margin 1/L, maintenance κ/L with the venue's own κ.
 
     Rates of margin tiers change by the same factor, at most to 100 %. Positions at the start keep
-    their place below the highest leverage (at least 1).
+    their place below the highest leverage (at least 1). Of a position book the level is a cap:
+    accounts above it get the collateral that brings them to it, and margins stay as they are.
     """
     market = scenario.market
     if market is None:
         raise SurgetankError(
             "leverage needs a market", place=scenario.name, hint="Add a [market] to the scenario"
         )
+    book = scenario.position_book
+    if book is not None:
+        own = max((x for x in book.leverage.tolist() if math.isfinite(x)), default=1.0)
+        return Parameter("leverage", "x", own, False, lambda level: {}, book)
     kappa = market.margin.maintenance / market.margin.initial
     least = market.positions.leverage_min * market.margin.initial
     most = market.positions.leverage_max * market.margin.initial

@@ -18,6 +18,7 @@ from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.native import build
 from surgetank.scenario import Scenario
+from surgetank.search.book_parts import part_counts
 from surgetank.simulate import simulate
 from surgetank.trace import OutcomeReason, Trace
 from surgetank.verdict import Status, judge
@@ -155,7 +156,7 @@ def outcome_of(task: Task, trace: Trace) -> RunOutcome:
         level=task.level,
         seed=task.seed,
         messages=trace["messages"].height,
-        values={name: m.value for name, m in measures.items()},
+        values={name: m.value for name, m in measures.items()} | part_counts(trace),
         failed=tuple(by_status[Status.FAIL]),
         unknown=tuple(by_status[Status.UNKNOWN]),
         invalid=tuple(by_status[Status.INVALID]),

@@ -22,6 +22,7 @@ from surgetank.search.find import Phase, Progress, Question, Search, SearchState
 from surgetank.search.gain import interval_of, line_of
 from surgetank.search.goal import FINDS, Per, goal
 from surgetank.search.parameter import Parameter, parameter
+from surgetank.search.part_lines import part_lines
 from surgetank.search.pool import Inline, Pool, RunJournal, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
@@ -158,8 +159,11 @@ def question_of(
 def _default_range(chosen: Parameter) -> tuple[float, float]:
     if chosen.key == "load":
         return chosen.own * _LOAD_RANGE[0], chosen.own * _LOAD_RANGE[1]
-    if chosen.key == "leverage":
+    if chosen.key == "leverage" and chosen.book is None:
         return _LEVERAGE_RANGE
+    if chosen.key == "leverage":
+        # Above its own largest leverage a cap changes nothing in a book.
+        return _LEVERAGE_RANGE[0], max(chosen.own, 2 * _LEVERAGE_RANGE[0])
     raise SurgetankError(
         "has no default range", place=f"--vary {chosen.key}", hint="Give --range A:B"
     )
@@ -230,6 +234,7 @@ def _answer(search_run: Search, *, try_remedies: bool) -> Answer:
         failures=_failures(state),
         degradation=q.goal.degradation if q.goal.find == "capacity" else None,
         per=q.goal.per if q.goal.find == "safe-leverage" else "",
+        parts=part_lines(state),
     )
 
 

@@ -34,6 +34,7 @@ def render_search(answer: Answer) -> str:
             )
             for r in answer.remedies
         ],
+        parts=[(part, wording.part_text(answer, part)) for part in answer.parts],
         best=answer.remedy,
         how_to_read=wording.how_to_read(answer),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from surgetank.catalogue import LIMITS, THRESHOLDS, title_of
 from surgetank.number_format import NBSP, number, share, value
 from surgetank.report.measure_text import FAILURES
-from surgetank.search.answer import Answer, Remedy
+from surgetank.search.answer import Answer, PartLine, Remedy
 from surgetank.search.shape import Level, offered_at
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "level_text",
     "no_break",
     "notes",
+    "part_text",
     "remedy_outcome",
     "remedy_text",
     "rows",
@@ -78,6 +79,14 @@ def level_text(answer: Answer, v: float | None, *, unit: bool = True) -> str:
         return f"{digits(v)}×"
     word = "background messages/s" if answer.key == "load" else answer.unit
     return digits(v) if not unit or word in ("", "1") else f"{digits(v)}{NBSP}{word}"
+
+
+def part_text(answer: Answer, part: PartLine) -> str:
+    """Safe leverage of a part of a position book with its interval, or why it is not known."""
+    if part.estimate is None:
+        return f"UNKNOWN: {part.why}"
+    ends = " to ".join(level_text(answer, v) for v in (part.ci_low, part.ci_high))
+    return f"{level_text(answer, part.estimate)} ({ends})"
 
 
 def heading(answer: Answer) -> str:
