@@ -13,10 +13,9 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.completion import attack_kinds, listed
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.output_options import Json, Quiet
 from surgetank.cli.search_options import (
     Dask,
-    Json,
-    Quiet,
     Seed,
     Values,
     Workers,

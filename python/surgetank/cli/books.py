@@ -13,7 +13,7 @@ from surgetank.cli import position_options
 from surgetank.cli.app import OUTPUT, SCENARIO, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.search_options import Json
+from surgetank.cli.output_options import Json
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import claimed
 
@@ -43,24 +43,10 @@ def book_command(
         typer.Argument(metavar="[FILE]", help="A position book: docs/positions.md."),
     ] = None,
     columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--columns",
-            "--positions-columns",
-            metavar="NAME=COLUMN,…",
-            help="Names of the file's columns: size=qty,market=ticker.",
-            rich_help_panel=position_options.POSITIONS_PANEL,
-        ),
+        list[str] | None, position_options.columns_option("--columns", "--positions-columns")
     ] = None,
     units: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--units",
-            "--positions-units",
-            metavar="NAME=UNIT,…",
-            help="Units of its numbers: size=usd, collateral=1e6.",
-            rich_help_panel=position_options.POSITIONS_PANEL,
-        ),
+        list[str] | None, position_options.units_option("--units", "--positions-units")
     ] = None,
     marks: position_options.Marks = None,
     scenario: Annotated[

@@ -16,7 +16,7 @@ from surgetank.cli.app import EFFORT, OUTPUT, SCENARIO, AllowCode, app, err, fin
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import scenario_names
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.search_options import Json, Quiet
+from surgetank.cli.output_options import Json, Quiet
 from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:

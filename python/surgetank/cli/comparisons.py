@@ -28,7 +28,8 @@ from surgetank.cli.leagues import (
     play,
 )
 from surgetank.cli.network_option import NetworkOption
-from surgetank.cli.search_options import Dask, Force, Out, Quiet, Resume, Values, Workers
+from surgetank.cli.output_options import Quiet
+from surgetank.cli.search_options import Dask, Force, Out, Resume, Values, Workers
 from surgetank.errors import SurgetankError
 
 _EXAMPLES = """

@@ -13,7 +13,7 @@ import typer
 from surgetank.cli.app import OUTPUT, app, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import target_schemes
-from surgetank.cli.search_options import Json
+from surgetank.cli.output_options import Json
 from surgetank.output_folder import write_file
 
 if TYPE_CHECKING:

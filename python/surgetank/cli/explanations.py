@@ -13,7 +13,8 @@ from surgetank.cli.app import EFFORT, QUESTION, AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import runs_and_scenarios
 from surgetank.cli.network_option import NetworkOption, on_network
-from surgetank.cli.search_options import Json, Quiet, Values, Workers, terminable
+from surgetank.cli.output_options import Json, Quiet
+from surgetank.cli.search_options import Values, Workers, terminable
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 
 if TYPE_CHECKING:

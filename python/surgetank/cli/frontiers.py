@@ -23,15 +23,14 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.completion import curve_names
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.output_options import Json, Quiet
 from surgetank.cli.search_options import (
     Budget,
     Dask,
     Force,
-    Json,
     Out,
     PerWhat,
     Precision,
-    Quiet,
     Resume,
     Seed,
     Values,

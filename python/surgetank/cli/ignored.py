@@ -10,7 +10,8 @@ from typing import Any, Final
 import typer
 
 from surgetank.cli.position_options import POSITIONS_PANEL
-from surgetank.cli.target_options import TAPE_PANEL, TARGET_PANEL
+from surgetank.cli.recording_options import TAPE_PANEL
+from surgetank.cli.target_options import TARGET_PANEL
 from surgetank.errors import SurgetankError
 
 __all__ = ["refuse_ignored"]
@@ -92,12 +93,13 @@ _RULES: Final = (
     *(
         _Rule(
             name,
-            ("network",),
+            (option,),
             lambda given: given["target"] is None,
-            "with --target: a live system has nodes of its own",
+            f"with --target: a live system has {what} of its own",
             "",
         )
         for name in ("run", "search")
+        for option, what in (("network", "nodes"), ("positions", "accounts"))
     ),
     *(
         _Rule(name, ("workers",), lambda given: given["dask"] is None, _WITHOUT_DASK, "")

@@ -12,7 +12,7 @@ import typer
 from surgetank.cli.app import OUTPUT, SCENARIO, app, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import scenario_names
-from surgetank.cli.search_options import Json
+from surgetank.cli.output_options import Json
 from surgetank.output_folder import claimed, write_file
 
 _EXAMPLES = """

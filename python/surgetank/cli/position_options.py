@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,37 +12,32 @@ if TYPE_CHECKING:
     from surgetank.positions import PositionBook
     from surgetank.scenario import Scenario
 
-__all__ = ["POSITIONS_PANEL", "Columns", "Marks", "Positions", "Units", "opened_with", "read"]
+__all__ = ["POSITIONS_PANEL", "Marks", "PositionOptions", "columns_option", "read", "units_option"]
 
 #: Panel of `--help`.
 POSITIONS_PANEL: Final = "Position book"
 
-Positions = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Open the market with these accounts: docs/positions.md.",
-        rich_help_panel=POSITIONS_PANEL,
-    ),
-]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--positions-columns",
+
+def columns_option(*flags: str) -> Any:
+    """The option that names the file's columns, under these flags."""
+    return typer.Option(
+        *flags,
         metavar="NAME=COLUMN,…",
         help="Names of the file's columns: size=qty,market=ticker.",
         rich_help_panel=POSITIONS_PANEL,
-    ),
-]
-Units = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--positions-units",
+    )
+
+
+def units_option(*flags: str) -> Any:
+    """The option that states the units of its numbers, under these flags."""
+    return typer.Option(
+        *flags,
         metavar="NAME=UNIT,…",
         help="Units of its numbers: size=usd, collateral=1e6.",
         rich_help_panel=POSITIONS_PANEL,
-    ),
-]
+    )
+
+
 Marks = Annotated[
     list[str] | None,
     typer.Option(
@@ -51,6 +47,34 @@ Marks = Annotated[
         rich_help_panel=POSITIONS_PANEL,
     ),
 ]
+
+
+@dataclass(frozen=True)
+class PositionOptions:
+    """A position book with which the market opens."""
+
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Open the market with these accounts: docs/positions.md.",
+            rich_help_panel=POSITIONS_PANEL,
+        ),
+    ] = None
+    positions_columns: Annotated[list[str] | None, columns_option("--positions-columns")] = None
+    positions_units: Annotated[list[str] | None, units_option("--positions-units")] = None
+    marks: Marks = None
+
+    def opened(self, scenario: Scenario) -> Scenario:
+        """The scenario, opened with the book in the file if one is given.
+
+        Raises:
+            SurgetankError: the file cannot be read, or the scenario lacks its markets.
+        """
+        if self.positions is None:
+            return scenario
+        book = read(self.positions, self.positions_columns, self.positions_units, self.marks)
+        return scenario.with_positions(book)
 
 
 def read(
@@ -64,18 +88,3 @@ def read(
     from surgetank.positions import read_positions
 
     return read_positions(file, columns=columns or (), units=units or (), marks=marks or ())
-
-
-def opened_with(
-    scenario: Scenario,
-    file: Path | None,
-    columns: list[str] | None,
-    units: list[str] | None,
-    marks: list[str] | None,
-) -> Scenario:
-    """The scenario, opened with the book in the file if one is given.
-
-    Raises:
-        SurgetankError: the file cannot be read, or the scenario lacks its markets.
-    """
-    return scenario if file is None else scenario.with_positions(read(file, columns, units, marks))

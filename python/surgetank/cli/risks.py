@@ -26,12 +26,11 @@ from surgetank.cli.app import (
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.output_options import Json, Junit, Quiet
 from surgetank.cli.search_options import (
     Dask,
     Force,
-    Json,
     Out,
-    Quiet,
     Resume,
     SearchFolder,
     Values,
@@ -136,12 +135,7 @@ def risk_command(
     out: Out = None,
     force: Force = False,
     resume: Resume = False,
-    junit: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Also write JUnit XML to this file.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
+    junit: Junit = None,
     as_json: Json = False,
     report: Annotated[bool, typer.Option(help="Write risk.html.", rich_help_panel=OUTPUT)] = True,
     quiet: Quiet = False,

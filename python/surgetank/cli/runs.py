@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from surgetank.cli import position_options, target_options
+from surgetank.cli import target_options
 from surgetank.cli.app import (
     OUTPUT,
     SCENARIO,
     AllowCode,
     ScenarioName,
     app,
-    err,
     finite,
     seed_in_range,
 )
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption, on_network
-from surgetank.cli.search_options import Json, Values
-from surgetank.errors import SurgetankError
+from surgetank.cli.option_groups import grouped
+from surgetank.cli.output_options import Json, Junit, Quiet
+from surgetank.cli.position_options import PositionOptions
+from surgetank.cli.recording_options import TapeOptions
+from surgetank.cli.search_options import Values
 from surgetank.output_folder import check_file, claimed, write_file
 
 if TYPE_CHECKING:
@@ -77,9 +79,11 @@ def _as_json(result: Result) -> str:
 
 
 @app.command("run", epilog=_RUN_EXAMPLES)
+@grouped
 def run_command(
     context: typer.Context,
     scenario: ScenarioName,
+    *,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -92,21 +96,8 @@ def run_command(
     ] = None,
     values: Values = None,
     network: NetworkOption = None,
-    tape: target_options.Tape = None,
-    speed: target_options.Speed = 1.0,
-    tape_start: target_options.TapeStart = 0.0,
-    tape_seconds: target_options.TapeSeconds = None,
-    format_: target_options.Format = "",
-    columns: target_options.TapeColumns = "",
-    time_unit: target_options.TimeUnit = "",
-    timezone: target_options.Timezone = "",
-    bar_seconds: target_options.BarSeconds = None,
-    symbol: target_options.Symbol = "",
-    contract_size: target_options.ContractSize = None,
-    positions: position_options.Positions = None,
-    positions_columns: position_options.Columns = None,
-    positions_units: position_options.Units = None,
-    marks: position_options.Marks = None,
+    replayed: TapeOptions,
+    opened: PositionOptions,
     allow_code: AllowCode = False,
     out: Annotated[
         Path | None,
@@ -131,16 +122,9 @@ def run_command(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    junit: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Also write JUnit XML to this file.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
+    junit: Junit = None,
     report: Annotated[bool, typer.Option(help="Write report.html.", rich_help_panel=OUTPUT)] = True,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress bar.", rich_help_panel=OUTPUT)
-    ] = False,
+    quiet: Quiet = False,
     target: target_options.Target = None,
     own_system: target_options.OwnSystem = False,
     workers: target_options.Workers = target_options.DEFAULTS.workers,
@@ -162,26 +146,14 @@ def run_command(
     from surgetank.run import can_journal, write
     from surgetank.scenario import load
     from surgetank.simulate import with_tape
-    from surgetank.tape import read_recording
 
     refuse_ignored(context)
     chosen = on_network(load(scenario), network, values, hidden=quiet or as_json)
     recording = None
-    if tape is not None:
-        reading = target_options.read_options(
-            format_, columns, time_unit, timezone, bar_seconds, symbol, contract_size
-        )
-        whole = read_recording(tape, reading)
-        if not (quiet or as_json):
-            err.print(f"{tape}: {'; '.join(whole.said)}", soft_wrap=True, highlight=False)
-        recording = whole.part(speed=speed, start_s=tape_start, seconds=tape_seconds)
+    if replayed.tape is not None:
+        recording = replayed.recording(replayed.tape, hidden=quiet or as_json)
         chosen = with_tape(chosen, recording)
-    if positions is not None and target is not None:
-        hint = "Leave one of the two out: a live system has accounts of its own"
-        raise SurgetankError("contradict each other", place="--positions --target", hint=hint)
-    chosen = position_options.opened_with(
-        chosen, positions, positions_columns, positions_units, marks
-    )
+    chosen = opened.opened(chosen)
     used = chosen.seed if seed is None else seed
     named = f"{chosen.name}-{used}-{chosen.hash[:8]}"
     folder = out or Path("runs") / named

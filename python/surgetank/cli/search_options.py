@@ -98,12 +98,6 @@ Resume = Annotated[
         "--resume", help="Resume with the runs recorded in the folder.", rich_help_panel=OUTPUT
     ),
 ]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT)
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
-]
 
 
 @dataclass(frozen=True)

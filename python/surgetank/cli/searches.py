@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from surgetank.cli import position_options, target_options
+from surgetank.cli import target_options
 from surgetank.cli.app import (
     EFFORT,
     OUTPUT,
@@ -27,15 +27,16 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.completion import keys_to_vary, limit_names, search_names
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.option_groups import grouped
+from surgetank.cli.output_options import Json, Quiet
+from surgetank.cli.position_options import PositionOptions
 from surgetank.cli.search_options import (
     Budget,
     Dask,
     Force,
-    Json,
     Out,
     PerWhat,
     Precision,
-    Quiet,
     Resume,
     SearchFolder,
     Seed,
@@ -49,7 +50,6 @@ from surgetank.cli.search_options import (
     stopped,
     terminable,
 )
-from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:
     from surgetank.live import LiveOptions
@@ -151,9 +151,11 @@ Fall = Annotated[
 
 
 @app.command("search", epilog=_EXAMPLES)
+@grouped
 def search_command(
     context: typer.Context,
     scenario: ScenarioName,
+    *,
     find: Find = None,
     vary: Vary = None,
     range_: Range = None,
@@ -166,10 +168,7 @@ def search_command(
     seed: Seed = 1,
     network: NetworkOption = None,
     values: Values = None,
-    positions: position_options.Positions = None,
-    positions_columns: position_options.Columns = None,
-    positions_units: position_options.Units = None,
-    marks: position_options.Marks = None,
+    opened: PositionOptions,
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
@@ -205,12 +204,7 @@ def search_command(
 
     refuse_ignored(context)
     chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
-    if positions is not None and target is not None:
-        hint = "Leave one of the two out: a live system has accounts of its own"
-        raise SurgetankError("contradict each other", place="--positions --target", hint=hint)
-    chosen = position_options.opened_with(
-        chosen, positions, positions_columns, positions_units, marks
-    )
+    chosen = opened.opened(chosen)
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {
         "vary": vary,

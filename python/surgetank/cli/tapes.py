@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli import target_options
 from surgetank.cli.app import OUTPUT, SCENARIO, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.search_options import Json, Quiet
-from surgetank.cli.target_options import read_options
+from surgetank.cli.option_groups import grouped
+from surgetank.cli.output_options import Json, Quiet
+from surgetank.cli.recording_options import Part, Reading
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import check_file, claimed, write_json
 
@@ -33,16 +33,12 @@ Formats, with an example each: docs/tapes.md.
 
 
 @app.command("tape", epilog=_TAPE_EXAMPLES)
+@grouped
 def tape_command(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
-    format_: target_options.Format = "",
-    columns: target_options.TapeColumns = "",
-    time_unit: target_options.TimeUnit = "",
-    timezone: target_options.Timezone = "",
-    bar_seconds: target_options.BarSeconds = None,
-    symbol: target_options.Symbol = "",
-    contract_size: target_options.ContractSize = None,
+    *,
+    reading: Reading,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,14 +59,10 @@ def tape_command(
     from surgetank.console.tapes import show_inspection
     from surgetank.report.shell import save
     from surgetank.report.tape import render_tape
-    from surgetank.tape import read_recording
     from surgetank.tape.inspection import inspect
 
     refuse_ignored(context)
-    options = read_options(
-        format_, columns, time_unit, timezone, bar_seconds, symbol, contract_size
-    )
-    found = inspect(read_recording(file, options))
+    found = inspect(reading.read(file))
     if out is not None:
         with claimed(out, force=force, mark="tape.json") as folder:
             write_json(folder / "tape.json", finite(found.to_dict()))
@@ -95,9 +87,11 @@ Docs: docs/fit.md.
 
 
 @app.command("fit", epilog=_FIT_EXAMPLES)
+@grouped
 def fit_command(
     context: typer.Context,
     tape: Annotated[Path, typer.Argument(metavar="TAPE", help="A recording.")],
+    *,
     from_: Annotated[
         str,
         typer.Option(
@@ -107,15 +101,8 @@ def fit_command(
             rich_help_panel=SCENARIO,
         ),
     ] = "calm",
-    tape_start: target_options.TapeStart = 0.0,
-    tape_seconds: target_options.TapeSeconds = None,
-    format_: target_options.Format = "",
-    columns: target_options.TapeColumns = "",
-    time_unit: target_options.TimeUnit = "",
-    timezone: target_options.Timezone = "",
-    bar_seconds: target_options.BarSeconds = None,
-    symbol: target_options.Symbol = "",
-    contract_size: target_options.ContractSize = None,
+    part: Part,
+    reading: Reading,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -136,12 +123,8 @@ def fit_command(
     from surgetank.report.fit import render_fit
     from surgetank.report.shell import save
     from surgetank.scenario import load
-    from surgetank.tape import read_recording
 
     refuse_ignored(context)
-    options = read_options(
-        format_, columns, time_unit, timezone, bar_seconds, symbol, contract_size
-    )
     slug = re.sub(r"[^\w-]+", "-", tape.name.partition(".")[0]).strip("-") or "tape"
     file = out or Path(f"fitted-{slug}.toml")
     page = file.with_suffix(".html")
@@ -157,8 +140,8 @@ def fit_command(
 
     base = load(from_)
     report(f"Reading {tape}")
-    part = read_recording(tape, options).cut(start_s=tape_start, seconds=tape_seconds)
-    found = fit(part, base, name=file.stem, progress=report)
+    whole = reading.read(tape)
+    found = fit(part.of(whole), base, name=file.stem, progress=report)
     found.write(file)
     save(render_fit(found), page)
     if as_json:

@@ -1,26 +1,18 @@
-"""Options that go with `--target` or with `--tape`, in every command that takes these."""
+"""Options that go with `--target`, in every command that takes it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from surgetank.cli.completion import target_schemes
 from surgetank.live import LiveOptions
 
-if TYPE_CHECKING:
-    from surgetank.tape import ReadOptions
-
 __all__ = [
     "DEFAULTS",
-    "TAPE_PANEL",
     "TARGET_PANEL",
-    "BarSeconds",
-    "ContractSize",
     "Cooldown",
-    "Format",
     "InflightMax",
     "LatenessMax",
     "MessagesMax",
@@ -30,23 +22,13 @@ __all__ = [
     "PrometheusPort",
     "RateMax",
     "SecondsMax",
-    "Speed",
-    "Symbol",
-    "Tape",
-    "TapeColumns",
-    "TapeSeconds",
-    "TapeStart",
     "Target",
-    "TimeUnit",
-    "Timezone",
     "Workers",
-    "read_options",
 ]
 
 DEFAULTS: Final = LiveOptions()
-#: Panels of `--help`; their options need `--target` or `--tape`.
+#: Panel of `--help`; its options need `--target`.
 TARGET_PANEL: Final = "Live targets"
-TAPE_PANEL: Final = "Tapes"
 
 Target = Annotated[
     str | None,
@@ -154,114 +136,3 @@ OtelSample = Annotated[
         rich_help_panel=TARGET_PANEL,
     ),
 ]
-
-Tape = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Replay a recording: docs/tapes.md.", rich_help_panel=TAPE_PANEL
-    ),
-]
-Speed = Annotated[
-    float,
-    typer.Option(
-        metavar="FACTOR", help="Replay this many times as fast.", rich_help_panel=TAPE_PANEL
-    ),
-]
-TapeStart = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS", help="Begin after this much recorded time.", rich_help_panel=TAPE_PANEL
-    ),
-]
-TapeSeconds = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS", help="Length of recorded time to replay.", rich_help_panel=TAPE_PANEL
-    ),
-]
-#: How to read a recording, where its content does not say enough.
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        metavar="NAME",
-        help="Format of the recording; by default detected from its content.",
-        rich_help_panel=TAPE_PANEL,
-    ),
-]
-TapeColumns = Annotated[
-    str,
-    typer.Option(
-        "--columns",
-        metavar="ROLE=COLUMN,…",
-        help="Columns of a table: time=ts,price=px,amount=qty,side=way.",
-        rich_help_panel=TAPE_PANEL,
-    ),
-]
-TimeUnit = Annotated[
-    str,
-    typer.Option(
-        metavar="UNIT",
-        help="Unit of times that are numbers: s, ms, us or ns.",
-        rich_help_panel=TAPE_PANEL,
-    ),
-]
-Timezone = Annotated[
-    str,
-    typer.Option(
-        metavar="ZONE",
-        help="Zone of times that state none, such as Europe/London; by default UTC.",
-        rich_help_panel=TAPE_PANEL,
-    ),
-]
-BarSeconds = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        help="Length of a bar; by default the commonest time between two.",
-        rich_help_panel=TAPE_PANEL,
-    ),
-]
-Symbol = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="Instrument to read, where the recording has several.",
-        rich_help_panel=TAPE_PANEL,
-    ),
-]
-ContractSize = Annotated[
-    float | None,
-    typer.Option(
-        metavar="COINS",
-        help="Coins in one unit of the recorded quantities.",
-        rich_help_panel=TAPE_PANEL,
-    ),
-]
-
-
-def read_options(
-    format_: str,
-    columns: str,
-    time_unit: str,
-    timezone: str,
-    bar_seconds: float | None,
-    symbol: str,
-    contract_size: float | None,
-) -> ReadOptions:
-    """How to read a recording, from the options of a command.
-
-    Raises:
-        SurgetankError: naming the option.
-    """
-    from surgetank.tape import ROLES, ReadOptions, parse_columns
-
-    return ReadOptions(
-        format=format_,
-        columns=parse_columns(columns, ROLES) if columns else {},
-        time_unit=time_unit,
-        timezone=timezone,
-        bar_seconds=bar_seconds,
-        symbol=symbol,
-        contract_size=contract_size,
-    )
