@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from surgetank.cli import position_options
 from surgetank.cli.app import (
     EFFORT,
     OUTPUT,
@@ -26,7 +25,9 @@ from surgetank.cli.app import (
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Junit, Quiet
+from surgetank.cli.position_options import PositionOptions
 from surgetank.cli.search_options import (
     Dask,
     Force,
@@ -69,9 +70,11 @@ def _limits(incomplete: str) -> list[str]:
 
 
 @app.command("risk", epilog=_EXAMPLES)
+@grouped
 def risk_command(
     context: typer.Context,
     scenario: ScenarioName,
+    *,
     runs: Annotated[
         int,
         typer.Option(
@@ -90,10 +93,7 @@ def risk_command(
     ] = None,
     network: NetworkOption = None,
     values: Values = None,
-    positions: position_options.Positions = None,
-    positions_columns: position_options.Columns = None,
-    positions_units: position_options.Units = None,
-    marks: position_options.Marks = None,
+    opened: PositionOptions,
     allow_code: AllowCode = False,
     limit: Annotated[
         list[str] | None,
@@ -146,9 +146,7 @@ def risk_command(
 
     refuse_ignored(context)
     chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
-    chosen = position_options.opened_with(
-        chosen, positions, positions_columns, positions_units, marks
-    )
+    chosen = opened.opened(chosen)
     asked: dict[str, Any] = {
         "runs": runs,
         "limits": dict(_number_of(text) for text in limit or []),
