@@ -13,14 +13,14 @@ from surgetank.cli.app import err
 if TYPE_CHECKING:
     from surgetank.tape import ReadOptions, Tape, TapeFile
 
-__all__ = ["TAPE_PANEL", "Part", "Reading", "TapeOptions"]
+__all__ = ["TAPE_PANEL", "PartOptions", "ReadingOptions", "TapeOptions"]
 
 #: Panel of `--help`.
 TAPE_PANEL: Final = "Tapes"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingOptions:
     """How to read a recording, where its content does not say enough."""
 
     format_: Annotated[
@@ -106,7 +106,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Part:
+class PartOptions:
     """The part of a recording, in recorded time."""
 
     tape_start: Annotated[
@@ -151,8 +151,8 @@ class TapeOptions:
             metavar="FACTOR", help="Replay this many times as fast.", rich_help_panel=TAPE_PANEL
         ),
     ] = 1.0
-    part: Part = field(default_factory=Part)
-    reading: Reading = field(default_factory=Reading)
+    part: PartOptions = field(default_factory=PartOptions)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
     def recording(self, file: Path, *, hidden: bool) -> Tape:
         """The tape in the file; says how it was read, unless `hidden`.

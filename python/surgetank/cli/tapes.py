@@ -15,7 +15,7 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Quiet
-from surgetank.cli.recording_options import Part, Reading
+from surgetank.cli.recording_options import PartOptions, ReadingOptions
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import check_file, claimed, write_json
 
@@ -38,7 +38,7 @@ def tape_command(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
     *,
-    reading: Reading,
+    reading: ReadingOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -101,8 +101,8 @@ def fit_command(
             rich_help_panel=SCENARIO,
         ),
     ] = "calm",
-    part: Part,
-    reading: Reading,
+    part: PartOptions,
+    reading: ReadingOptions,
     out: Annotated[
         Path | None,
         typer.Option(
