@@ -230,6 +230,7 @@ def test_anchors_exist() -> None:
 MADE_BY = {
     "coordinated-omission": "benchmarks/omission.py",
     "frontier": "surgetank frontier",
+    "gallery": "docs/gallery.py",
     "prediction": "benchmarks/predict.py",
     "report": "benchmarks/picture.py",
 }
@@ -237,7 +238,7 @@ MADE_BY = {
 
 def unexplained_pictures(text: str) -> list[str]:
     """Pictures on a page that does not name the script or command that makes them."""
-    shown = re.findall(r"\]\(pictures/([\w-]+)\.\w+\)", text)
+    shown = re.findall(r"\]\(pictures/([\w/-]+)\.\w+\)", text)
     makers = {one: next(m for name, m in MADE_BY.items() if one.startswith(name)) for one in shown}
     return [one for one, maker in makers.items() if maker not in text]
 

@@ -106,7 +106,8 @@ def _run(scenario: st.Scenario, seed: int) -> st.Trace:
 def cases() -> Iterator[tuple[str, Case]]:
     """What is recorded: its name, and how it is run."""
     for name in names():
-        for seed in SEEDS:
+        # Its own seed is that of the gallery's picture.
+        for seed in (*SEEDS[:2], st.load(name).seed):
             yield f"{name} seed {seed}", partial(_run, st.load(name), seed)
     for seed in SEEDS:
         for name, scenario in _options():

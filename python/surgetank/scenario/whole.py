@@ -49,7 +49,7 @@ class Scenario(Section):
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$", description="name of the scenario")
     title: str = Field("", description="one line, for people")
     event: str = Field("", description="the real event that it models, with figures")
-    source: str = Field("", description="sources of these figures")
+    source: str = Field("", description="sources of these figures, one on each line")
     description: str = Field("", description="what it shows")
     seed: Integer = Field(7, ge=0, lt=2**64, description="seed; `--seed` overrides it")
     duration_s: Positive = Field(

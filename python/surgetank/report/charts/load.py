@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from surgetank.report.plot import Scale
 from surgetank.report.run_view import RunView, nice_step
 from surgetank.trace import Outcome
 
-__all__ = ["queue_charts", "throughput_charts"]
+__all__ = ["load_panel", "queue_charts", "throughput_charts"]
 
 _QUEUES: Final = {
     "ingress_len": ("ingress (before validation)", "stage-admission"),
@@ -24,35 +25,66 @@ _QUEUES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class _Load:
+    """Times (s) and messages per second."""
+
+    times: Floats
+    offered: Floats
+    failed: Floats
+    """Refused or lost, at the time they were sent."""
+    executed: tuple[Floats, Floats] | None
+    """Times of their own; None without ordering."""
+
+
 def throughput_charts(view: RunView) -> list[Picture]:
     """Messages per second offered, executed and refused or lost."""
+    load = _load(view)
+    if load is None:
+        return []
+    peak = int(np.argmax(load.offered))
+    summary = (
+        f"Offered load peaks at {number(round(load.offered[peak]))} messages/s at "
+        f"{clock(peak * view.step_ns)}"
+    )
+    if load.executed is not None:
+        summary += f"; execution peaks at {number(round(max(load.executed[1])))}/s"
+    if any(load.failed):
+        summary += ". Refused and lost messages count at the time they were sent"
+    panel = _load_panel(load, 220)
+    return [time_chart(view, "throughput", "Offered and executed load", f"{summary}.", [panel])]
+
+
+def load_panel(view: RunView, height: int) -> Panel | None:
+    """Messages per second offered, executed and refused or lost, `height` px high; None if no
+    message was sent."""
+    load = _load(view)
+    return None if load is None else _load_panel(load, height)
+
+
+def _load(view: RunView) -> _Load | None:
     rows = view.trace["messages"]
     if rows.is_empty():
-        return []
+        return None
     end, fine = view.end_ns, view.step_ns
-    x, offered = _rate(rows["created_ns"], fine, end)
-    failed = _rate(
-        rows.filter(pl.col("outcome").is_in([Outcome.REFUSED, Outcome.LOST]))["created_ns"],
-        fine,
-        end,
-    )[1]
-    series = [Series("offered", "ink", x, offered, _per_s)]
-    peak = int(np.argmax(offered))
-    summary = (
-        f"Offered load peaks at {number(round(offered[peak]))} messages/s at {clock(peak * fine)}"
-    )
+    times, offered = _rate(rows["created_ns"], fine, end)
+    failed = rows.filter(pl.col("outcome").is_in([Outcome.REFUSED, Outcome.LOST]))["created_ns"]
+    executed = None
     if view.trace.orders:
-        executed = rows.filter(pl.col("outcome") == Outcome.EXECUTED)["executed_ns"].drop_nulls()
-        x_done, done = _rate(executed, _block_step(view), end)
-        series.insert(0, Series("executed", "good", x_done, done, _per_s, fill=True))
-        summary += f"; execution peaks at {number(round(max(done)))}/s"
-    if any(failed):
-        series.append(Series("refused or lost", "bad", x, failed, _per_s, "dots"))
-        summary += ". Refused and lost messages count at the time they were sent"
+        done = rows.filter(pl.col("outcome") == Outcome.EXECUTED)["executed_ns"].drop_nulls()
+        executed = _rate(done, _block_step(view), end)
+    return _Load(times, offered, _rate(failed, fine, end)[1], executed)
+
+
+def _load_panel(load: _Load, height: int) -> Panel:
+    series = [Series("offered", "ink", load.times, load.offered, _per_s)]
+    if load.executed is not None:
+        series.insert(0, Series("executed", "good", *load.executed, _per_s, fill=True))
+    if any(load.failed):
+        series.append(Series("refused or lost", "bad", load.times, load.failed, _per_s, "dots"))
     top = max(float(s.y.max()) for s in series)
     y = Scale(0.0, 1.06 * top or 1.0, say=number, title="messages/s")
-    panel = Panel(y, tuple(series), 220)
-    return [time_chart(view, "throughput", "Offered and executed load", f"{summary}.", [panel])]
+    return Panel(y, tuple(series), height)
 
 
 def _per_s(v: float) -> str:

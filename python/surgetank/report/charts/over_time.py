@@ -25,6 +25,7 @@ __all__ = [
     "Series",
     "limit_text",
     "margin",
+    "panels_plot",
     "seconds",
     "shade",
     "time_chart",
@@ -110,7 +111,7 @@ def time_chart(
     names = list(dict.fromkeys(s.name for s in every if s.keyed))
 
     def draw(width: int) -> Plot:
-        return _panels(view, name, panels, names, width)
+        return panels_plot(view, name, panels, names, width)
 
     first = {s.name: s for s in reversed(every) if s.keyed}
     keys = [Key(first[n].colour, n, _mark(first[n]), i) for i, n in enumerate(names)]
@@ -235,10 +236,18 @@ def margin(view: RunView) -> int:
     return int(min(max(longest + 16, 72), 170))
 
 
-def _panels(
-    view: RunView, name: str, panels: Sequence[Panel], names: Sequence[str], width: int
+def panels_plot(
+    view: RunView,
+    name: str,
+    panels: Sequence[Panel],
+    names: Sequence[str],
+    width: int,
+    *,
+    keyed: bool = False,
 ) -> Plot:
-    left = 58 if width == NARROW else margin(view)
+    """The panels one below the other, `width` px wide. `names` are those of the series that a key
+    beside the figure numbers; with `keyed` the figure has its key in itself, above each panel."""
+    left = 58 if keyed or width == NARROW else margin(view)
     plots = time_plots(view, width, [(p.y, p.height) for p in panels], left)
     for i, (plot, panel) in enumerate(zip(plots, panels, strict=True)):
         plot.clipped(f"{name}{i}", partial(_inside, plot, view, panel, names))
@@ -247,9 +256,19 @@ def _panels(
             if plot.y_scale.holds(y):
                 plot.put("line", "target", x1=plot.left, x2=plot.right, y1=at, y2=at)
                 plot.text(plot.right - 4, at - 5, text, "target-text note", "end")
+        if keyed:
+            _draw_key(plot, panel, 16 if not i else plot.top - 12)
         if i:
             plots[0].add(plot)
     return plots[0]
+
+
+def _draw_key(plot: Plot, panel: Panel, y: float) -> None:
+    """The names of a panel's series in their colours, right of the title of its axis."""
+    x = float(plot.right)
+    for s in reversed(panel.series):
+        plot.put("text", "", s.name, x=x, y=y, text_anchor="end", style=f"fill:var(--{s.colour})")
+        x -= text_width(s.name) + 14
 
 
 def _inside(plot: Plot, view: RunView, panel: Panel, names: Sequence[str]) -> None:
