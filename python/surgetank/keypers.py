@@ -26,6 +26,7 @@ from typing import Literal
 from blake3 import blake3
 
 from surgetank.errors import SurgetankError
+from surgetank.extras import install_command
 
 try:
     from py_arkworks_bls12381 import GT, G1Point, G2Point, Scalar
@@ -33,7 +34,7 @@ except ImportError:
     raise SurgetankError(
         "threshold encryption needs `py-arkworks-bls12381`",
         place="surgetank.keypers",
-        hint="pip install '.[threshold]' in the source of surgetank",
+        hint=install_command("threshold"),
     ) from None
 
 __all__ = ["BatchKey", "Beacon", "Committee", "Dealing", "Keyper", "Share", "deal", "set_up"]

@@ -10,6 +10,7 @@ from surgetank.cli import (
     calibrations,
     comparisons,
     crashes,
+    dashboards,
     explanations,
     frontiers,
     journals,
@@ -30,6 +31,7 @@ __all__ = [
     "calibrations",
     "comparisons",
     "crashes",
+    "dashboards",
     "explanations",
     "frontiers",
     "journals",
@@ -61,6 +63,7 @@ _ORDER = [
     "network",
     "verify",
     "schema",
+    "dashboard",
     "init",
 ]
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.name or ""))

@@ -13,7 +13,9 @@ from surgetank.cli.app import err
 from surgetank.console.live import LiveWatch
 from surgetank.console.runs import Watch
 from surgetank.errors import SurgetankError
+from surgetank.extras import part_of
 from surgetank.live import LiveOptions, Snapshot, parse
+from surgetank.live.registry import target_class
 from surgetank.measure import measure
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario
@@ -77,6 +79,14 @@ class Live:
         if otel_endpoint is not None and not otel_endpoint.startswith(("http://", "https://")):
             hint = "Give a URL, such as http://localhost:4318"
             raise SurgetankError("not HTTP", place=f"--otel-endpoint {otel_endpoint}", hint=hint)
+        # Loaded before a folder is made and anything is sent.
+        target_class(parse(target))
+        if prometheus is not None:
+            with part_of("live", place="--prometheus"):
+                import surgetank.live.export.prometheus
+        if otel_endpoint is not None:
+            with part_of("live", place="--otel-endpoint"):
+                import surgetank.live.export.otel  # noqa: F401
         self._target, self._options, self._hidden = target, options, hidden
         self._port, self._endpoint = prometheus, otel_endpoint
 

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from surgetank.errors import SurgetankError
+from surgetank.extras import install_command
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 from surgetank.plugins import TARGETS, import_of_user, installed
@@ -135,7 +136,7 @@ def _load(path: str, kind: type[_T]) -> type[_T]:
         load = importlib.import_module if ours else import_of_user
         found = getattr(load(module), name)
     except ImportError as error:
-        hint = "pip install '.[live]' in the source of surgetank brings all clients"
+        hint = install_command("live")
         if not ours:
             hint = f"Put {module}.py into the current directory, or install it"
         raise SurgetankError(f"cannot be loaded ({error})", place=path, hint=hint) from None

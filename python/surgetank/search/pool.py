@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from surgetank.errors import SurgetankError
+from surgetank.extras import install_command
 from surgetank.search.probe import RunOutcome, Task, probe
 
 __all__ = ["Inline", "Pool", "Processes", "RunJournal", "dask_executor", "pool_of", "processes"]
@@ -98,7 +99,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
         raise SurgetankError(
             "Dask is not installed",
             place="--dask",
-            hint="pip install '.[cluster]' in the source of surgetank",
+            hint=install_command("cluster"),
         ) from None
     try:
         get_address_host_port(address)  # a client of an address that is none cannot be closed

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from surgetank.extras import install_command
 from surgetank.live.driver.messages import (
     Finished,
     Instruction,
@@ -178,6 +179,6 @@ class WorkerProcesses:
                 raise TargetError(
                     f"the {process.name} process ended ({last[0]})",
                     place="live run",
-                    hint="Is its client here? pip install '.[live]' in the source of surgetank",
+                    hint=f"Is its client here? {install_command('live')}",
                     exit_code=3,
                 )

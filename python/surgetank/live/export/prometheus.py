@@ -9,27 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from surgetank.errors import SurgetankError
+from surgetank.live.export.metrics import METRICS, RUN_LABELS
 from surgetank.live.snapshot import Snapshot
 
 __all__ = ["Prometheus"]
-
-_COUNTERS: Final = {
-    "due": "Messages that the schedule wanted sent by now",
-    "sent": "Messages sent",
-    "accepted": "Messages that the target acknowledged",
-    "refused": "Messages that the target refused",
-    "lost": "Messages known not to have been taken",
-    "delivered": "Different messages delivered",
-    "duplicates": "Messages delivered again",
-}
-_LABELS: Final = ("target", "scenario")
 
 
 class _Readings(Collector):
@@ -43,49 +33,13 @@ class _Readings(Collector):
         snapshot = self.newest
         if snapshot is None:
             return
-        labels = (_without_password(snapshot.target), snapshot.scenario)
-        for name, what in _COUNTERS.items():
-            counter = CounterMetricFamily(f"surgetank_{name}", what, labels=_LABELS)
-            counter.add_metric(labels, getattr(snapshot, name))
-            yield counter
-        for name, what, value in (
-            ("backlog", "Messages accepted and not delivered", snapshot.backlog),
-            ("running", "1 until the run is done", float(not snapshot.done)),
-            ("run_seconds", "Since the first message could be due", snapshot.seconds),
-            ("run_duration_seconds", "Length of the schedule", snapshot.duration_s),
-        ):
-            gauge = GaugeMetricFamily(f"surgetank_{name}", what, labels=_LABELS)
-            gauge.add_metric(labels, value)
-            yield gauge
-        yield from _delays(snapshot, labels)
-
-
-def _delays(snapshot: Snapshot, labels: tuple[str, str]) -> Iterator[Metric]:
-    late = GaugeMetricFamily(
-        "surgetank_lateness_seconds",
-        "Of the generator itself: sending behind the schedule",
-        labels=(*_LABELS, "quantile"),
-    )
-    late.add_metric((*labels, "0.99"), snapshot.lateness_p99_ms / 1e3)
-    yield late
-    delay = GaugeMetricFamily(
-        "surgetank_delay_seconds",
-        "Intended send to delivery since the start of the run",
-        labels=(*_LABELS, "class", "quantile"),
-    )
-    by_class = CounterMetricFamily(
-        "surgetank_delivered_by_class", "Messages delivered", labels=(*_LABELS, "class")
-    )
-    for name, delays in sorted(snapshot.by_class.items()):
-        delay.add_metric((*labels, name, "0.5"), delays.p50_ms / 1e3)
-        delay.add_metric((*labels, name, "0.99"), delays.p99_ms / 1e3)
-        by_class.add_metric((*labels, name), delays.delivered)
-    yield delay
-    yield by_class
-    fault = GaugeMetricFamily("surgetank_fault", "A fault in force", labels=(*_LABELS, "fault"))
-    for name in snapshot.faults:
-        fault.add_metric((*labels, name), 1)
-    yield fault
+        run = (_without_password(snapshot.target), snapshot.scenario)
+        for metric in METRICS:
+            kind = CounterMetricFamily if metric.counter else GaugeMetricFamily
+            family = kind(metric.family, metric.what, labels=(*RUN_LABELS, *metric.labels))
+            for labels, value in metric.read(snapshot):
+                family.add_metric((*run, *labels), value)
+            yield family
 
 
 def _without_password(target: str) -> str:

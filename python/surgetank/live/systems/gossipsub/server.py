@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from surgetank.extras import install_command
 from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_ports
 from surgetank.live.target import TargetError, Where
@@ -78,7 +79,7 @@ class GossipsubServer(Server):
     @classmethod
     def missing(cls) -> str | None:
         found = importlib.util.find_spec("libp2p")
-        return None if found else "pip install '.[live]' in the source of surgetank"
+        return None if found else install_command("live")
 
     def links(self) -> dict[tuple[int, int], Address]:
         """See `Server`. The node with the lower number dials and, after a restart, the restarted
