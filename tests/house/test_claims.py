@@ -21,7 +21,7 @@ from surgetank.search.probe import RunOutcome
 ROOT = Path(__file__).resolve().parents[2]
 #: What is true today; decisions and the change log say what was true then.
 PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "ARCHITECTURE.md"])
-FOLDERS = ("crates", "python", "tests", "docs", "scenarios", "benchmarks")
+FOLDERS = ("crates", "python", "tests", "docs", "packaging", "benchmarks")
 PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`")
 KEYS = {
     re.sub(r"\[kind = [\w-]+\]", "", key)
