@@ -14,6 +14,11 @@ from playwright.sync_api import Browser, sync_playwright
 
 from chromium import CHROMIUM, QUIET
 
+# Tests run on all cores already: threads of linear algebra would only wait for each other. NumPy
+# reads this when it is first imported, which nothing above does; worker processes inherit it.
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
+
 # A busy machine is no failure, and the same commit gives the same examples.
 settings.register_profile("surgetank", deadline=None, derandomize=True)
 settings.load_profile("surgetank")

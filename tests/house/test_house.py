@@ -1,11 +1,14 @@
-"""What is public, what classes are called, and that every test of Rust is run."""
+"""What is public, what classes are called, and that every test is run."""
 
 from __future__ import annotations
 
 import ast
 import re
 import types
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 import surgetank as st
 
@@ -38,6 +41,37 @@ def test_every_rust_test_is_in_its_binary(tmp_path: Path) -> None:
     for name in ("all", "rig", "forgotten"):
         (tmp_path / f"{name}.rs").write_text("mod rig;\n")
     assert unlisted(tmp_path) == {"forgotten"}
+
+
+def missing_tests(text: str) -> list[str]:
+    """Test files that a recipe names and that do not exist."""
+    found = re.findall(r"(?<![\w/])(?:tests/)?(\w+/test_\w+\.py)", text)
+    return [name for name in found if not (ROOT / "tests" / name).is_file()]
+
+
+@pytest.mark.parametrize("recipe", ["Makefile", ".ci/run", "docs/CONTRIBUTING.md"])
+def test_recipes_name_tests_that_exist(recipe: str) -> None:
+    """pytest would stop there; the control is a file that was moved."""
+    text = (ROOT / recipe).read_text("utf-8")
+    assert missing_tests(text) == []
+    assert missing_tests(f"{text} pytest cli/test_cli.py tests/cli/test_gone.py") == [
+        "cli/test_gone.py"
+    ]
+
+
+def of_one_name(tests: Path) -> list[str]:
+    """Basenames of several test files: pytest cannot import both, since folders are no packages."""
+    counted = Counter(path.name for path in tests.rglob("test_*.py"))
+    return [name for name, count in counted.items() if count > 1]
+
+
+def test_names_of_test_files_are_unique(tmp_path: Path) -> None:
+    """The control has one name in two folders."""
+    assert of_one_name(ROOT / "tests") == []
+    for folder in ("tape", "positions"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "test_reading.py").touch()
+    assert of_one_name(tmp_path) == ["test_reading.py"]
 
 
 def namesakes(package: Path) -> dict[str, set[str]]:
