@@ -10,6 +10,7 @@ __all__ = [
     "NBSP",
     "apart",
     "clock",
+    "four_digits",
     "milliseconds",
     "number",
     "share",
@@ -29,6 +30,13 @@ def number(x: float) -> str:
     if size >= 1000 or x == int(x):
         return _minus(f"{x:,.0f}")
     return _minus(f"{x:.1f}" if size >= 100 else f"{x:.3g}")
+
+
+def four_digits(x: float) -> str:
+    """Four significant digits, as an interval of a few percent needs; thousands with a comma."""
+    if not math.isfinite(x):
+        return _endless(x)
+    return _minus(f"{x:,.0f}" if abs(x) >= 999.95 else f"{x:.4g}")
 
 
 def _endless(x: float) -> str:

@@ -1,4 +1,4 @@
-"""Every table of the terminal at 80 columns: no number and no word is cut."""
+"""Every table of the terminal: no number and no word is cut, whatever the width."""
 
 from __future__ import annotations
 
@@ -14,25 +14,41 @@ from rich.table import Table
 
 import hand_made
 import hand_made_league
+import large_results
 from surgetank.catalogue import CATALOGUE
 from surgetank.compare import KeyChange, compare
+from surgetank.console.attacks import show_response
+from surgetank.console.books import show_summary
+from surgetank.console.calibrations import show_calibration
 from surgetank.console.comparisons import show_comparison
+from surgetank.console.crashes import show_crashes
+from surgetank.console.explanations import show_explanation
 from surgetank.console.leagues import show_league
+from surgetank.console.networks import show_network
+from surgetank.console.risks import show_risk
 from surgetank.console.runs import show_result
 from surgetank.console.searches import show_against, show_answer, show_frontier
+from surgetank.console.tapes import show_fit, show_inspection
 from surgetank.console.terminal import Terminal
+from surgetank.explain.interventions import FASTER
+from surgetank.fit import fit
 from surgetank.measure import Measure, Measures, measure
+from surgetank.network_file import with_network
+from surgetank.network_file.summary import summarise
+from surgetank.number_format import NBSP
 from surgetank.run import Result
+from surgetank.scenario import load
 from surgetank.search import Answer
 from surgetank.search.answer_comparison import against
+from surgetank.tape.inspection import inspect
 from surgetank.testing import executed, make_trace
 from surgetank.verdict import judge
 
-Show = Callable[[Console], None]
+Show = Callable[[Terminal], None]
 MS = 1_000_000
 
 
-def _result(console: Console) -> None:
+def _result(console: Terminal) -> None:
     trace = make_trace({"messages": [executed(i, i, (10 + i % 7) * MS) for i in range(500)]})
     measures = measure(trace)
     limits = {"delay_p99_ms_max": 1.0, "goodput_ratio_min": 0.999, "bad_debt_usd_max": 0.0}
@@ -40,7 +56,7 @@ def _result(console: Console) -> None:
     show_result(console, Result(trace.scenario, trace, measures, verdict, None))
 
 
-def _comparison(console: Console) -> None:
+def _comparison(console: Terminal) -> None:
     """Every measure differs, and so do a dozen keys."""
     names = [name for name, spec in CATALOGUE.items() if spec.family is None]
     sides = (
@@ -55,8 +71,18 @@ def _comparison(console: Console) -> None:
     show_comparison(console, found)
 
 
-def _answer(made: Callable[[], Answer], console: Console) -> None:
+def _answer(made: Callable[[], Answer], console: Terminal) -> None:
     show_answer(console, made())
+
+
+def _network(console: Terminal) -> None:
+    found = large_results.network()
+    summary = summarise(with_network(load("calm"), found).network)
+    show_network(console, found, summary, ("Powers are as given. " * 8,))
+
+
+def _fit(console: Terminal) -> None:
+    show_fit(console, fit(large_results.recording(60), load("calm"), name="fitted"))
 
 
 SHOWN: dict[str, Show] = {
@@ -72,15 +98,30 @@ SHOWN: dict[str, Show] = {
     "league with INVALID": lambda console: show_league(console, hand_made_league.with_invalid()),
     "run": _result,
     "comparison": _comparison,
+    "risk": lambda console: show_risk(console, large_results.risk_answer()),
+    "risk of few runs": lambda console: show_risk(console, large_results.risk_answer(25)),
+    "explain": lambda console: show_explanation(console, large_results.explanation(FASTER)),
+    "explain free": lambda console: show_explanation(console, large_results.explanation()),
+    "attack": lambda console: show_response(large_results.attack(), console),
+    "crash": lambda console: show_crashes(console, "redis://b:6379", large_results.crashes()),
+    "calibrate": lambda console: show_calibration(console, large_results.calibration(), None),
+    "check": lambda console: show_calibration(
+        console, large_results.calibration(), large_results.prediction()
+    ),
+    "book": lambda console: show_summary(console, large_results.book(), "Maintenance margin 1 %"),
+    "network": _network,
+    "tape": lambda console: show_inspection(console, inspect(large_results.recording())),
+    "fit": _fit,
 }
 
 
 class Watched(Terminal):
-    """Keeps the words of the cells and headings of the tables that are printed."""
+    """Keeps words of cells and headings of the tables that are printed, and the widest's width."""
 
     def __init__(self, width: int) -> None:
         self.kept = io.StringIO()
         self.words: set[str] = set()
+        self.needed = 0
         super().__init__(file=self.kept, width=width)
 
     def print(self, *objects: Any, **more: Any) -> None:
@@ -91,10 +132,21 @@ class Watched(Terminal):
                     self.words.update(re.split(r"[ \n]+", str(cell)))
         super().print(*objects, **more)
 
+    def _fit(self, table: Table) -> int:
+        needed = super()._fit(table)
+        self.needed = max(self.needed, needed)
+        return needed
 
-def cut_in(show: Show, width: int = 80) -> tuple[list[str], str]:
+
+class AsRich(Watched):
+    """Prints tables as Rich does."""
+
+    def _fit(self, table: Table) -> int:
+        return 0
+
+
+def cut_in(show: Show, console: Watched) -> tuple[list[str], str]:
     """The words of cells that do not appear whole, and the output."""
-    console = Watched(width)
     show(console)
     text = console.kept.getvalue()
     shown = set(re.split(r"[ \n]+", text))
@@ -103,20 +155,46 @@ def cut_in(show: Show, width: int = 80) -> tuple[list[str], str]:
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_no_word_is_cut_at_80_columns(name: str) -> None:
-    cut, text = cut_in(SHOWN[name])
+    """And every table fits."""
+    console = Watched(80)
+    cut, text = cut_in(SHOWN[name], console)
+    assert cut == [], text
+    assert console.needed <= 80, text
+
+
+@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("width", [20, 60, 200])
+def test_no_word_is_cut_at_any_width(name: str, width: int) -> None:
+    """Where a table does not fit, its lines are longer."""
+    cut, text = cut_in(SHOWN[name], Watched(width))
     assert cut == [], text
 
 
 def test_a_word_that_is_cut_is_seen() -> None:
-    """The control: the same in a column that is too narrow for a number."""
+    """The control: Rich alone cuts numbers, and separates them from their units."""
 
     def narrow(console: Console) -> None:
         table = Table(box=None)
-        table.add_column("amount", width=4)
-        table.add_row("1,234,567")
+        table.add_column("amount", no_wrap=True)
+        table.add_column("meaning")
+        table.add_row("1,234,567", f"12{NBSP}%")
         console.print(table)
 
-    assert cut_in(narrow)[0] == ["1,234,567", "amount"]
+    assert cut_in(narrow, AsRich(10))[0] == ["1,234,567", f"12{NBSP}%", "meaning"]
+    assert cut_in(narrow, Watched(10))[0] == []
+
+
+def test_output_to_a_file_is_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only if `COLUMNS` asks for it; a terminal has its own width."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    text = "a sentence of many words " * 20
+    for columns, lines in (("", 1), ("40", 14)):
+        if columns:
+            monkeypatch.setenv("COLUMNS", columns)
+        console = Terminal(file=io.StringIO())
+        console.print(text.rstrip())
+        assert isinstance(console.file, io.StringIO)
+        assert console.file.getvalue().count("\n") == lines
 
 
 def test_a_comparison_of_two_runs_fits_a_screen() -> None:

@@ -20,7 +20,6 @@ from surgetank.cli.output_options import Json, Quiet
 from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:
-    from surgetank.calibrate import Calibration
     from surgetank.predict import Prediction
 
 _EXAMPLES = """
@@ -91,6 +90,7 @@ def calibrate_command(
 ) -> None:
     """Measure a target at low load and write the scenario that behaves like it."""
     from surgetank.calibrate import OPTIONS, calibrate
+    from surgetank.console.calibrations import show_calibration
     from surgetank.live import Rig
     from surgetank.predict import compare
     from surgetank.report.prediction import prediction_svg, render_prediction
@@ -121,7 +121,12 @@ def calibrate_command(
         found.write(file.with_suffix(".json"))
         file.with_suffix(".svg").write_text(prediction_svg(found), encoding="utf-8")
         save(render_prediction(found), file.with_suffix(".html"))
-    _show(calibration, found, file, as_json=as_json)
+    if as_json:
+        content = (calibration if found is None else found).to_dict() | {"out": str(file)}
+        sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
+    else:
+        show_calibration(out_, calibration, found)
+        out_.print(f"Written to {file}", soft_wrap=True, highlight=False)
     if calibration.invalid:
         raise typer.Exit(3)
     raise typer.Exit(0 if found is None else _EXIT[found.status])
@@ -131,48 +136,3 @@ def _free(files: list[Path], *, force: bool) -> None:
     there = next((f for f in files if f.exists()), None)
     if there is not None and not force:
         raise SurgetankError("exists already", place=str(there), hint="Give --out or --force")
-
-
-def _show(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool) -> None:
-    from rich.table import Table
-
-    if as_json:
-        content = (c if found is None else found).to_dict() | {"out": str(file)}
-        sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
-        return
-    table = Table(title=f"{c.target}: {c.version}", title_justify="left")
-    for name in ("estimate", "value", "95 % interval", "meaning"):
-        table.add_column(name, justify="right" if name in ("value", "95 % interval") else "left")
-    for e in c.estimates:
-        between = "" if e.low is None or e.high is None else f"{e.low:.4g} to {e.high:.4g}"
-        unit = "" if e.unit == "1" else f" {e.unit}"
-        table.add_row(e.name, f"{e.value:.4g}{unit}", between, e.what)
-    out_.print(table)
-    if found is not None:
-        _show_claims(found)
-    for note in c.remarks:
-        out_.print(note, soft_wrap=True, highlight=False)
-    out_.print(f"Written to {file}", soft_wrap=True, highlight=False)
-
-
-def _show_claims(found: Prediction) -> None:
-    from rich.table import Table
-
-    from surgetank.predict.allowance import LEVEL
-
-    table = Table(title="Predicted and measured", title_justify="left")
-    for name in ("number", "predicted", f"{LEVEL:.0%} interval", "measured", "off", "result"):
-        table.add_column(name, justify="left" if name in ("number", "result") else "right")
-    for c in found.claims:
-        values = ["—" if x is None else f"{x:.4g} {c.unit}" for x in (c.predicted, c.measured)]
-        if c.at_least:
-            values[1] = f"≥ {values[1]}"
-        ends = (c.predicted_low, c.predicted_high)
-        between = "—" if None in ends else "{:.4g} to {:.4g}".format(*ends)
-        off = "—" if c.off is None else f"{c.off:+.0%}"
-        status = "reported" if c.off_max is None else c.status
-        result = f"{status} ({c.why})" if c.why else status
-        table.add_row(c.name, values[0], between, values[1], off, result)
-    out_.print(table)
-    text = f"Capacity is {found.measured_line.definition}."
-    out_.print(text, soft_wrap=True, highlight=False)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +14,6 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.completion import target_schemes
 from surgetank.cli.output_options import Json
 from surgetank.output_folder import write_file
-
-if TYPE_CHECKING:
-    from surgetank.live.crash import CrashOutcome
 
 _EXAMPLES = """
 Examples:
@@ -61,7 +57,7 @@ def crash_command(
     ] = None,
 ) -> None:
     """Kill a broker under load and count acknowledged messages that are lost."""
-
+    from surgetank.console.crashes import show_crashes
     from surgetank.live.crash import crash
 
     def progress(text: str) -> None:
@@ -88,49 +84,5 @@ def crash_command(
     if as_json:
         sys.stdout.write(text)
     else:
-        _show(target, found)
+        show_crashes(out_, target, found)
     raise typer.Exit(int(broken))
-
-
-def _show(target: str, found: Sequence[CrashOutcome]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=f"Messages that {target} had acknowledged, and that were there after the restart",
-        title_justify="left",
-    )
-    for head in ("level", "event", "to survive"):
-        table.add_column(head)
-    for head in (
-        "sent",
-        "acknowledged",
-        "of these missing",
-        "unacknowledged, present",
-        "duplicates",
-    ):
-        table.add_column(head, justify="right")
-    table.add_column("restart s", justify="right")
-    for one in found:
-        missing = Text(f"{one.missing:,}", style="bold red" if one.broken else "")
-        table.add_row(
-            one.level,
-            one.event,
-            "yes" if one.durable else "no",
-            f"{one.sent:,}",
-            f"{one.acknowledged:,}",
-            missing,
-            f"{one.unacknowledged_there:,}",
-            f"{one.duplicates:,}",
-            f"{one.restart_s:.2f}",
-        )
-    out_.print(table)
-    for one in found:
-        if one.missing_numbers:
-            shown = ", ".join(str(number) for number in one.missing_numbers)
-            more = ", …" if one.missing > len(one.missing_numbers) else ""
-            kind = "FAIL" if one.broken else "as documented"
-            text = f"{kind}: {one.level}, {one.event}: acknowledged and missing: {shown}{more}"
-            out_.print(text, highlight=False, soft_wrap=True)
-        if one.note:
-            out_.print(f"{one.level}, {one.event}: {one.note}", highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -24,9 +25,14 @@ def show_summary(console: Console, summary: BookSummary, rule: str) -> None:
     book = summary.book
     console.print(Text.assemble(("Position book ", "bold"), book.file or "unnamed"), soft_wrap=True)
     for note in book.notes:
-        console.print(dim(f"  {note}"))
-    for title, value, detail in key_figures(summary):
-        console.print(f"{title:<24}{value:>10}  {detail}", highlight=False)
+        console.print(Padding(dim(note), (0, 0, 0, 2), expand=False))
+    figures = Table(box=None, pad_edge=False, show_header=False)
+    figures.add_column()
+    figures.add_column(justify="right")
+    figures.add_column()
+    for row in key_figures(summary):
+        figures.add_row(*row)
+    console.print(figures, highlight=False)
     console.print(dim(f"{rule}."))
     markets = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("market", "mark, USD", "accounts", "long", "short", "maintenance"):

@@ -55,24 +55,29 @@ def show_explanation(console: Console, found: Explanation) -> None:
     tried = {effect.factor for effect in found.effects}
     factors = [factor for factor in _TITLES if factor in tried]
     titles = [title for factor in factors for title in (f"{_TITLES[factor]}: mean", "p99")]
-    table.add_column("share of latency (mean over seeds)", justify="right")
+    table.add_column("share of\nlatency", justify="right", no_wrap=True)
     for title in titles:
-        # With `free` the four columns need more than 80 characters.
-        table.add_column(title, justify="right", no_wrap=len(factors) == 1)
+        table.add_column(title, justify="right")
     shown = set()
     by = {(effect.resource, effect.factor): effect for effect in found.effects}
     for resource in dict.fromkeys(effect.resource for effect in found.effects):
         pair = [by.get((resource, factor)) for factor in factors]
         if any(effect is not None and _matters(effect) for effect in pair):
             known = next(effect for effect in pair if effect is not None)
-            cells = [_gain_text(effect, of, found) for effect in pair for of in ("mean", "p99")]
+            cells = [
+                _gain_text(effect, of, found, "\n" if len(factors) > 1 else " ")
+                for effect in pair
+                for of in ("mean", "p99")
+            ]
             table.add_row(WAIT.title(resource), share(known.share), *cells)
             shown.add(resource)
     for name in found.untried:
         table.add_row(WAIT.title(name), share(found.shares[name]), "no change to try")
     console.print(table)
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
-    text = "Change of latency; 95 % intervals, simultaneous over all changes"
+    text = (
+        "Shares are means over seeds; changes of latency with 95 % intervals, simultaneous over all"
+    )
     console.print(dim(f"{text}; {seeds}."))
     for resource, note in _NOTES.items():
         if resource in shown:
@@ -94,15 +99,16 @@ def _matters(effect: Effect) -> bool:
     return max([effect.share, *gains]) >= _SHOWN
 
 
-def _gain_text(effect: Effect | None, of: str, found: Explanation) -> str:
+def _gain_text(effect: Effect | None, of: str, found: Explanation, between: str) -> str:
+    """The change of a latency, and its interval beside it or, with many columns, below it."""
     if effect is None:
         return ""
     gain = effect.gains[of]
     if gain is None:
         return "∞ before" if found.endless.get(of) else ""
-    return _change(gain)
+    return _change(gain, between)
 
 
-def _change(gain: Gain) -> str:
-    text = f"{-gain.value:+.0%} ({-gain.high:+.0%} to {-gain.low:+.0%})"
+def _change(gain: Gain, between: str) -> str:
+    text = f"{-gain.value:+,.0%}{between}({-gain.high:+,.0%} to {-gain.low:+,.0%})"
     return text.replace("-", "−").replace("%", f"{NBSP}%")

@@ -15,7 +15,7 @@ from surgetank.catalogue import THRESHOLDS
 from surgetank.console.display import Display, redrawn
 from surgetank.console.runs import number
 from surgetank.console.terminal import dim
-from surgetank.number_format import share
+from surgetank.number_format import four_digits, share
 from surgetank.report.search import wording
 from surgetank.search import Answer, Progress
 from surgetank.search.answer_comparison import Against
@@ -114,8 +114,7 @@ def _unit(answer: Answer) -> str:
 
 
 def _digits(value: float | None) -> str:
-    """Four digits: an interval of a few percent must not vanish in rounding."""
-    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return "–" if value is None else four_digits(value)
 
 
 def show_answer(console: Console, answer: Answer) -> None:
@@ -132,8 +131,8 @@ def show_answer(console: Console, answer: Answer) -> None:
     if answer.unloaded:
         base = answer.unloaded
         console.print(
-            f"Unloaded p99: {base['p99_ms']:.4g} ms ({base['low_ms']:.4g} to {base['high_ms']:.4g})"
-            f" at {base['level']:.4g}{_unit(answer)}",
+            f"Unloaded p99: {_digits(base['p99_ms'])} ms ({_digits(base['low_ms'])} to "
+            f"{_digits(base['high_ms'])}) at {_digits(base['level'])}{_unit(answer)}",
             highlight=False,
         )
     _show_parts(console, answer)
