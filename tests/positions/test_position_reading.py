@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,16 @@ def test_every_format_gives_the_same_book(name: str, tmp_path: Path) -> None:
         ({"collateral_USDC": 500.0, "collateral_BTC": 0.1}, {}, 1.0, 15_500.0),
         ({"size": None, "myqty": 2.0}, {"columns": ["size=myqty"]}, 2.0, 10_000.0),
         ({"mark_price": None}, {"marks": ["BTC=40000"]}, 1.0, 0.0),
+        ({"mark_price": None, "size": None, "notional": 8e4}, {"marks": ["BTC=40000"]}, 2.0, -1e4),
+        ({"size": None, "notional": 5e4}, {"marks": ["BTC=40000"]}, 1.0, 0.0),
+        ({"collateral": None, "equity": 1e4}, {"marks": ["BTC=45000"]}, 1.0, 5_000.0),
+        ({"collateral": None, "leverage": 4.0}, {"marks": ["BTC=45000"]}, 1.0, 7_500.0),
+        (
+            {"collateral": None, "mark_price": None, "leverage": 4.0},
+            {"marks": ["BTC=40000"]},
+            1.0,
+            10_000.0,
+        ),
     ],
 )
 def test_units_and_names(
@@ -83,6 +94,57 @@ def test_units_and_names(
     repeated = book.options
     assert repeated[:2] == ["--positions", str(tmp_path / "b.csv")]
     assert len(repeated) == 2 + 2 * sum(map(len, asked.values()))
+
+
+def test_a_stated_mark_moves_a_stated_equity_as_a_price_does(tmp_path: Path) -> None:
+    """Of a table and of a JSON book: equity falls by what the position loses."""
+    rows = [row | {"equity": 9_000.0} for row in ROWS]
+    book = st.read_positions(write(tmp_path, "b.csv", rows), marks=["BTC=49000"])
+    assert book.equity_usd.tolist() == [7_500.0, 9_000.0]
+    (tmp_path / "b.json").write_text(st.read_positions(tmp_path / "b.csv").to_json())
+    again = st.read_positions(tmp_path / "b.json", marks=["BTC=49000"])
+    assert again.hash == book.hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ";").encode(),
+        lambda text: text.replace(",", "\t").encode(),
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("\n", "\n\n").encode(),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: gzip.compress(text.encode()),
+    ],
+)
+def test_tables_of_other_programs(change: Any, tmp_path: Path) -> None:
+    """Delimiters, line ends, byte order marks, gzip; and names that are no patterns."""
+    rows = [row | {"collateral": 9e4} for row in ROWS]
+    text = write(tmp_path, "plain.csv", rows).read_text()
+    raw = change(text)
+    path = tmp_path / ("book[1].csv.gz" if raw[:2] == b"\x1f\x8b" else "book[1].csv")
+    path.write_bytes(raw)
+    plain = st.read_positions(tmp_path / "plain.csv")
+    assert st.read_positions(path).hash == plain.hash
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(plain.to_json().encode("utf-8-sig")))
+    assert st.read_positions(tmp_path / "b.json.gz").hash == plain.hash
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (gzip.compress(b"account,market" * 50, mtime=0)[:40], "cut off gzip"),
+        ("account,é".encode("utf-16"), "UTF-8"),
+        (gzip.compress("ä".encode("latin-1"), mtime=0), "UTF-8"),
+    ],
+)
+def test_damaged_files_are_refused(raw: bytes, what: str, tmp_path: Path) -> None:
+    """By what is wrong with them."""
+    path = tmp_path / ("b.csv.gz" if raw[:2] == b"\x1f\x8b" else "b.csv")
+    path.write_bytes(raw)
+    with pytest.raises(SurgetankError, match=what):
+        st.read_positions(path)
 
 
 GOOD = "account,market,size,entry_price,mark_price,collateral\n"
@@ -106,6 +168,12 @@ GOOD = "account,market,size,entry_price,mark_price,collateral\n"
         ("who,what\na,b\n", "b.csv", "--positions-columns account=NAME"),
         ("account,market,size,side,mark_price,equity\na,B,1,up,1,1\n", "line 2", "no side"),
         ("account,market,size,mode,mark_price,equity\na,B,1,odd,1,1\n", "line 2", "no mode"),
+        ("account,market,size,side,mark_price,equity\na,B,-1,buy,1,1\n", "line 2", "negative size"),
+        ("account,market,size,size,equity\na,B,1,2,1\n", "line 1", "two columns are named size"),
+        ("account,market,size,Size,equity\na,B,1,2,1\n", "b.csv", "size and Size have one name"),
+        (GOOD + "a,BTC,1,50000\n", "line 2", "4 cells under 6 columns"),
+        (GOOD + "a,BTC,1,50000,50000,5,000\n", "line 2", "7 cells under 6 columns"),
+        (GOOD + "a,BTC,5e9,1,9e8,0.5\n", "line 2", "notional of 4.5e+18"),
     ],
 )
 def test_errors_name_place_and_remedy(text: str, place: str, what: str, tmp_path: Path) -> None:
@@ -164,6 +232,7 @@ def test_a_json_book_has_rules_and_fund(tmp_path: Path) -> None:
         ("accounts", [{"account": "a", "colateral": 1}], "no key `colateral`"),
         ("accounts", [BOOK["accounts"][0]] * 2, "twice"),  # type: ignore[index]
         ("insurance", 5, "no key `insurance`"),
+        ("insurance_usd", 10**400, "not a number"),
         ("markets", {"ETH": {"mark_price": 3_000}}, "no market BTC"),
         ("markets", {"BTC": {"mark_price": 5e4, "initial": 0.1, "maintenance": 0.2}}, "order"),
     ],

@@ -76,7 +76,12 @@ def named(given: Sequence[str], chosen: Mapping[str, str], place: str) -> dict[s
         SurgetankError: a column named by `--columns` is not there, or account or market is missing.
     """
     found: dict[str, str] = {}
-    by_name = {normal(name): name for name in given}
+    by_name: dict[str, str] = {}
+    for name in given:
+        first = by_name.setdefault(normal(name), name)
+        if first != name:
+            what, hint = f"columns {first} and {name} have one name", "Rename one"
+            raise SurgetankError(what, place=place, hint=hint)
     for column, wanted in chosen.items():
         if column not in COLUMNS:
             near = difflib.get_close_matches(column, COLUMNS, n=1)
@@ -118,7 +123,7 @@ def cell_number(value: Any, place: str, column: str) -> float | None:
         return None
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = math.nan
     if isinstance(value, bool) or not math.isfinite(found):
         raise SurgetankError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
@@ -19,6 +19,8 @@ _ACCOUNTS_MAX: Final = 1_000_000
 #: Bounds on prices, as on those of tapes.
 _USD_MIN: Final = 1e-9
 _USD_MAX: Final = 1e9
+#: Largest notional of a position and equity of an account, USD.
+_WORTH_MAX: Final = 1e15
 #: Marks of one market that differ by more than this share come from different times.
 _MARKS_APART: Final = 0.02
 #: Assets that are worth one USD.
@@ -85,8 +87,18 @@ class Draft:
             what = f"{len(units):,} accounts, and a market opens with up to {_ACCOUNTS_MAX:,}"
             raise SurgetankError(what, place=self.place, hint="Leave the smallest out")
         number = {unit: i for i, unit in enumerate(units)}
-        equity = self._equity(held, prices, units)
+        equity = self._equity(held, prices, units, given=marks)
         without = {*self.cash, *self.equity} - set(units)
+        for what, unit, usd in (
+            *(("a notional", p.unit, abs(p.size) * prices[p.market]) for p in held),
+            *(("an equity", unit, abs(usd)) for unit, usd in equity.items()),
+        ):
+            if usd > _WORTH_MAX:
+                raise SurgetankError(
+                    f"account {unit[0]} has {what} of {usd:g} USD, beyond {_WORTH_MAX:g}",
+                    place=next(p.place for p in held if p.unit == unit),
+                    hint="Correct it, or give the unit: --positions-units size=1e18",
+                )
         if without:
             self.notes.append(f"{len(without):,} accounts without a position left out")
         return PositionBook(
@@ -185,10 +197,16 @@ class Draft:
         held: Sequence[Held],
         marks: Mapping[str, float],
         units: Sequence[tuple[str, str]],
+        given: Collection[str],
     ) -> dict[tuple[str, str], float]:
-        profit = dict.fromkeys(units, 0.0)
+        """Equity of each margin account at `marks`. One that the file states is at the file's own
+        marks, from which those of the markets in `given` differ."""
+        profit, moved = dict.fromkeys(units, 0.0), dict.fromkeys(units, 0.0)
         entryless = 0
         for p in held:
+            own = p.mark_usd or self.marks.get(p.market)
+            if p.market in given and own is not None:
+                moved[p.unit] += p.size * (marks[p.market] - own)
             if p.entry_usd is None:
                 entryless += 1
             else:
@@ -199,7 +217,7 @@ class Draft:
         first = {p.unit: p.place for p in reversed(held)}
         for unit in units:
             if unit in self.equity:
-                found[unit] = self.equity[unit]
+                found[unit] = self.equity[unit] + moved[unit]
                 continue
             if unit not in self.cash:
                 raise SurgetankError(

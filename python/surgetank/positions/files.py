@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +18,8 @@ from surgetank.errors import SurgetankError
 __all__ = ["PositionRows", "read_file"]
 
 _FORMS: Final = "Give a .csv, .parquet, .json or .jsonl file (docs/positions.md)"
+_EMPTY: Final = "Give a file with positions"
+_DELIMITERS: Final = ",;\t"
 
 
 @dataclass(frozen=True)
@@ -32,16 +38,19 @@ def read_file(path: Path) -> PositionRows | Any:
     Raises:
         SurgetankError: the file is not there, empty, or not what its name says.
     """
-    name = path.name.removesuffix(".gz")
+    name = path.name.lower().removesuffix(".gz")
     try:
-        if name.endswith(".csv"):
-            return _table(path, _csv(path), "CSV", first=2)
         if name.endswith((".parquet", ".pq")):
-            return _table(path, pl.read_parquet(path), "Parquet", first=1)
+            return _parquet(path)
+        if name.endswith(".csv"):
+            return _csv(path)
         if name.endswith((".jsonl", ".ndjson")):
             return _lines(path)
         if name.endswith(".json"):
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(_text(path))
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        hint = "Copy the file again"
+        raise SurgetankError("damaged or cut off gzip", place=str(path), hint=hint) from None
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
         raise SurgetankError(reason, place=str(path), hint="Check the path") from None
@@ -51,23 +60,59 @@ def read_file(path: Path) -> PositionRows | Any:
     raise SurgetankError("not a known kind of file", place=str(path), hint=_FORMS)
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    # Text only: a cell that is no number is reported with its row and column.
-    return pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
+def _text(path: Path) -> str:
+    """The file's text, unpacked."""
+    raw = path.read_bytes()
+    plain = gzip.decompress(raw) if path.name.lower().endswith(".gz") else raw
+    try:
+        return plain.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        hint = "Save it in UTF-8"
+        raise SurgetankError("not text in UTF-8", place=str(path), hint=hint) from None
 
 
-def _table(path: Path, frame: pl.DataFrame, form: str, *, first: int) -> PositionRows:
+def _csv(path: Path) -> PositionRows:
+    """Rows under a header, as text: a cell that is no number is reported with its line."""
+    text = _text(path)
+    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+    except csv.Error as error:
+        place = f"{path}: line {reader.line_num}"
+        raise SurgetankError(f"not CSV ({error})", place=place, hint=_FORMS) from None
+    names = [name.strip() for name in lines[0][1]] if lines else []
+    if len(lines) < 2:
+        raise SurgetankError("has no rows", place=str(path), hint=_EMPTY)
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        what = f"two columns are named {twice}"
+        raise SurgetankError(what, place=f"{path}: line {lines[0][0]}", hint="Rename one")
+    rows, places = [], []
+    for number, cells in lines[1:]:
+        place = f"{path}: line {number}"
+        if len(cells) != len(names):
+            what = f"{len(cells)} cells under {len(names)} columns"
+            hint = "Give each row a cell for each column; a cell with a comma needs quotes"
+            raise SurgetankError(what, place=place, hint=hint)
+        rows.append({name: cell for name, cell in zip(names, cells, strict=True) if name})
+        places.append(place)
+    return PositionRows(rows, places, "CSV")
+
+
+def _parquet(path: Path) -> PositionRows:
+    # Of bytes: polars reads brackets and stars of a path as a pattern.
+    frame = pl.read_parquet(io.BytesIO(path.read_bytes()))
     if frame.is_empty():
-        raise SurgetankError("has no rows", place=str(path), hint="Give a file with positions")
-    word = "line" if first == 2 else "row"
-    places = [f"{path}: {word} {first + i}" for i in range(frame.height)]
-    return PositionRows(frame.to_dicts(), places, form)
+        raise SurgetankError("has no rows", place=str(path), hint=_EMPTY)
+    places = [f"{path}: row {i}" for i in range(1, frame.height + 1)]
+    return PositionRows(frame.to_dicts(), places, "Parquet")
 
 
 def _lines(path: Path) -> PositionRows | Any:
     rows: list[Any] = []
     places: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -77,7 +122,7 @@ def _lines(path: Path) -> PositionRows | Any:
             raise SurgetankError("not JSON", place=f"{path}: line {number}", hint=hint) from None
         places.append(f"{path}: line {number}")
     if not rows:
-        raise SurgetankError("has no rows", place=str(path), hint="Give a file with positions")
+        raise SurgetankError("has no rows", place=str(path), hint=_EMPTY)
     if not all(isinstance(row, dict) for row in rows):
         hint = "Write one JSON object a line"
         raise SurgetankError("has a line that is no object", place=str(path), hint=hint)

@@ -46,18 +46,24 @@ def read_positions(
     asked = [*columns], [*units], [*marks]
     own, given = pairs_of(asked[0], _FLAGS[0]), pairs_of(asked[1], _FLAGS[1])
     prices = _prices(pairs_of(asked[2], _FLAGS[2]))
-    found = _draft(path, read_file(path), own, given)
+    found = _draft(path, read_file(path), own, given, prices)
     how = [text for flag, texts in zip(_FLAGS, asked, strict=True) for one in texts
            for text in (flag, one)]  # fmt: skip
     return found.book(prices, file=str(path), how=how)
 
 
-def _draft(path: Path, content: Any, columns: Mapping[str, str], units: Mapping[str, str]) -> Draft:
+def _draft(
+    path: Path,
+    content: Any,
+    columns: Mapping[str, str],
+    units: Mapping[str, str],
+    marks: Mapping[str, float],
+) -> Draft:
     place = str(path)
     if document.is_rows(content) and not gmx.is_of(content):
         content = document.as_table(content, place)
     if isinstance(content, PositionRows) and not gmx.is_of(content.rows):
-        return table.draft_of(content, place, columns, units)
+        return table.draft_of(content, place, columns, units, marks)
     if columns or units:
         hint = f"Leave {_FLAGS[0]} and {_FLAGS[1]} out"
         raise SurgetankError("its keys have names and units of their own", place=place, hint=hint)

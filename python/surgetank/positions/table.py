@@ -22,9 +22,14 @@ _MODES: Final = {"cross": False, "crossed": False, "isolated": True, "": False}
 
 
 def draft_of(
-    table: PositionRows, place: str, columns: Mapping[str, str], units: Mapping[str, str]
+    table: PositionRows,
+    place: str,
+    columns: Mapping[str, str],
+    units: Mapping[str, str],
+    marks: Mapping[str, float],
 ) -> Draft:
-    """What the rows say; `columns` and `units` are the user's own names and units.
+    """What the rows say; `columns` and `units` are the user's own names and units, `marks` the mark
+    prices in USD of markets whose rows have none.
 
     Raises:
         SurgetankError: naming row and column, and the remedy.
@@ -38,9 +43,10 @@ def draft_of(
     )
     records = [_record(row, where, names) for row, where in _pairs(table)]
     numbers = _numbers(records, names, units, found.notes)
-    sizes = _sizes(records, numbers, units, found)
+    at = _marks(records, numbers, marks)
+    sizes = _sizes(records, numbers, at, units, found)
     for i, record in enumerate(records):
-        _take(record, sizes[i], {name: numbers[name][i] for name in numbers}, found)
+        _take(record, sizes[i], {name: numbers[name][i] for name in numbers}, at[i], found)
     return found
 
 
@@ -83,19 +89,20 @@ def _numbers(
 def _sizes(
     records: Sequence[Record],
     numbers: Mapping[str, list[float | None]],
+    marks: Sequence[float | None],
     units: Mapping[str, str],
     found: Draft,
 ) -> list[float | None]:
     """Signed size of each row in coins; None for a row without a position."""
-    marks = _marks(records, numbers)
     sizes = numbers.get("size")
     in_usd = False
     if sizes is not None:
         backing = numbers.get("collateral") or numbers.get("equity") or [None] * len(records)
+        entries = numbers.get("entry_price") or [None] * len(records)
         known = [
-            (abs(size) * mark / usd, mark)
-            for size, usd, mark in zip(sizes, backing, marks, strict=True)
-            if size and usd and usd > 0 and mark
+            (abs(size) * (mark or entry or 0.0) / usd, mark or entry or 0.0)
+            for size, usd, mark, entry in zip(sizes, backing, marks, entries, strict=True)
+            if size and usd and usd > 0 and (mark or entry)
         ]
         asked = units.get("size")
         in_usd = size_in_usd([m for m, _ in known], [m for _, m in known], asked)
@@ -115,10 +122,11 @@ def _sizes(
         if size is None or in_usd:
             mark = marks[i]
             if mark is None:
+                name = record.cells.get("market", "MARKET")
                 raise SurgetankError(
                     "a position in USD without mark price",
                     place=record.place,
-                    hint="Add a column mark_price, or give the size in coins",
+                    hint=f"Add a column mark_price, give --mark {name}=PRICE, or sizes in coins",
                 )
             size = (notional if size is None else size or 0.0) / mark  # type: ignore[operator]
         result.append(_signed(size, record))
@@ -126,18 +134,21 @@ def _sizes(
 
 
 def _marks(
-    records: Sequence[Record], numbers: Mapping[str, list[float | None]]
+    records: Sequence[Record],
+    numbers: Mapping[str, list[float | None]],
+    given: Mapping[str, float],
 ) -> list[float | None]:
-    """The mark price of each row, or that of another row of its market."""
+    """The mark price at which each row was written: its own, that of another row of its market,
+    else the one given."""
     own = numbers.get("mark_price") or [None] * len(records)
-    entries = numbers.get("entry_price") or [None] * len(records)
     known: dict[str, float] = {}
     for record, mark in zip(records, own, strict=True):
         if mark:
             known.setdefault(str(record.cells.get("market", "")), mark)
+    known = {**given, **known}
     return [
-        mark or known.get(str(record.cells.get("market", ""))) or entry
-        for record, mark, entry in zip(records, own, entries, strict=True)
+        mark or known.get(str(record.cells.get("market", "")))
+        for record, mark in zip(records, own, strict=True)
     ]
 
 
@@ -151,11 +162,19 @@ def _signed(size: float, record: Record) -> float:
     if word not in (*_LONG, *_SHORT):
         hint = "Write long or short, or leave it out and give signed sizes"
         raise SurgetankError(f"column side: {side!r} is no side", place=record.place, hint=hint)
+    if size < 0 and word in _LONG:
+        hint = "Give positive sizes with a side, or signed sizes without one"
+        what = f"a negative size {size:g} with the side {side!r}"
+        raise SurgetankError(what, place=record.place, hint=hint)
     return abs(size) if word in _LONG else -abs(size)
 
 
 def _take(
-    record: Record, size: float | None, numbers: Mapping[str, float | None], found: Draft
+    record: Record,
+    size: float | None,
+    numbers: Mapping[str, float | None],
+    mark_usd: float | None,
+    found: Draft,
 ) -> None:
     """Adds a row."""
     owner, cells = str(record.cells["account"]), record.cells
@@ -178,10 +197,16 @@ def _take(
     )
     if market:
         found.held.append(held)
-    _back(held, record, numbers, found)
+    _back(held, record, numbers, mark_usd, found)
 
 
-def _back(held: Held, record: Record, numbers: Mapping[str, float | None], found: Draft) -> None:
+def _back(
+    held: Held,
+    record: Record,
+    numbers: Mapping[str, float | None],
+    mark_usd: float | None,
+    found: Draft,
+) -> None:
     """Adds what a row says about the collateral of its margin account."""
     unit, place = held.unit, record.place
     cash, equity, leverage = (numbers.get(n) for n in ("collateral", "equity", "leverage"))
@@ -204,10 +229,10 @@ def _back(held: Held, record: Record, numbers: Mapping[str, float | None], found
         if not leverage > 0:
             hint = "Give notional over equity, such as 10"
             raise SurgetankError(f"leverage {leverage:g} is not positive", place=place, hint=hint)
-        price = held.mark_usd or held.entry_usd
+        price = mark_usd
         if price is None:
-            hint = "Add a column mark_price or entry_price"
-            raise SurgetankError("leverage without a price", place=place, hint=hint)
+            hint = f"Add a column mark_price, or give --mark {held.market}=PRICE"
+            raise SurgetankError("leverage without mark price", place=place, hint=hint)
         found.equity[unit] = found.equity.get(unit, 0.0) + abs(held.size) * price / leverage
     for column, value in numbers.items():
         match = ASSET.match(column)
