@@ -173,7 +173,7 @@ GOOD = "account,market,size,entry_price,mark_price,collateral\n"
         ("account,market,size,Size,equity\na,B,1,2,1\n", "b.csv", "size and Size have one name"),
         (GOOD + "a,BTC,1,50000\n", "line 2", "4 cells under 6 columns"),
         (GOOD + "a,BTC,1,50000,50000,5,000\n", "line 2", "7 cells under 6 columns"),
-        (GOOD + "a,BTC,5e9,1,9e8,0.5\n", "line 2", "notional of 4.5e+18"),
+        (GOOD + "a,BTC,5e9,1,9e6,0.5\n", "line 2", "notional of 4.5e+16"),
     ],
 )
 def test_errors_name_place_and_remedy(text: str, place: str, what: str, tmp_path: Path) -> None:
