@@ -13,6 +13,7 @@ from surgetank.lazy import export_lazily
 if TYPE_CHECKING:
     from surgetank.compare import Comparison, compare
     from surgetank.errors import SurgetankError
+    from surgetank.explain import Explanation, explain
     from surgetank.league import League, league
     from surgetank.measure import Measure, Measures, measure
     from surgetank.network_file import NetworkFile, read_network, with_network
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Comparison",
+    "Explanation",
     "Frontier",
     "League",
     "Measure",
@@ -49,6 +51,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "compare",
+    "explain",
     "frontier",
     "judge",
     "league",
@@ -73,6 +76,7 @@ export_lazily(
     {
         "compare": ["Comparison", "compare"],
         "errors": ["SurgetankError"],
+        "explain": ["Explanation", "explain"],
         "league": ["League", "league"],
         "measure": ["Measure", "Measures", "measure"],
         "network_file": ["NetworkFile", "read_network", "with_network"],

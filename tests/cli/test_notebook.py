@@ -14,8 +14,13 @@ import hand_made_league
 import surgetank as st
 from surgetank.compare import compare
 from surgetank.console.notebook import html_of
-from surgetank.explain import Explanation
+from surgetank.fit import fit
+from surgetank.positions.example import example_book
 from surgetank.shown import Shown
+from surgetank.tape import read_recording
+from surgetank.tape.inspection import inspect
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SHORT = {"duration_s": 2.0, "warmup_s": 0.0, "title": "a <b>bold</b> & odd title"}
 
@@ -23,6 +28,23 @@ SHORT = {"duration_s": 2.0, "warmup_s": 0.0, "title": "a <b>bold</b> & odd title
 @pytest.fixture(scope="module")
 def result() -> st.Result:
     return st.run(st.load("calm").with_values(SHORT))
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
+    """What a user brings: a position book, validators and a recording."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "book.csv").write_text(example_book(20).to_csv())
+    (folder / "prices.csv").write_text(
+        "ts,price\n" + "".join(f"2024-08-08T00:00:{s:02}Z,{100 + s % 7}\n" for s in range(60))
+    )
+    recording = read_recording(folder / "prices.csv")
+    return {
+        "book": st.read_positions(folder / "book.csv"),
+        "network": st.read_network(ROOT / "docs/network_nodes.csv"),
+        "inspection": inspect(recording),
+        "fit": fit(recording, st.load("calm")),
+    }
 
 
 def shown_results(result: st.Result) -> dict[str, Shown]:
@@ -54,9 +76,11 @@ class Balanced(HTMLParser):
         self.text += data
 
 
-def test_results_are_shown_as_a_terminal_shows_them(result: st.Result) -> None:
+def test_results_are_shown_as_a_terminal_shows_them(
+    result: st.Result, inputs: dict[str, Shown]
+) -> None:
     """A fragment of closed tags without scripts; what another user wrote is text."""
-    for name, found in shown_results(result).items():
+    for name, found in (shown_results(result) | inputs).items():
         html = found._repr_html_()
         parser = Balanced()
         parser.feed(html)
@@ -69,10 +93,14 @@ def test_results_are_shown_as_a_terminal_shows_them(result: st.Result) -> None:
         html_of(3)
 
 
-def test_repr_is_one_short_line(result: st.Result) -> None:
+def test_repr_is_one_short_line(
+    result: st.Result, inputs: dict[str, Shown], tmp_path: Path
+) -> None:
     """A dump of all cells would fill the screen."""
-    more = [result.trace, result.verdict, result.scenario, result.measures]
-    for found in (*shown_results(result).values(), *more):
+    (tmp_path / "prices.csv").write_text("ts,price\n1700000000000,5\n1700000001000,6\n")
+    tape = st.read_tape(tmp_path / "prices.csv")
+    more = [result.trace, result.verdict, result.scenario, result.measures, tape]
+    for found in (*shown_results(result).values(), *inputs.values(), *more):
         text = repr(found)
         assert "\n" not in text and len(text) < 250, text
         assert re.match(rf"<?{type(found).__name__}\b", text)
@@ -81,8 +109,8 @@ def test_repr_is_one_short_line(result: st.Result) -> None:
 
 
 def test_every_result_has_both() -> None:
-    """Those that the package exports, and of an explanation and an attack."""
-    for kind in (st.Answer, st.Comparison, st.Frontier, st.League, st.Result, Explanation):
+    """Those that the package exports."""
+    for kind in (st.Answer, st.Comparison, st.Frontier, st.League, st.Result, st.Explanation):
         assert issubclass(kind, Shown) and kind.__repr__ is Shown.__repr__
 
 

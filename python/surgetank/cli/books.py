@@ -124,25 +124,18 @@ def _as_json(summary: BookSummary, rule: str) -> str:
 
 def _summary(book: PositionBook, scenario: str | None) -> tuple[BookSummary, str]:
     """The summary, and where its maintenance rule comes from."""
-    from surgetank.positions.position_book import MarginTier
+    from surgetank.console.books import own_summary
     from surgetank.positions.summary import BookSummary
     from surgetank.scenario import load
-    from surgetank.scenario.margin import Margin
     from surgetank.scenario.position_book import tiers_of
 
-    if scenario is not None:
-        chosen = load(scenario)
-        if chosen.market is None:
-            hint = "Name a scenario with a [market]"
-            raise SurgetankError("has no market", place=f"--scenario {scenario}", hint=hint)
-        return BookSummary(
-            book, tiers_of(chosen.market, book)
-        ), f"Maintenance margin of {chosen.name}"
-    usual = Margin()
-    own = (MarginTier(0.0, usual.initial, usual.maintenance),)
-    tiers = tuple(market.tiers or own for market in book.markets)
-    lacking = [market.name for market in book.markets if not market.tiers]
-    if not lacking:
-        return BookSummary(book, tiers), "Maintenance margin of the book itself"
-    said = f"{100 * usual.maintenance:g} %, since the book gives none (--scenario names another)"
-    return BookSummary(book, tiers), f"Maintenance margin {said}"
+    if scenario is None:
+        summary, rule = own_summary(book)
+        given = all(market.tiers for market in book.markets)
+        return summary, rule if given else f"{rule} (--scenario names another)"
+    chosen = load(scenario)
+    if chosen.market is None:
+        hint = "Name a scenario with a [market]"
+        raise SurgetankError("has no market", place=f"--scenario {scenario}", hint=hint)
+    tiers = tiers_of(chosen.market, book)
+    return BookSummary(book, tiers), f"Maintenance margin of {chosen.name}"

@@ -11,13 +11,31 @@ from rich.text import Text
 
 from surgetank.console.terminal import dim
 from surgetank.number_format import share, usd
+from surgetank.positions import PositionBook
+from surgetank.positions.position_book import MarginTier
 from surgetank.positions.summary import MOVES, BookSummary
 from surgetank.report.position_book import key_figures
 from surgetank.report.position_book.figures import by_leverage
+from surgetank.scenario.margin import Margin
 
-__all__ = ["show_summary"]
+__all__ = ["own_summary", "show_book", "show_summary"]
 
 _BAR: Final = 36
+
+
+def own_summary(book: PositionBook) -> tuple[BookSummary, str]:
+    """A book under its own tiers, or those of a scenario's default, and which they are."""
+    usual = Margin()
+    default = (MarginTier(0.0, usual.initial, usual.maintenance),)
+    summary = BookSummary(book, tuple(market.tiers or default for market in book.markets))
+    if all(market.tiers for market in book.markets):
+        return summary, "Maintenance margin of the book itself"
+    return summary, f"Maintenance margin {100 * usual.maintenance:g} %, since the book gives none"
+
+
+def show_book(console: Console, book: PositionBook) -> None:
+    """The summary of a book under its own tiers."""
+    show_summary(console, *own_summary(book))
 
 
 def show_summary(console: Console, summary: BookSummary, rule: str) -> None:

@@ -8,15 +8,22 @@ from rich.text import Text
 
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
-from surgetank.network_file import NetworkFile
-from surgetank.network_file.summary import Summary
+from surgetank.network_file import NetworkFile, with_network
+from surgetank.network_file.summary import Summary, summarise
 from surgetank.report.network import facts, sentence
+from surgetank.scenario import load
 
-__all__ = ["show_network"]
+__all__ = ["show_file", "show_network"]
 
 #: Nodes whose bars are shown.
 _SHOWN = 12
 _BAR = 24
+
+
+def show_file(console: Console, found: NetworkFile) -> None:
+    """A file by itself; the scenario `calm` gives what it lacks."""
+    network = with_network(load("calm"), found).network
+    show_network(console, found, summarise(network), found.notices)
 
 
 def show_network(

@@ -9,18 +9,25 @@ from typing import Any, Final
 from surgetank.attacker import BestResponse
 from surgetank.compare import Comparison
 from surgetank.console.attacks import show_response
+from surgetank.console.books import show_book
 from surgetank.console.comparisons import show_comparison
 from surgetank.console.explanations import show_explanation
 from surgetank.console.leagues import show_league
+from surgetank.console.networks import show_file
 from surgetank.console.risks import show_risk
 from surgetank.console.runs import show_result
 from surgetank.console.searches import show_answer, show_frontier
+from surgetank.console.tapes import show_fit, show_inspection
 from surgetank.console.terminal import Terminal
 from surgetank.explain import Explanation
+from surgetank.fit import Fit
 from surgetank.league import League
+from surgetank.network_file import NetworkFile
+from surgetank.positions import PositionBook
 from surgetank.risk import Risk
 from surgetank.run import Result
 from surgetank.search import Answer, Frontier
+from surgetank.tape.inspection import Inspection
 
 __all__ = ["html_of"]
 
@@ -35,6 +42,10 @@ _SHOWN: Final[tuple[tuple[type, Callable[[Terminal, Any], None]], ...]] = (
     (Comparison, show_comparison),
     (Explanation, show_explanation),
     (Risk, show_risk),
+    (PositionBook, show_book),
+    (NetworkFile, show_file),
+    (Inspection, show_inspection),
+    (Fit, show_fit),
     (BestResponse, lambda console, found: show_response(found, console)),
 )
 
@@ -47,8 +58,13 @@ def html_of(result: object) -> str:
     """
     for kind, show in _SHOWN:
         if isinstance(result, kind):
+            # In a kernel, rich would also display every line by itself.
             console = Terminal(
-                file=io.StringIO(), record=True, width=_WIDTH, color_system="truecolor"
+                file=io.StringIO(),
+                record=True,
+                width=_WIDTH,
+                color_system="truecolor",
+                force_jupyter=False,
             )
             show(console, result)
             return console.export_html(inline_styles=True, code_format=_FRAME)

@@ -14,6 +14,7 @@ from surgetank.fit.price import PriceFit, fit_price
 from surgetank.output_folder import write_file
 from surgetank.scenario import Scenario
 from surgetank.scenario.text import toml
+from surgetank.shown import Shown
 from surgetank.tape import TapeFile
 
 __all__ = ["Fit", "fit"]
@@ -24,8 +25,8 @@ _MESSAGES_MAX: Final = 100_000
 _WEIGHTS: Final = ("limit", "post_only", "market", "ioc", "cancel", "replace")
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(Shown):
     """What was fitted to a recording."""
 
     recording: TapeFile
@@ -36,6 +37,10 @@ class Fit:
     """None if the recording has too few messages: then the flow is the base scenario's."""
     flow: FlowFit | None
     name: str
+
+    def in_short(self) -> str:
+        """Name of the fitted scenario, and the recording."""
+        return f"{self.name}, of {self.recording.file}"
 
     @property
     def duration_s(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from surgetank.scenario.paths import Edge
+from surgetank.shown import Shown
 
 __all__ = ["MachineClass", "NetworkFile"]
 
@@ -21,8 +22,8 @@ class MachineClass:
     downlink_mbps: float | None = None
 
 
-@dataclass(frozen=True)
-class NetworkFile:
+@dataclass(frozen=True, repr=False)
+class NetworkFile(Shown):
     """Nodes in their order in the file; what the file does not have is empty."""
 
     files: tuple[str, ...]
@@ -44,6 +45,11 @@ class NetworkFile:
     """Standard deviation of the jitter over the delay, of all links."""
     notices: tuple[str, ...] = ()
     """What was detected, assumed or left out."""
+
+    def in_short(self) -> str:
+        """Files, nodes and links."""
+        links = f", {len(self.links):,} links" if self.links else ""
+        return f"{' and '.join(self.files)}: {self.count:,} nodes{links}"
 
     @property
     def places(self) -> tuple[int, ...]:

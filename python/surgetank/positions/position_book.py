@@ -15,6 +15,8 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from surgetank.shown import Shown
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -60,8 +62,8 @@ class MarginAccount:
         return f"{self.owner} ({self.isolated})" if self.isolated else self.owner
 
 
-@dataclass(frozen=True, eq=False)
-class PositionBook:
+@dataclass(frozen=True, eq=False, repr=False)
+class PositionBook(Shown):
     """Accounts with their positions.
 
     The arrays `position_*` are equally long: account (an index of `accounts`), market (an index of
@@ -86,6 +88,11 @@ class PositionBook:
     """The file that was read; with the options below, it can be read again."""
     how: tuple[str, ...] = field(default=())
     """The command line's options with which it was read, without the file."""
+
+    def in_short(self) -> str:
+        """File, accounts and notional."""
+        gross = float(np.abs(self.notional_usd).sum())
+        return f"{self.file or 'unnamed'}: {self.owners:,} accounts, {gross:,.0f} USD notional"
 
     @property
     def options(self) -> list[str]:

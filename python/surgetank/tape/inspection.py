@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from surgetank.shown import Shown
 from surgetank.tape.clock import of_day
 from surgetank.tape.columns import CANCEL, ORDER, REPLACE
 from surgetank.tape.recording import Floats, Ints, TapeFile
@@ -85,8 +86,8 @@ class Binned:
     """Rows in the bin's busiest second (in the bin itself, if it is shorter)."""
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Shown):
     """A recording in figures."""
 
     file: str
@@ -119,6 +120,10 @@ class Inspection:
     disorder_s: float
     duplicates: int
     series: Binned
+
+    def in_short(self) -> str:
+        """File, format and span."""
+        return f"{self.file}: {self.format}, {self.span_s:g} s from {self.began}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, without the series that figures draw."""

@@ -23,7 +23,7 @@ __all__ = ["Floats", "Ints", "Tape", "TapeFile"]
 _LONGEST_S: Final = 1e9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tape:
     """Prices and messages; times in nanoseconds from the tape's start, after `speed`.
 
@@ -48,6 +48,10 @@ class Tape:
     start_s: float = 0.0
     part_s: float | None = None
     read: ReadOptions = field(default_factory=ReadOptions)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.prices_ns):,} prices, {len(self.messages_ns):,} messages"
+        return f"<Tape {self.file or 'unnamed'}: {self.kind}, {self.seconds:g} s, {counts}>"
 
     @property
     def options(self) -> list[str]:
