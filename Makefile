@@ -7,6 +7,10 @@ OUT ?= runs/black-thursday
 # What tests were skipped, over both runs of pytest.
 SKIPPED := $(CURDIR)/$(VENV)/skipped.txt
 LOWEST := .venv-lowest
+WHEEL := .venv-wheel
+# A target of Rust; empty: this machine.
+TARGET ?=
+DIST ?= dist
 
 .PHONY: help
 help: ## this text
@@ -42,8 +46,8 @@ run: build ## run the flagship scenario and say where its report is
 lint: build ## format, lints, types
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
-	$(BIN)/ruff format --check python tests benchmarks docs
-	$(BIN)/ruff check python tests benchmarks docs
+	$(BIN)/ruff format --check python tests benchmarks docs packaging
+	$(BIN)/ruff check python tests benchmarks docs packaging
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest surgetank._core --ignore-disjoint-bases
 
@@ -75,12 +79,24 @@ soak: build ## longer random worlds
 bench: build ## the figures of docs/benchmarks.md, against their peers
 	$(BIN)/python benchmarks/publish.py
 
+.PHONY: wheel
+wheel: need ## dist/: an sdist and, from it, a wheel for this machine (or TARGET=aarch64-unknown-linux-gnu)
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install --quiet --upgrade pip
+	$(WHEEL)/bin/python -m pip install --quiet build "maturin[zig]>=1.9,<2"
+	$(WHEEL)/bin/python packaging/build_wheel.py --out $(DIST) --target "$(TARGET)"
+
+.PHONY: docs
+docs: $(VENV)/.ready ## the docs site, in target/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --config-file packaging/mkdocs.yml
+	@echo "The site: target/site/index.html"
+
 .PHONY: format
 format: $(VENV)/.ready ## format everything
 	cargo fmt --all
-	$(BIN)/ruff format python tests benchmarks docs
-	$(BIN)/ruff check --fix python tests benchmarks docs
+	$(BIN)/ruff format python tests benchmarks docs packaging
+	$(BIN)/ruff check --fix python tests benchmarks docs packaging
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(VENV) target runs
+	rm -rf $(VENV) $(LOWEST) $(WHEEL) dist target runs
