@@ -16,7 +16,7 @@ from surgetank.output_folder import claimed, write_file
 from surgetank.positions import PositionBook
 from surgetank.scenario import Scenario, load
 from surgetank.shown import Shown
-from surgetank.simulate import Progress, simulate, with_tape
+from surgetank.simulate import Progress, simulate
 from surgetank.tape import Tape
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict, judge
@@ -108,19 +108,19 @@ def run(
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
     if tape is not None:
-        chosen = with_tape(chosen, tape)
+        chosen = chosen.with_tape(tape)
     if positions is not None:
         chosen = chosen.with_positions(positions)
     if journal is not None:
         can_journal(journal, target)
     with nullcontext() if out is None else claimed(Path(out), force=force) as folder:
         if target is None:
-            trace = simulate(chosen, seed=seed, tape=tape, progress=progress, journal=journal)
+            trace = simulate(chosen, seed=seed, progress=progress, journal=journal)
         else:
             from surgetank.live import Rig
 
             with Rig(target, options, faults=chosen.faults) as rig:
-                trace = rig.run(chosen, seed=seed, tape=tape, watch=watch)
+                trace = rig.run(chosen, seed=seed, watch=watch)
         measures = measure(trace)
         verdict = judge(measures, chosen.limits.as_mapping(), trace)
         if folder is not None:

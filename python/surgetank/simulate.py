@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -22,11 +22,10 @@ from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.scenario.position_book import columns_of
 from surgetank.scenario.size import MemoryGuard, refuse_too_large
-from surgetank.tape import Tape
 from surgetank.trace import SCHEMA, Run, Stats, Trace
 from surgetank.trace.names import check_names
 
-__all__ = ["Progress", "simulate", "with_tape"]
+__all__ = ["Progress", "simulate"]
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -46,17 +45,15 @@ def simulate(
     scenario: Scenario,
     *,
     seed: int | None = None,
-    tape: Tape | None = None,
     progress: Progress | None = None,
     decisions: pl.DataFrame | None = None,
     journal: Path | None = None,
 ) -> Trace:
     """Runs a scenario in the deterministic simulator.
 
-    With a tape, give the scenario as `with_tape` makes it. The trace of a run that `progress`
-    stopped is marked incomplete. With the table `decisions` of an earlier run, they are replayed at
-    their times, and no controller is called. The executed blocks are written to the file `journal`,
-    which must not exist (docs/journal.md).
+    The trace of a run that `progress` stopped is marked incomplete. With the table `decisions` of
+    an earlier run, they are replayed at their times, and no controller is called. The executed
+    blocks are written to the file `journal`, which must not exist (docs/journal.md).
 
     Raises:
         SurgetankError: if the core cannot build the scenario, a fault is for live systems only, or
@@ -70,10 +67,7 @@ def simulate(
     if not 0 <= chosen < 2**64:
         hint = "Give a whole number from 0 to 2**64 - 1"
         raise SurgetankError(f"{chosen} is not a seed", place="seed", hint=hint)
-    files = Files(
-        None if tape is None else tape.as_core(),
-        _positions(scenario, tape),
-    )
+    files = Files(_tape(scenario), _positions(scenario))
     plugins = _plugins(scenario, decisions)
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
     guard = MemoryGuard(progress)
@@ -103,14 +97,23 @@ def simulate(
     return trace
 
 
-def _positions(scenario: Scenario, tape: Tape | None) -> dict[str, Any] | None:
-    book, market = scenario.position_book, scenario.market
+def _tape(scenario: Scenario) -> dict[str, Any] | None:
+    if scenario.tape is None and scenario.tape_hash:
+        what = "the scenario replays a recording"
+        raise _not_stored(scenario, what, scenario.tape_options)
+    return None if scenario.tape is None else scenario.tape.as_core()
+
+
+def _not_stored(scenario: Scenario, what: str, options: list[str]) -> SurgetankError:
+    hint = f"Give it again: {shlex.join(options)}"
+    return SurgetankError(f"{what}, which is not stored with it", place=scenario.name, hint=hint)
+
+
+def _positions(scenario: Scenario) -> dict[str, Any] | None:
+    book, market, tape = scenario.position_book, scenario.market, scenario.tape
     if book is None and scenario.positions_hash:
-        raise SurgetankError(
-            "the scenario opens with a position book, which is not stored with it",
-            place=scenario.name,
-            hint=f"Give it again: {shlex.join(scenario.positions_options)}",
-        )
+        what = "the scenario opens with a position book"
+        raise _not_stored(scenario, what, scenario.positions_options)
     if book is None or market is None:
         return None
     replayed = tape is not None and market.price.path.kind == "tape"
@@ -201,41 +204,3 @@ def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else names
     what = f"{names} raised {type(error).__name__}: {error}"
     return SurgetankError(what, place=where, hint="Correct it and run again")
-
-
-def with_tape(scenario: Scenario, tape: Tape) -> Scenario:
-    """The scenario with the tape's prices as outside price and its messages, if any, as background
-    flow.
-
-    The run ends with the tape at the latest.
-
-    Raises:
-        SurgetankError: the scenario is that of a run on another tape.
-    """
-    if scenario.tape_hash not in ("", tape.hash):
-        raise SurgetankError(
-            f"is not the recording that {scenario.name} was run on: its content has the hash "
-            f"{tape.hash[:16]}…, and the scenario names {scenario.tape_hash[:16]}…",
-            place=shlex.join(tape.options),
-            hint="Give that recording, or remove `tape_hash` from the scenario",
-        )
-    seconds = min(scenario.duration_s, tape.seconds)
-    values: dict[str, object] = {
-        # The event that the scenario describes is not the one on the tape.
-        "title": f"{scenario.name} on a recording: {PurePath(tape.file).name or 'unnamed'}",
-        "event": f"{tape.file or 'unnamed'}: {tape.seconds * tape.speed:g} s from "
-        f"{tape.start_s:g} s on, at {tape.speed:g} times the recorded speed",
-        "source": f"{tape.kind} tape, BLAKE3 {tape.hash}",
-        "description": "",
-        "tape_hash": tape.hash,
-        "tape_options": tape.options,
-        "duration_s": seconds,
-        "warmup_s": min(scenario.warmup_s, seconds / 4),
-        "flow.replay_messages": len(tape.messages_ns) > 0,
-    }
-    if scenario.market is not None:
-        values["market.price.path"] = {"kind": "tape"}
-    end = seconds + scenario.drain_s
-    kept = [f for f in scenario.faults if f.at_s < end]
-    values["faults"] = [fault.model_dump(mode="json") for fault in kept]
-    return scenario.with_values(values)

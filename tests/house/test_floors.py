@@ -30,9 +30,9 @@ EDGES = python_edges(Path(st.__file__).parent)
 #: Of the package, lower floors first: a module imports from floors below its own, or its own room.
 FLOORS = [
     {"_core", "errors", "free_memory", "lazy", "number_format", "shown", "version"},
-    {"catalogue", "extras", "native", "output_folder", "plugins", "positions"},
+    {"catalogue", "extras", "native", "output_folder", "plugins", "positions", "tape"},
     {"scenario", "starter"},
-    {"network_file", "tape"},
+    {"network_file"},
     {"fit", "trace"},
     {"measure"},
     {"verdict"},

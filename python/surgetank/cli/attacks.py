@@ -12,14 +12,13 @@ from surgetank.cli.app import EFFORT, QUESTION, AllowCode, ScenarioName, app, er
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import attack_kinds, listed
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Quiet
+from surgetank.cli.scenario_options import ScenarioOptions
 from surgetank.cli.search_options import (
     Dask,
     Seed,
-    Values,
     Workers,
-    chosen_of,
     executor_of,
     terminable,
 )
@@ -82,16 +81,17 @@ Fresh = Annotated[
 
 
 @app.command("attack", epilog=_EXAMPLES)
+@grouped
 def attack_command(
     context: typer.Context,
     scenario: ScenarioName,
+    *,
     kinds: Kinds = None,
     budget_usd: Capital = 1_000_000.0,
     candidates: Candidates = 12,
     fresh: Fresh = 8,
     seed: Seed = 1,
-    network: NetworkOption = None,
-    values: Values = None,
+    given: ScenarioOptions,
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
@@ -105,7 +105,7 @@ def attack_command(
     from surgetank.verdict import EXIT_CODES
 
     refuse_ignored(context)
-    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
+    chosen = given.of(scenario, hidden=quiet or as_json)
     named = KINDS if kinds is None else [k.strip() for k in kinds.split(",") if k.strip()]
     with terminable(), executor_of(dask) as executor:
         try:

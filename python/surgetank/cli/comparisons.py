@@ -27,9 +27,10 @@ from surgetank.cli.leagues import (
     Vary,
     play,
 )
-from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Quiet
-from surgetank.cli.search_options import Dask, Force, Out, Resume, Values, Workers
+from surgetank.cli.scenario_options import ScenarioOptions
+from surgetank.cli.search_options import Dask, Force, Out, Resume, Workers
 from surgetank.errors import SurgetankError
 
 _EXAMPLES = """
@@ -56,6 +57,7 @@ def _is_search(place: Path) -> bool:
 
 
 @app.command("compare", epilog=_EXAMPLES)
+@grouped
 def compare_command(
     context: typer.Context,
     a: Annotated[
@@ -70,6 +72,7 @@ def compare_command(
         str | None,
         typer.Argument(metavar="B", help="A second folder.", autocompletion=runs_and_scenarios),
     ] = None,
+    *,
     vary: Vary = None,
     attack: Attack = None,
     seeds: Seeds = None,
@@ -80,8 +83,7 @@ def compare_command(
     budget: OwnBudget = None,
     precision: OwnPrecision = None,
     runs_max: RunsMax = None,
-    network: NetworkOption = None,
-    values: Values = None,
+    given: ScenarioOptions,
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
@@ -116,8 +118,8 @@ def compare_command(
         budget=budget,
         precision=precision,
         runs_max=runs_max,
-        network=network,
-        set=values,
+        network=given.network,
+        set=given.values,
         workers=workers,
         dask=dask,
         out=out,
@@ -132,7 +134,7 @@ def compare_command(
                 place=f"compare {a}",
                 hint="Give two folders, or a scenario and --vary KEY (or --attack)",
             )
-        play(a, asked, as_json=as_json, quiet=quiet)
+        play(a, asked, given, as_json=as_json, quiet=quiet)
         return
     if asked.given:
         raise SurgetankError(

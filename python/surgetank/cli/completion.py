@@ -114,19 +114,23 @@ def keys_to_set(context: typer.Context, incomplete: str) -> list[str]:
 
 def keys_to_vary(context: typer.Context, incomplete: str) -> list[str]:
     """Quantities that a search can vary: numbers."""
+    from surgetank.search.parameter import DERIVED
+
     numbers = (
         key
         for key, value in _leaves(context).items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     )
-    return _beginning(("load", "leverage", *numbers), incomplete)
+    return _beginning((*DERIVED, *numbers), incomplete)
 
 
 def keys_to_compare(context: typer.Context, incomplete: str) -> list[str]:
     """Keys of a league; after the equals sign, the next value that the key's model lists."""
+    from surgetank.search.parameter import DERIVED
+
     key, equals, values = incomplete.partition("=")
     if not equals:
-        return _beginning(("load", "leverage", *_leaves(context)), incomplete)
+        return _beginning((*DERIVED, *_leaves(context)), incomplete)
     head, comma, last = values.rpartition(",")
     return [f"{key}={head}{comma}{value}" for value in _beginning(_values(key), last)]
 

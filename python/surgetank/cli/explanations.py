@@ -12,9 +12,11 @@ import typer
 from surgetank.cli.app import EFFORT, QUESTION, AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import runs_and_scenarios
-from surgetank.cli.network_option import NetworkOption, on_network
+from surgetank.cli.ignored import refuse_ignored
+from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Quiet
-from surgetank.cli.search_options import Values, Workers, terminable
+from surgetank.cli.scenario_options import ScenarioOptions
+from surgetank.cli.search_options import Workers, terminable
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ Exit codes: 0 a significant gain · 2 usage · 3 INVALID · 4 no significant gai
 
 
 @app.command("explain", epilog=_EXAMPLES)
+@grouped
 def explain_command(
+    context: typer.Context,
     run: Annotated[
         str,
         typer.Argument(
@@ -43,6 +47,7 @@ def explain_command(
             autocompletion=runs_and_scenarios,
         ),
     ],
+    *,
     seeds: Annotated[
         int,
         typer.Option(
@@ -67,8 +72,7 @@ def explain_command(
             "--free", help="Also make each resource free (zero time).", rich_help_panel=QUESTION
         ),
     ] = False,
-    network: NetworkOption = None,
-    values: Values = None,
+    given: ScenarioOptions,
     allow_code: AllowCode = False,
     workers: Workers = None,
     kept: Annotated[
@@ -87,10 +91,11 @@ def explain_command(
     from surgetank.explain import explain
     from surgetank.explain.paired import DELAYS
 
+    refuse_ignored(context)
     if by not in DELAYS:
         raise SurgetankError("no such latency", place=f"--by {by}", hint="Give mean or p99")
     scenario, seed = _asked(run)
-    scenario = on_network(scenario, network, values, hidden=quiet or as_json)
+    scenario = given.applied(scenario, hidden=quiet or as_json)
     try:
         with terminable(), ExplainWatch(err, hidden=quiet or as_json) as watch:
             found = explain(
@@ -116,7 +121,7 @@ def explain_command(
 def _asked(run: str) -> tuple[Scenario, int]:
     """The scenario and the seed of a run's folder; of a scenario, the scenario and its own seed."""
     from surgetank.scenario import Scenario, load
-    from surgetank.trace.store import RUN_FILE, read_run, with_book
+    from surgetank.trace.store import RUN_FILE, read_run, with_inputs
 
     folder = Path(run)
     if not folder.is_dir():
@@ -133,11 +138,5 @@ def _asked(run: str) -> tuple[Scenario, int]:
             place=where,
             hint="Explain the scenario, or a `surgetank calibrate` of the system",
         )
-    if content["scenario"].get("tape_hash"):
-        raise SurgetankError(
-            "this run replayed a tape, which is not stored with it",
-            place=where,
-            hint="Explain the scenario without the tape",
-        )
-    made = with_book(Scenario.build(content["scenario"], where), folder)
+    made = with_inputs(Scenario.build(content["scenario"], where), folder)
     return made, int(content["run"]["seed"])

@@ -22,8 +22,9 @@ from surgetank.cli.app import (
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import curve_names
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.network_option import NetworkOption
+from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Quiet
+from surgetank.cli.scenario_options import ScenarioOptions
 from surgetank.cli.search_options import (
     Budget,
     Dask,
@@ -33,9 +34,7 @@ from surgetank.cli.search_options import (
     Precision,
     Resume,
     Seed,
-    Values,
     Workers,
-    chosen_of,
     executor_of,
     per_of,
     placed,
@@ -63,9 +62,11 @@ Exit codes: 0 all points found · 2 usage · 3 INVALID · 4 UNKNOWN, or stopped.
 
 
 @app.command("frontier", epilog=_FRONTIER_EXAMPLES)
+@grouped
 def frontier_command(
     context: typer.Context,
     scenario: ScenarioName,
+    *,
     loads: Annotated[
         str | None,
         typer.Option(
@@ -94,8 +95,7 @@ def frontier_command(
         int, typer.Option(metavar="N", min=16, help="Most runs per point.", rich_help_panel=EFFORT)
     ] = 160,
     seed: Seed = 1,
-    network: NetworkOption = None,
-    values: Values = None,
+    given: ScenarioOptions,
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
@@ -114,7 +114,7 @@ def frontier_command(
     from surgetank.search.sweep import curves_of, loads_of
 
     refuse_ignored(context)
-    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
+    chosen = given.of(scenario, hidden=quiet or as_json)
     levels = loads_of(chosen, None if loads is None else span_of(loads, "--loads"), points)
     lines = [_curve(text, chosen) for text in curve] if curve else curves_of(chosen)
     unit = per_of(per)

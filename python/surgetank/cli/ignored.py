@@ -117,7 +117,7 @@ _RULES: Final = (
     ),
     _Rule(
         "compare",
-        ("allow_code",),
+        ("allow_code", "tape", "positions"),
         lambda given: given["b"] is None,
         _OF_TWO_FOLDERS,
         "",

@@ -19,9 +19,9 @@ from surgetank.cli.completion import (
     measure_names,
     search_names,
 )
+from surgetank.cli.scenario_options import ScenarioOptions
 from surgetank.cli.search_options import (
     SearchFolder,
-    chosen_of,
     executor_of,
     placed,
     stopped,
@@ -41,7 +41,7 @@ Vary = Annotated[
     typer.Option(
         metavar="KEY[=A,B,…]",
         help="Compare these values of a scenario key, by default all that its model lists; "
-        "`load` and `leverage` are keys too. Repeat for a grid.",
+        "`load`, `leverage` and `speed` are keys too. Repeat for a grid.",
         rich_help_panel=LEAGUE,
         autocompletion=keys_to_compare,
     ),
@@ -145,7 +145,9 @@ class LeagueOptions:
         return [f"--{name.replace('_', '-')}" for name in names]
 
 
-def play(scenario: str, asked: LeagueOptions, *, as_json: bool, quiet: bool) -> None:
+def play(
+    scenario: str, asked: LeagueOptions, given: ScenarioOptions, *, as_json: bool, quiet: bool
+) -> None:
     """Runs a league, writes it, and shows it."""
     from surgetank.console.leagues import LeagueWatch
     from surgetank.league import LeagueSearch, league
@@ -157,7 +159,7 @@ def play(scenario: str, asked: LeagueOptions, *, as_json: bool, quiet: bool) -> 
             place=f"compare {scenario}",
             hint=f"{asked.given[0]} asks for a scenario; to compare two folders, give both",
         )
-    chosen = chosen_of(scenario, asked.set, asked.network, quiet=quiet or as_json)
+    chosen = given.of(scenario, hidden=quiet or as_json)
     seed = chosen.seed if asked.seed is None else asked.seed
     searches = [name.strip() for name in (asked.search or "").split(",") if name.strip()]
     only = [

@@ -11,12 +11,18 @@ import typer
 from surgetank.cli.app import err
 
 if TYPE_CHECKING:
-    from surgetank.tape import ReadOptions, Tape, TapeFile
+    from surgetank.scenario import Scenario
+    from surgetank.tape import ReadOptions, TapeFile
 
 __all__ = ["TAPE_PANEL", "PartOptions", "ReadingOptions", "TapeOptions"]
 
 #: Panel of `--help`.
 TAPE_PANEL: Final = "Tapes"
+
+_SAME_DAY: Final = (
+    "Every run replays the same recording: intervals say nothing of other days "
+    "(`surgetank fit` makes a scenario that draws them)."
+)
 
 
 @dataclass(frozen=True)
@@ -154,15 +160,19 @@ class TapeOptions:
     part: PartOptions = field(default_factory=PartOptions)
     reading: ReadingOptions = field(default_factory=ReadingOptions)
 
-    def recording(self, file: Path, *, hidden: bool) -> Tape:
-        """The tape in the file; says how it was read, unless `hidden`.
+    def replayed(self, scenario: Scenario, *, hidden: bool, one_run: bool) -> Scenario:
+        """The scenario on the recording, if one is given; says how it was read, unless `hidden`,
+        and what that means for a question that is not answered by `one_run`.
 
         Raises:
             SurgetankError: naming the option, or the file's line, and the remedy.
         """
-        whole = self.reading.read(file)
+        if self.tape is None:
+            return scenario
+        whole = self.reading.read(self.tape)
         if not hidden:
-            err.print(f"{file}: {'; '.join(whole.said)}", soft_wrap=True, highlight=False)
-        return whole.part(
-            speed=self.speed, start_s=self.part.tape_start, seconds=self.part.tape_seconds
-        )
+            err.print(f"{self.tape}: {'; '.join(whole.said)}", soft_wrap=True, highlight=False)
+            if not one_run:
+                err.print(_SAME_DAY, soft_wrap=True, highlight=False)
+        start, seconds = self.part.tape_start, self.part.tape_seconds
+        return scenario.with_tape(whole.part(speed=self.speed, start_s=start, seconds=seconds))

@@ -24,19 +24,16 @@ from surgetank.cli.app import (
 )
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Junit, Quiet
-from surgetank.cli.position_options import PositionOptions
+from surgetank.cli.scenario_options import ScenarioOptions
 from surgetank.cli.search_options import (
     Dask,
     Force,
     Out,
     Resume,
     SearchFolder,
-    Values,
     Workers,
-    chosen_of,
     executor_of,
     placed,
     stopped,
@@ -91,9 +88,7 @@ def risk_command(
             rich_help_panel=SCENARIO,
         ),
     ] = None,
-    network: NetworkOption = None,
-    values: Values = None,
-    opened: PositionOptions,
+    given: ScenarioOptions,
     allow_code: AllowCode = False,
     limit: Annotated[
         list[str] | None,
@@ -145,8 +140,7 @@ def risk_command(
     from surgetank.risk import check, risk
 
     refuse_ignored(context)
-    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
-    chosen = opened.opened(chosen)
+    chosen = given.of(scenario, hidden=quiet or as_json)
     asked: dict[str, Any] = {
         "runs": runs,
         "limits": dict(_number_of(text) for text in limit or []),

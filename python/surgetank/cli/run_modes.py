@@ -21,7 +21,6 @@ from surgetank.run import Result, run
 from surgetank.scenario import Scenario
 from surgetank.scenario.size import size_of
 from surgetank.simulate import simulate
-from surgetank.tape import Tape
 from surgetank.verdict import judge
 
 __all__ = ["Live", "Simulated", "stop_on_interrupt"]
@@ -51,13 +50,13 @@ class Simulated:
     def __init__(self, *, hidden: bool, journal: Path | None = None) -> None:
         self._hidden, self._journal = hidden, journal
 
-    def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
+    def run(self, scenario: Scenario, seed: int | None) -> Result:
         """Runs the scenario and judges it; writes nothing."""
         seconds = scenario.duration_s + scenario.drain_s
         size = size_of(scenario)
         with Watch(err, scenario.name, seconds, size=size, hidden=self._hidden) as watch:
             stop_on_interrupt(watch)
-            trace = simulate(scenario, seed=seed, tape=tape, progress=watch, journal=self._journal)
+            trace = simulate(scenario, seed=seed, progress=watch, journal=self._journal)
             watch.phase("measuring")
             measures = measure(trace)
             verdict = judge(measures, scenario.limits.as_mapping(), trace)
@@ -90,7 +89,7 @@ class Live:
         self._target, self._options, self._hidden = target, options, hidden
         self._port, self._endpoint = prometheus, otel_endpoint
 
-    def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
+    def run(self, scenario: Scenario, seed: int | None) -> Result:
         """Runs the scenario and judges it; writes nothing."""
         with ExitStack() as stack:
             view = stack.enter_context(LiveWatch(err, hidden=self._hidden))
@@ -105,7 +104,6 @@ class Live:
             result = run(
                 scenario,
                 seed=seed,
-                tape=tape,
                 target=self._target,
                 options=self._options,
                 watch=lambda seen: all([watch(seen) for watch in watches]),

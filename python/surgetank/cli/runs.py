@@ -22,12 +22,9 @@ from surgetank.cli.app import (
 )
 from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.network_option import NetworkOption, on_network
 from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Junit, Quiet
-from surgetank.cli.position_options import PositionOptions
-from surgetank.cli.recording_options import TapeOptions
-from surgetank.cli.search_options import Values
+from surgetank.cli.scenario_options import ScenarioOptions
 from surgetank.output_folder import check_file, claimed, write_file
 
 if TYPE_CHECKING:
@@ -94,10 +91,7 @@ def run_command(
             rich_help_panel=SCENARIO,
         ),
     ] = None,
-    values: Values = None,
-    network: NetworkOption = None,
-    replayed: TapeOptions,
-    opened: PositionOptions,
+    given: ScenarioOptions,
     allow_code: AllowCode = False,
     out: Annotated[
         Path | None,
@@ -144,16 +138,9 @@ def run_command(
     from surgetank.cli.run_modes import Live, Simulated
     from surgetank.live import LiveOptions
     from surgetank.run import can_journal, write
-    from surgetank.scenario import load
-    from surgetank.simulate import with_tape
 
     refuse_ignored(context)
-    chosen = on_network(load(scenario), network, values, hidden=quiet or as_json)
-    recording = None
-    if replayed.tape is not None:
-        recording = replayed.recording(replayed.tape, hidden=quiet or as_json)
-        chosen = with_tape(chosen, recording)
-    chosen = opened.opened(chosen)
+    chosen = given.of(scenario, hidden=quiet or as_json, one_run=True)
     used = chosen.seed if seed is None else seed
     named = f"{chosen.name}-{used}-{chosen.hash[:8]}"
     folder = out or Path("runs") / named
@@ -177,7 +164,7 @@ def run_command(
         live = Live(target, options, prometheus, otel_endpoint, hidden=hidden)
     with claimed(folder, force=force):
         made = live or Simulated(hidden=hidden, journal=journal)
-        result = made.run(chosen, seed, recording)
+        result = made.run(chosen, seed)
         write(folder, result.trace, result.measures, result.verdict, report=report)
     result = replace(result, out=folder)
     if junit is not None:
@@ -195,7 +182,7 @@ def _show(result: Result, where: Path) -> None:
 
     show_result(out_, result)
     out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
-    explicable = result.trace.stats.live is None and not result.scenario.tape_hash
+    explicable = result.trace.stats.live is None
     if explicable and result.verdict.status is Status.FAIL:
         out_.print(f"What to improve: surgetank explain {where.parent}", soft_wrap=True)
     if not result.trace.complete:

@@ -12,30 +12,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, SCENARIO, err, seed_in_range
-from surgetank.cli.completion import keys_to_set
-from surgetank.cli.network_option import on_network
+from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, err, seed_in_range
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 from surgetank.output_folder import claimed, locked
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from surgetank.scenario import Scenario
     from surgetank.search.goal import Per
 
 JOURNAL = "runs.jsonl"
 
-Values = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Override a scenario key.",
-        rich_help_panel=SCENARIO,
-        autocompletion=keys_to_set,
-    ),
-]
 Budget = Annotated[
     float,
     typer.Option(
@@ -138,20 +125,6 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[SearchFolder]
             if not place.journal.stat().st_size:
                 place.journal.unlink()
             raise
-
-
-def chosen_of(
-    scenario: str, values: list[str] | None, network: Path | None = None, *, quiet: bool = False
-) -> Scenario:
-    """The scenario of this name or file, on the nodes of the file `network`, with its overrides.
-
-    Raises:
-        SurgetankError: there is no such scenario, the file of nodes is not usable, or an override
-            does not fit.
-    """
-    from surgetank.scenario import load
-
-    return on_network(load(scenario), network, values, hidden=quiet)
 
 
 def span_of(text: str, flag: str) -> tuple[float, float]:

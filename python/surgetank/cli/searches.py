@@ -26,10 +26,9 @@ from surgetank.cli.app import (
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import keys_to_vary, limit_names, search_names
 from surgetank.cli.ignored import refuse_ignored
-from surgetank.cli.network_option import NetworkOption
 from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Quiet
-from surgetank.cli.position_options import PositionOptions
+from surgetank.cli.scenario_options import ScenarioOptions
 from surgetank.cli.search_options import (
     Budget,
     Dask,
@@ -40,9 +39,7 @@ from surgetank.cli.search_options import (
     Resume,
     SearchFolder,
     Seed,
-    Values,
     Workers,
-    chosen_of,
     executor_of,
     per_of,
     placed,
@@ -92,7 +89,7 @@ Vary = Annotated[
     str | None,
     typer.Option(
         metavar="KEY",
-        help="Quantity to vary: load, leverage or a scenario key.",
+        help="Quantity to vary: load, leverage, speed (of a recording) or a scenario key.",
         rich_help_panel=QUESTION,
         autocompletion=keys_to_vary,
     ),
@@ -166,9 +163,7 @@ def search_command(
     precision: Precision = 0.05,
     runs_max: RunsMax = 200,
     seed: Seed = 1,
-    network: NetworkOption = None,
-    values: Values = None,
-    opened: PositionOptions,
+    given: ScenarioOptions,
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
@@ -203,8 +198,7 @@ def search_command(
     from surgetank.search.question import question_of
 
     refuse_ignored(context)
-    chosen = chosen_of(scenario, values, network, quiet=quiet or as_json)
-    chosen = opened.opened(chosen)
+    chosen = given.of(scenario, hidden=quiet or as_json)
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {
         "vary": vary,

@@ -26,7 +26,7 @@ __all__ = ["SearchWatch", "show_against", "show_answer", "show_frontier"]
 
 STYLES = {"FOUND": "bold green", "INVALID": "bold magenta", "UNKNOWN": "bold yellow"}
 MARKS = {"FOUND": "✔", "INVALID": "⚠", "UNKNOWN": "?"}
-UNITS = {"load": " background messages/s", "leverage": "×"}
+UNITS = {"load": " background messages/s", "leverage": "×", "speed": "× the recorded speed"}
 
 
 PHASES: Final[Mapping[Phase, str]] = {

@@ -12,7 +12,7 @@ from surgetank.errors import SurgetankError
 from surgetank.league.choices import choices, is_key
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys
-from surgetank.search.parameter import parameter
+from surgetank.search.parameter import DERIVED, parameter
 
 __all__ = ["ATTACK", "NONE", "RULE", "Entrant", "Vary", "attacked", "attacks_of", "entrants_of"]
 
@@ -40,13 +40,11 @@ class Entrant:
         Raises:
             SurgetankError: if the scenario does not allow these values.
         """
-        values: dict[str, Any] = {}
-        for key, value in self.values.items():
-            if key in ("load", "leverage"):
-                values |= parameter(scenario, key).values(float(value))
-            else:
-                values[key] = value
-        return scenario.with_values(values)
+        made = scenario.with_values({k: v for k, v in self.values.items() if k not in DERIVED})
+        for key in DERIVED:
+            if key in self.values:
+                made = parameter(made, key).at(made, float(self.values[key]))
+        return made
 
 
 def entrants_of(scenario: Scenario, vary: Vary) -> tuple[list[Entrant], list[str]]:
@@ -164,9 +162,9 @@ def _axes(vary: Vary) -> list[tuple[str, list[Any], bool]]:
             )
         if key == ATTACK:
             raise SurgetankError("attacks have an option", place=f"--vary {key}", hint="--attack")
-        if key in ("load", "leverage"):
+        if key in DERIVED:
             values = [_level(key, value) for value in values]
-        known = [] if key in ("load", "leverage") else choices(key)
+        known = [] if key in DERIVED else choices(key)
         if not values and not known:
             raise SurgetankError(
                 "has no list of values to choose from",

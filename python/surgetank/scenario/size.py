@@ -64,7 +64,9 @@ def needs(scenario: Scenario) -> Iterator[tuple[str, float, float]]:
 def _messages(scenario: Scenario) -> Iterator[tuple[str, float]]:
     flow, attack, seconds = scenario.flow, scenario.attack, scenario.duration_s
     markets = 1 if scenario.market is None else len(scenario.market.names)
-    if not flow.replay_messages:
+    if flow.replay_messages and scenario.tape is not None:
+        yield "--tape", float((scenario.tape.messages_ns < seconds * 1e9).sum())
+    elif not flow.replay_messages:
         yield "flow.arrivals", _rate(flow.arrivals) * _weighted_s(flow.profile, seconds)
     if flow.oracle.count:
         yield "flow.oracle.interval_ms", markets * 1e3 * seconds / flow.oracle.interval_ms

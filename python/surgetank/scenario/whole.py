@@ -23,8 +23,10 @@ from surgetank.scenario.market import Market
 from surgetank.scenario.network import Network
 from surgetank.scenario.position_book import book_values
 from surgetank.scenario.problem import explain
+from surgetank.scenario.recording import tape_values
 from surgetank.scenario.rule import RULE
 from surgetank.scenario.section import Integer, NonNegative, Positive, Section, SpanMs, Whole
+from surgetank.tape import Tape
 
 #: Keys that the core does not read.
 _OWN = (
@@ -83,6 +85,7 @@ class Scenario(Section):
         description="options with which the position book was read (set by --positions)",
     )
     _book: PositionBook | None = PrivateAttr(None)
+    _tape: Tape | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -204,7 +207,7 @@ class Scenario(Section):
             if rule is not None:
                 data = presets.over(data, RULE, rule)
             put(data, key, value)
-        return Scenario.build(data).holding(self._book)
+        return Scenario.build(data).holding(self._book, self._tape)
 
     def with_positions(self, book: PositionBook) -> Scenario:
         """A copy whose market opens with the accounts of a position book, at its mark prices
@@ -218,16 +221,42 @@ class Scenario(Section):
         )
         return self.with_values(values).holding(book)
 
+    def with_tape(self, tape: Tape) -> Scenario:
+        """A copy that replays a recording: its prices, and its messages if it has any
+        (docs/tapes.md).
+
+        Raises:
+            SurgetankError: the scenario is that of a run on another recording.
+        """
+        values = tape_values(
+            tape,
+            place=self.name,
+            known=self.tape_hash,
+            times_s=(self.duration_s, self.warmup_s, self.drain_s),
+            faults=self.faults,
+            has_market=self.market is not None,
+        )
+        return self.with_values(values).holding(tape=tape)
+
+    @property
+    def tape(self) -> Tape | None:
+        """The recording that is replayed; None without one, or if the scenario was read without
+        the one that it names (`tape_hash`)."""
+        return self._tape
+
     @property
     def position_book(self) -> PositionBook | None:
         """The position book with which the market opens; None if positions are drawn, or if the
         scenario was read without the book that it names (`positions_hash`)."""
         return self._book
 
-    def holding(self, book: PositionBook | None) -> Scenario:
-        """The scenario itself, with the position book that it names; another one is left out."""
+    def holding(self, book: PositionBook | None = None, tape: Tape | None = None) -> Scenario:
+        """The scenario itself, with the position book and the recording that it names; others are
+        left out."""
         if book is not None and book.hash == self.positions_hash:
             self._book = book
+        if tape is not None and tape.hash == self.tape_hash:
+            self._tape = tape
         return self
 
     def core(self) -> dict[str, Any]:

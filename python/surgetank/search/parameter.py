@@ -1,18 +1,22 @@
-"""The varied quantity: load, leverage, or any numeric key of the scenario."""
+"""The varied quantity: load, leverage, a recording's speed, or any numeric key of the scenario."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from surgetank.errors import SurgetankError
 from surgetank.positions import PositionBook
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys, unit_of
+from surgetank.tape import Tape
 
-__all__ = ["Parameter", "is_ratio_scale", "parameter"]
+__all__ = ["DERIVED", "Parameter", "is_ratio_scale", "parameter"]
+
+#: Quantities that can be varied and are no key of a scenario.
+DERIVED: Final = ("load", "leverage", "speed")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Parameter:
     """Level → values for `Scenario.with_values`."""
     book: PositionBook | None = None
     """The position book whose leverage the level caps."""
+    tape: Tape | None = None
+    """The recording whose speed the level is."""
 
     def at(self, scenario: Scenario, level: float) -> Scenario:
         """The scenario at this level.
@@ -36,6 +42,9 @@ class Parameter:
         Raises:
             SurgetankError: if the scenario allows no such level.
         """
+        if self.tape is not None:
+            faster = replace(self.tape, speed=level)
+            return scenario.with_values({"tape_hash": "", **self.values(level)}).with_tape(faster)
         if self.book is None:
             return scenario.with_values(self.values(level))
         capped = self.book.capped(level)
@@ -47,7 +56,8 @@ class Parameter:
 
 
 def parameter(scenario: Scenario, key: str) -> Parameter:
-    """`load` (background messages/s), `leverage` (×), or a dotted key such as `network.nodes`.
+    """`load` (background messages/s), `leverage` (×), `speed` (× a recording's), or a dotted key
+    such as `network.nodes`.
 
     Raises:
         SurgetankError: if the scenario has no such number.
@@ -56,6 +66,8 @@ def parameter(scenario: Scenario, key: str) -> Parameter:
         return _load(scenario)
     if key == "leverage":
         return _leverage(scenario)
+    if key == "speed":
+        return _speed(scenario)
     own = _number_at(scenario, key)
     return Parameter(
         key, unit_of(key), float(own), isinstance(own, int), lambda level: _put(key, own, level)
@@ -69,7 +81,13 @@ def _put(key: str, own: float, level: float) -> Mapping[str, Any]:
 def _load(scenario: Scenario) -> Parameter:
     """The mean rate of background messages; the profile multiplies it as before."""
     arrivals = scenario.flow.arrivals
-    if scenario.flow.replay_messages or arrivals.kind == "none":
+    if scenario.flow.replay_messages:
+        raise SurgetankError(
+            "the background messages are those of the recording, which have no rate to vary",
+            place="load",
+            hint="Vary `speed`, take a recording of prices, or `surgetank fit` it",
+        )
+    if arrivals.kind == "none":
         raise SurgetankError(
             "this scenario has no background process whose rate could be raised",
             place="flow.arrivals",
@@ -125,6 +143,30 @@ def _leverage(scenario: Scenario) -> Parameter:
         }
 
     return Parameter("leverage", "x", 1 / market.margin.initial, False, values)
+
+
+def _speed(scenario: Scenario) -> Parameter:
+    """How many times as fast as it was recorded a recording is replayed, messages and prices alike.
+
+    Every level replays the same part: the run and its warm-up are as much shorter as it is faster.
+    """
+    tape = scenario.tape
+    if tape is None:
+        hint = "Give --tape FILE, or vary another key"
+        raise SurgetankError("the scenario replays no recording", place="speed", hint=hint)
+    if scenario.faults or scenario.attack.kind != "none":
+        hint = "Take out faults and attack, or vary another key"
+        what = "faults and attacks have times of their own, which do not scale with the recording"
+        raise SurgetankError(what, place="speed", hint=hint)
+
+    def values(level: float) -> Mapping[str, Any]:
+        factor = tape.speed / level
+        return {
+            "duration_s": scenario.duration_s * factor,
+            "warmup_s": scenario.warmup_s * factor,
+        }
+
+    return Parameter("speed", "x", tape.speed, False, values, tape=tape)
 
 
 def _number_at(scenario: Scenario, key: str) -> float:

@@ -36,6 +36,7 @@ Watch = Callable[[Progress], None]
 
 #: Range of a search that is given none, as factors of the scenario's own value.
 _LOAD_RANGE: Final = (0.05, 256.0)
+_SPEED_RANGE: Final = (0.1, 256.0)
 _LEVERAGE_RANGE: Final = (1.25, 1_000.0)
 
 
@@ -146,9 +147,10 @@ def question_of(
         aim = goal("limit", limit="" if until == "any" else until)
     else:
         aim = goal(find or FINDS[0], degradation=degradation, budget=budget, per=per)
-    key = vary or ("leverage" if aim.find == "safe-leverage" else "load")
+    load = "speed" if scenario.flow.replay_messages else "load"
+    key = vary or ("leverage" if aim.find == "safe-leverage" else load)
     chosen = parameter(scenario, key)
-    low, high = range or _default_range(chosen)
+    low, high = range or _default_range(chosen, scenario)
     question = Question(
         scenario, aim, chosen, low, high, precision=precision, runs_max=runs_max, seed=seed
     )
@@ -156,7 +158,11 @@ def question_of(
     return question
 
 
-def _default_range(chosen: Parameter) -> tuple[float, float]:
+def _default_range(chosen: Parameter, scenario: Scenario) -> tuple[float, float]:
+    if chosen.key == "speed":
+        # Faster than in a second, the recording is over before a queue has built up.
+        fastest = max(2.0, min(_SPEED_RANGE[1], scenario.duration_s))
+        return chosen.own * _SPEED_RANGE[0], chosen.own * fastest
     if chosen.key == "load":
         return chosen.own * _LOAD_RANGE[0], chosen.own * _LOAD_RANGE[1]
     if chosen.key == "leverage" and chosen.book is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -23,9 +24,11 @@ __all__ = ["Floats", "Ints", "Tape", "TapeFile"]
 _LONGEST_S: Final = 1e9
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tape:
-    """Prices and messages; times in nanoseconds from the tape's start, after `speed`.
+    """Prices and messages; times in nanoseconds from the tape's start.
+
+    `recorded_…_ns` are times as recorded; a run has them divided by `speed`.
 
     `messages_*` are equally long (empty if the recording has none): class number (2 cancel, 3
     replace, 4 order), side (1 buy, 2 sell), price in USD, quantity in coins, and the key of the
@@ -34,9 +37,9 @@ class Tape:
 
     kind: str
     """Name of the recording's format."""
-    prices_ns: Ints
+    recorded_prices_ns: Ints
     prices_usd: Floats
-    messages_ns: Ints
+    recorded_messages_ns: Ints
     messages_class: Ints
     messages_side: Ints
     messages_usd: Floats
@@ -52,6 +55,16 @@ class Tape:
     def __repr__(self) -> str:
         counts = f"{len(self.prices_ns):,} prices, {len(self.messages_ns):,} messages"
         return f"<Tape {self.file or 'unnamed'}: {self.kind}, {self.seconds:g} s, {counts}>"
+
+    @cached_property
+    def prices_ns(self) -> Ints:
+        """Times of the prices on the run's clock."""
+        return _faster(self.recorded_prices_ns, self.speed)
+
+    @cached_property
+    def messages_ns(self) -> Ints:
+        """Times of the messages on the run's clock."""
+        return _faster(self.recorded_messages_ns, self.speed)
 
     @property
     def options(self) -> list[str]:
@@ -73,7 +86,7 @@ class Tape:
         ends = [int(times[-1]) for times in (self.prices_ns, self.messages_ns) if len(times)]
         return max(ends) / 1e9
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """BLAKE3 (hex) of its whole content: a part of the run's scenario hash."""
         digest = blake3()
@@ -209,9 +222,9 @@ class TapeFile:
             start_s=start_s,
             part_s=seconds,
             kind=self.format,
-            prices_ns=((cut.prices_ns - first) / speed).astype(np.int64),
+            recorded_prices_ns=cut.prices_ns - first,
             prices_usd=cut.prices_usd,
-            messages_ns=((cut.messages_ns - first) / speed).astype(np.int64),
+            recorded_messages_ns=cut.messages_ns - first,
             messages_class=cut.messages_class,
             messages_side=cut.messages_side,
             messages_usd=cut.messages_usd,
@@ -219,6 +232,10 @@ class TapeFile:
             messages_key=cut.messages_key,
             read=self.options,
         )
+
+
+def _faster(times: Ints, speed: float) -> Ints:
+    return times if speed == 1 else (times / speed).astype(np.int64)
 
 
 def _check(flag: str, value: float, *, above: float, hint: str) -> None:

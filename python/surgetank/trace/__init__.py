@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.scenario import Scenario
+from surgetank.tape.stored import save_tape
 from surgetank.trace import frames, store
 from surgetank.trace.chain import CHUNK_ROWS, chain, combine
 from surgetank.trace.names import (
@@ -231,6 +232,8 @@ class Trace:
             book = self.scenario.position_book
             if book is not None:
                 book.save(path / store.POSITIONS_FILE)
+            if self.scenario.tape is not None:
+                save_tape(self.scenario.tape, path / store.TAPE_FILE)
             store.write_run(
                 path,
                 {
@@ -269,7 +272,7 @@ class Trace:
                 run=run,
                 stats=Stats.parse(content["stats"], f"{path / store.RUN_FILE}: stats"),
                 complete=content["complete"],
-                scenario=store.with_book(_scenario(content["scenario"], path), path),
+                scenario=store.with_inputs(_scenario(content["scenario"], path), path),
             )
             # read_table has just verified every link.
             trace.__dict__["chains"] = {name: chains[name] for name in SCHEMA}

@@ -14,18 +14,21 @@ import polars as pl
 from blake3 import blake3
 
 from surgetank.errors import SurgetankError
-from surgetank.positions import read_positions
+from surgetank.positions import PositionBook, read_positions
 from surgetank.scenario import Scenario
+from surgetank.tape import Tape
+from surgetank.tape.stored import load_tape
 from surgetank.trace.chain import CHUNK_ROWS, chain
 from surgetank.trace.schema import check_table
 
 __all__ = [
     "POSITIONS_FILE",
     "RUN_FILE",
+    "TAPE_FILE",
     "read_run",
     "read_table",
     "remove",
-    "with_book",
+    "with_inputs",
     "write_run",
     "write_table",
 ]
@@ -33,6 +36,8 @@ __all__ = [
 RUN_FILE: Final = "run.json"
 #: The position book of the run, if it has one: account i of the trace is its entry i.
 POSITIONS_FILE: Final = "positions.json"
+#: The part of a recording that the run replayed, if it did.
+TAPE_FILE: Final = "tape.npz"
 _RUN_KEY: Final = "surgetank.run"
 _HINT: Final = "Run the scenario again with the same seed; it gives the same trace"
 
@@ -66,26 +71,35 @@ def remove(folder: Path, tables: Iterable[str]) -> None:
         f"{RUN_FILE}.part",
         RUN_FILE,
         POSITIONS_FILE,
+        TAPE_FILE,
         *(f"{table}.parquet" for table in tables),
     ):
         with suppress(OSError):
             (folder / name).unlink(missing_ok=True)
 
 
-def with_book(scenario: Scenario, folder: Path) -> Scenario:
-    """The scenario with the position book that is stored beside the run, if it has one; without, if
-    the file was taken out.
+def with_inputs(scenario: Scenario, folder: Path) -> Scenario:
+    """The scenario with the position book and the tape that are stored beside the run, if it has
+    them; without, if a file was taken out.
 
     Raises:
-        SurgetankError: the file is damaged, or is of another book.
+        SurgetankError: a file is damaged, or is of another book or tape.
     """
-    path = folder / POSITIONS_FILE
-    if not scenario.positions_hash or not path.exists():
-        return scenario
-    book = read_positions(path)
-    if book.hash != scenario.positions_hash:
-        raise SurgetankError("was changed after it was written", place=str(path), hint=_HINT)
-    return scenario.holding(book)
+    for file, named, read in (
+        (POSITIONS_FILE, scenario.positions_hash, read_positions),
+        (TAPE_FILE, scenario.tape_hash, load_tape),
+    ):
+        path = folder / file
+        if not named or not path.exists():
+            continue
+        found: PositionBook | Tape = read(path)
+        if found.hash != named:
+            raise SurgetankError("was changed after it was written", place=str(path), hint=_HINT)
+        if isinstance(found, Tape):
+            scenario.holding(tape=found)
+        else:
+            scenario.holding(found)
+    return scenario
 
 
 def read_run(folder: Path) -> dict[str, Any]:

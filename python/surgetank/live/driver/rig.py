@@ -34,7 +34,6 @@ from surgetank.live.target import Target
 from surgetank.live.url_options import check_options
 from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault
-from surgetank.tape import Tape
 from surgetank.trace import Trace
 
 __all__ = ["Rig"]
@@ -157,7 +156,6 @@ class Rig:
         scenario: Scenario,
         *,
         seed: int | None = None,
-        tape: Tape | None = None,
         watch: Watch | None = None,
     ) -> Trace:
         """Plays the scenario's flow and faults against the target and returns the trace.
@@ -167,7 +165,7 @@ class Rig:
             TargetError: the target is gone.
         """
         chosen = scenario.seed if seed is None else seed
-        schedule = Schedule.of(scenario, chosen, tape)
+        schedule = Schedule.of(scenario, chosen)
         played = self.play(schedule, faults=scenario.faults, name=scenario.name, watch=watch)
         return trace_of(played, scenario, chosen)
 

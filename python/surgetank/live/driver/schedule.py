@@ -19,7 +19,6 @@ from surgetank.errors import SurgetankError
 from surgetank.live.options import LiveOptions
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
-from surgetank.tape import Tape
 from surgetank.trace import MessageClass, Trace
 
 __all__ = ["Schedule"]
@@ -54,7 +53,7 @@ class Schedule:
         return len(self.due_ns)
 
     @classmethod
-    def of(cls, scenario: Scenario, seed: int, tape: Tape | None = None) -> Self:
+    def of(cls, scenario: Scenario, seed: int) -> Self:
         """The schedule of a scenario.
 
         Raises:
@@ -64,10 +63,10 @@ class Schedule:
         flow = scenario
         if len(simulated) < len(scenario.faults):
             flow = scenario.with_values({"faults": [f.model_dump(mode="json") for f in simulated]})
-        if tape is None and _is_plain(flow):
+        if _is_plain(flow):
             # The same messages at a multiple of the rate.
             flow = flow.with_values({"layer.service": {}, "layer.queue.ingress_max": 0})
-        return cls.from_trace(simulate(flow, seed=seed, tape=tape), scenario)
+        return cls.from_trace(simulate(flow, seed=seed), scenario)
 
     @classmethod
     def from_trace(cls, trace: Trace, scenario: Scenario) -> Self:

@@ -32,7 +32,7 @@ def pictures(answer: Answer) -> list[Picture]:
 
 def _level_scale(answer: Answer, values: Sequence[float]) -> Scale:
     low, high = min(values), max(values)
-    word = {"load": "load, background messages/s", "leverage": "leverage"}.get(
+    word = {"load": "load, background messages/s", "speed": "times the recorded speed"}.get(
         answer.key, answer.key
     )
     if answer.unit not in ("1", "x", "") and answer.key != "load":
