@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from surgetank.tape.columns import BUY, SELL, side_of
 from surgetank.tape.formats.capture import Capture, Message, ms
 
 __all__ = ["Deribit"]
+
+_OPTION: Final = re.compile(r"-[CP]$")
 
 _CHANNELS = ("trades", "book", "quote", "ticker", "deribit_price_index", "incremental_ticker")
 
@@ -16,7 +19,9 @@ class Deribit(Capture):
     """JSON-RPC notifications: `"params": {"channel": "trades.BTC-PERPETUAL.raw", "data": …}`.
 
     Amounts of inverse contracts (BTC-PERPETUAL) are US dollars, and are divided by the price; those
-    of linear ones (BTC_USDC-PERPETUAL) are coins.
+    of linear ones (BTC_USDC-PERPETUAL) are coins. Options are refused: their prices are in coins.
+    Trades with a `block_trade_id` were agreed outside of the book. Of several grades of book the
+    first one is read, and the index only of the instrument's coin.
     """
 
     name = "deribit"
@@ -38,23 +43,32 @@ class Deribit(Capture):
         kind, data = _kind(params), params["data"]
         columns.kinds[kind] += 1
         if kind == "deribit_price_index":
-            columns.price("index", float(data["price"]))
+            coin = params["channel"].partition(".")[2].partition("_")[0]
+            wanted = columns.options.symbol or (columns.symbols or [coin])[0]
+            if re.split("[-_]", wanted)[0].lower() == coin and self.reads("index", kind):
+                columns.price("index", float(data["price"]))
             return
         symbol = params["channel"].split(".")[1]
         if not columns.wants(symbol):
             return
+        if _OPTION.search(symbol):
+            what = "an option's price is in coins, and no outside price"
+            raise self.refuse(symbol, what, "Take its perpetual or future")
         match kind:
             case "trades":
                 for trade in data:
+                    if trade.get("block_trade_id"):
+                        self.off_book()
+                        continue
                     usd = float(trade["price"])
                     coins = _coins(symbol, float(trade["amount"]), usd)
                     ident = str(trade.get("trade_id", ""))
                     columns.trade(side_of(trade["direction"]), usd, coins, ident)
-            case "book":
+            case "book" if self.reads("book", params["channel"]):
                 self._book(symbol, data)
             case "quote" | "ticker" | "incremental_ticker":
                 self.quote(data.get("best_bid_price"), data.get("best_ask_price"))
-                if data.get("index_price"):
+                if data.get("index_price") and self.reads("index", kind):
                     columns.price("index", float(data["index_price"]))
 
     def _book(self, symbol: str, data: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ class Dydx(Capture):
     """Objects with `channel`, `id` (the market) and `contents`; a batch has a list of contents.
 
     The answer to a subscription holds the book, which is not flow, and earlier trades, which are
-    left out. Messages of the book have no time of the venue: a capture needs the recorder's stamps,
+    left out. A trade's side is its taker's; a deleveraging (`DELEVERAGED`) is no order. Messages of
+    the book have no time of the venue: a capture needs the recorder's stamps,
     or trades between them.
     """
 
@@ -33,15 +34,14 @@ class Dydx(Capture):
 
     @staticmethod
     def recognises(message: Message) -> bool:
-        return message.get("channel") in _CHANNELS and "contents" in message
+        return message.get("channel") in _CHANNELS and bool(message.get("contents"))
 
     def exchange_ns(self, message: Message) -> int | None:
         if message["channel"] != "v4_trades" or message.get("type") == "subscribed":
             return None
-        trades = [t for part in _parts(message) for t in part.get("trades", [])]
-        if not trades:
-            return None
-        return self._clock.ns(max(str(t["createdAt"]) for t in trades), self.columns.line)
+        trades = [t for part in _parts(message) for t in part.get("trades") or []]
+        times = [str(t["createdAt"]) for t in trades if t.get("createdAt")]
+        return self._clock.ns(max(times), self.columns.line) if times else None
 
     def take(self, message: Message) -> None:
         channel, columns = message["channel"], self.columns
@@ -57,17 +57,22 @@ class Dydx(Capture):
             if channel == "v4_orderbook":
                 book = self.book
                 change = book.snapshot if first else book.update
-                change(_levels(part.get("bids", [])), _levels(part.get("asks", [])))
+                change(_levels(part.get("bids") or []), _levels(part.get("asks") or []))
             elif not first:
                 for t in part["trades"]:
+                    if t.get("type") == "DELEVERAGED":
+                        self.off_book()
+                        continue
                     usd, coins = float(t["price"]), float(t["size"])
                     columns.trade(side_of(t["side"]), usd, coins, str(t.get("id", "")))
 
     def _oracle(self, part: dict[str, Any]) -> None:
         wanted = self.columns.options.symbol or (self.columns.symbols or [""])[0]
-        price = part.get("oraclePrices", {}).get(wanted)
-        if price:
-            self.columns.price("index", float(price["oraclePrice"]))
+        # Of the first view `markets`, of changes the others.
+        for key in ("markets", "trading", "oraclePrices"):
+            found = (part.get(key) or {}).get(wanted) or {}
+            if found.get("oraclePrice"):
+                self.columns.price("index", float(found["oraclePrice"]))
 
 
 def _parts(message: Message) -> list[dict[str, Any]]:
