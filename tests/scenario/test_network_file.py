@@ -156,7 +156,7 @@ def test_without_links_the_delays_are_of_known_regions_or_the_scenario_s(tmp_pat
     regional = st.load("calm").with_values({"network.preset": "aws-13"})
     with pytest.raises(st.SurgetankError, match="there are no links") as error:
         st.with_network(regional, st.read_network(path))
-    assert "Write the file's links beside it" in error.value.hint
+    assert "Write them as my_links.csv beside it" in error.value.hint
 
 
 def test_powers_keep_their_proportions(tmp_path: Path) -> None:

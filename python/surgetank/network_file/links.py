@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
+from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.network_file.columns import LINK_COLUMNS, NetworkColumns
@@ -13,7 +15,10 @@ from surgetank.network_file.nodes import Nodes
 from surgetank.network_file.rows import FileRow
 from surgetank.scenario.paths import Edge, paths_of
 
-__all__ = ["Links", "as_shadow_routes", "read_links"]
+__all__ = ["Links", "as_shadow_routes", "links_beside", "read_links"]
+
+_NODE_NAMES: Final = ("nodes", "validators")
+_LINK_NAMES: Final = ("links", "edges")
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,13 @@ class Links:
     placement: tuple[int, ...] = ()
     jitter: float | None = None
     notices: tuple[str, ...] = ()
+
+
+def links_beside(nodes: Path) -> list[Path]:
+    """The files that may have the links of a file of nodes, by their names."""
+    word = next((word for word in _NODE_NAMES if word in nodes.stem), None)
+    stems = [nodes.stem.replace(word, n) if word else f"{nodes.stem}_{n}" for n in _LINK_NAMES]
+    return [nodes.with_name(f"{stem}{nodes.suffix}") for stem in stems]
 
 
 def read_links(rows: Sequence[FileRow], nodes: Nodes, *, directed: bool | None) -> Links:

@@ -11,7 +11,7 @@ from blake3 import blake3
 from surgetank.errors import SurgetankError
 from surgetank.network_file.columns import LINK_COLUMNS, NODE_COLUMNS, NetworkColumns
 from surgetank.network_file.content import NetworkFile
-from surgetank.network_file.links import Links, as_shadow_routes, read_links
+from surgetank.network_file.links import Links, as_shadow_routes, links_beside, read_links
 from surgetank.network_file.nodes import Nodes, read_nodes
 from surgetank.network_file.rows import FileRow, csv_rows, gml_rows
 
@@ -21,8 +21,6 @@ __all__ = ["NODES_MAX", "read_network"]
 NODES_MAX: Final = 1_000
 #: Most bytes of a file: complete graphs of that many nodes are smaller.
 _BYTES_MAX: Final = 200_000_000
-_NODE_NAMES: Final = ("nodes", "validators")
-_LINK_NAMES: Final = ("links", "edges")
 
 
 def read_network(file: str | Path) -> NetworkFile:
@@ -45,7 +43,7 @@ def read_network(file: str | Path) -> NetworkFile:
         raise SurgetankError("there are no rows", place=path.name, hint="Add a row for each node")
     if {"from", "to"} <= NetworkColumns(rows, LINK_COLUMNS).found.keys():
         return _assembled([path], "links (CSV)", _named_by(rows), rows)
-    partner = _partner(path)
+    partner = next((found for found in links_beside(path) if found.exists()), None)
     if partner is None:
         return _assembled([path], "nodes (CSV)", rows, [])
     links = csv_rows(_content(partner), partner.name)
@@ -66,17 +64,6 @@ def _content(path: Path) -> str:
     except UnicodeDecodeError:
         hint = "Save it as CSV or GML in UTF-8"
         raise SurgetankError("not text in UTF-8", place=str(path), hint=hint) from None
-
-
-def _partner(path: Path) -> Path | None:
-    """The file of links that belongs to a file of nodes, by its name."""
-    word = next((word for word in _NODE_NAMES if word in path.stem), None)
-    for name in _LINK_NAMES:
-        stem = path.stem.replace(word, name) if word else f"{path.stem}_{name}"
-        found = path.with_name(f"{stem}{path.suffix}")
-        if found.exists():
-            return found
-    return None
 
 
 def _named_by(rows: Sequence[FileRow]) -> list[FileRow]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from surgetank.errors import SurgetankError
 from surgetank.network_file.content import NetworkFile
+from surgetank.network_file.links import links_beside
 from surgetank.scenario import Scenario
 from surgetank.scenario.delay import LinksDelay, RegionsDelay
 from surgetank.scenario.faults import named_nodes
@@ -92,8 +93,8 @@ def _delay(scenario: Scenario, file: NetworkFile) -> tuple[dict[str, Any], str]:
         raise SurgetankError(
             f"there are no links, and the delays of {scenario.name} are of its own {what}",
             place=file.files[0],
-            hint="Write the file's links beside it (docs/network.md), or name regions of AWS, such "
-            f"as {ZONES[0]}",
+            hint=f"Write them as {links_beside(Path(file.files[0]))[0].name} beside it "
+            f"(docs/network.md), or name regions of AWS, such as {ZONES[0]}",
         )
     return data, f"there are no links: delays are the scenario's ({own.kind})"
 
