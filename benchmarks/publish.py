@@ -1,4 +1,5 @@
-"""Runs the benchmarks and puts what each prints into docs/benchmarks.md, between its two markers.
+"""Runs the benchmarks, puts what each prints into docs/benchmarks.md, between its two markers, and
+the figures among it into the table of README.md.
 
     python benchmarks/publish.py              # all of them, as `make bench` does
     python benchmarks/publish.py pairs queues
@@ -9,6 +10,7 @@ The part of a benchmark that fails, or that is not asked for, stays as it was.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,14 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
+README: Final = ROOT / "README.md"
+#: Script → the figure among what it prints that README.md shows.
+FIGURES: Final = {
+    "simulator": r"flood, 1,000 nodes.*\| SimPy \|.*\| (\d+×) \|",
+    "pairs": r"M/M/1: SimPy over surgetank \| ([^|]+) \|",
+    "search": r"surgetank search \|.*\| (\d+ of \d+) \|",
+    "live": r"NATS core \| surgetank[^|]*\| ([^|]+) \|",
+}
 #: Script → its options.
 SCRIPTS: Final[dict[str, tuple[str, ...]]] = {
     "simulator": (),
@@ -50,6 +60,21 @@ def replaced(page: str, name: str, printed: str) -> str:
     return f"{head}{begin}\n\n{printed.strip()}\n\n{end}{tail}"
 
 
+def with_figure(readme: str, name: str, printed: str) -> str:
+    """The README with a script's figure in its row of the table, if it has one there.
+
+    Raises:
+        ValueError: what was printed, or the README, lacks the figure.
+    """
+    if name not in FIGURES:
+        return readme
+    found = re.search(FIGURES[name], printed)
+    row = rf"^(\| [^|]+ \| )[^|]+( \| \[{name}\.py\])"
+    if found is None or not re.search(row, readme, re.MULTILINE):
+        raise ValueError(f"no figure of benchmarks/{name}.py for README.md")
+    return re.sub(row, rf"\g<1>{found[1]}\g<2>", readme, flags=re.MULTILINE)
+
+
 def main() -> None:
     """Command line."""
     form = argparse.RawDescriptionHelpFormatter
@@ -70,6 +95,7 @@ def main() -> None:
             continue
         # Written after each: the last one may be stopped.
         PAGE.write_text(replaced(PAGE.read_text(), name, done.stdout))
+        README.write_text(with_figure(README.read_text(), name, done.stdout))
     if failed:
         sys.exit(f"publish.py: failed, and left as it was on the page: {', '.join(failed)}")
 
