@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _USAGE: type[Exception] = typer.BadParameter.__mro__[1]
 #: Words that stand for a reader's own.
 STANDS_FOR = re.compile(
-    r"…|\.\.\.|\[|\b(?:S|SCENARIO|NAME|KEY|URL|FILE|LIMIT|LEVEL|PORT|ADDRESS)\b"
+    r"…|\.\.\.|(?<!=)\[|\b(?:S|SCENARIO|NAME|KEY|URL|FILE|LIMIT|LEVEL|PORT|ADDRESS)\b"
 )
 #: What `surgetank init my-venue` writes, in examples.
 OWN_SCENARIO = "my-venue.toml"
