@@ -57,7 +57,7 @@ SEARCH_FLOORS = [
     {"find", "shape"},
     {"answer", "live"},
     {"answer_comparison", "failures", "gain"},
-    {"bottleneck", "part_lines", "sweep"},
+    {"bottleneck", "part_thresholds", "sweep"},
     {"question"},
     {""},
 ]

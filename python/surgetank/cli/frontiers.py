@@ -89,7 +89,7 @@ def frontier_command(
         ),
     ] = None,
     budget: Budget = 0.01,
-    per: PerWhat = "liquidation",
+    per: PerWhat = None,
     precision: Precision = 0.05,
     runs_max: Annotated[
         int, typer.Option(metavar="N", min=16, help="Most runs per point.", rich_help_panel=EFFORT)
@@ -110,14 +110,14 @@ def frontier_command(
     from surgetank.report.frontier import frontier_svg, render_frontier
     from surgetank.report.shell import save
     from surgetank.search import frontier
-    from surgetank.search.goal import goal
+    from surgetank.search.goal import goal, unit_of
     from surgetank.search.sweep import curves_of, loads_of
 
     refuse_ignored(context)
     chosen = given.of(scenario, hidden=quiet or as_json)
     levels = loads_of(chosen, None if loads is None else span_of(loads, "--loads"), points)
     lines = [_curve(text, chosen) for text in curve] if curve else curves_of(chosen)
-    unit = per_of(per)
+    unit = unit_of(chosen, per_of(per))
     goal("safe-leverage", budget=budget, per=unit)
     folder = out or Path("runs") / f"frontier-{chosen.name}-{seed}-{chosen.hash[:8]}"
     with (

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast, get_args
 
 import typer
 
@@ -30,12 +30,12 @@ Budget = Annotated[
     ),
 ]
 PerWhat = Annotated[
-    str,
+    str | None,
     typer.Option(
-        metavar="liquidation|run",
-        help="What the budget is per.",
+        metavar="liquidation|run|account",
+        help="What the budget is per; of a position book account or run.",
         rich_help_panel=QUESTION,
-        autocompletion=lambda: ["liquidation", "run"],
+        autocompletion=lambda: ["liquidation", "run", "account"],
     ),
 ]
 Precision = Annotated[
@@ -140,12 +140,21 @@ def span_of(text: str, flag: str) -> tuple[float, float]:
         ) from None
 
 
-def per_of(text: str) -> Per:
-    if text == "run":
-        return "run"
-    if text == "liquidation":
-        return "liquidation"
-    raise SurgetankError("no such unit", place=f"--per {text}", hint="Give liquidation or run")
+def per_of(text: str | None) -> Per | None:
+    """The unit of this name; None if none is given.
+
+    Raises:
+        SurgetankError: there is no such unit.
+    """
+    from surgetank.search.goal import Per
+
+    if text is None:
+        return None
+    for unit in get_args(Per):
+        if text == unit:
+            return cast("Per", unit)
+    hint = f"Give one of {', '.join(get_args(Per))}"
+    raise SurgetankError("no such unit", place=f"--per {text}", hint=hint)
 
 
 @contextmanager

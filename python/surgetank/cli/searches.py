@@ -159,7 +159,7 @@ def search_command(
     until: Until = None,
     degradation: Degradation = 2.0,
     budget: Budget = 0.01,
-    per: PerWhat = "liquidation",
+    per: PerWhat = None,
     precision: Precision = 0.05,
     runs_max: RunsMax = 200,
     seed: Seed = 1,

@@ -33,6 +33,7 @@ PHASES: Final[Mapping[Phase, str]] = {
     "unloaded": "unloaded value",
     "climb": "climb to the first failure",
     "refine": "narrowing the interval",
+    "parts": "tiers and markets:",
     "remedies": "trying remedies",
     "gain": "measuring the gain of",
 }
@@ -152,12 +153,10 @@ def _show_parts(console: Console, answer: Answer) -> None:
     if not answer.parts:
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("by tier and market", "safe leverage", "liquidations", "bad debt"):
-        table.add_column(column, justify="left" if column.startswith("by") else "right")
+    for column in ("by tier and market", "accounts", "safe leverage (95 % interval)"):
+        table.add_column(column, justify="right" if column == "accounts" else "left")
     for part in answer.parts:
-        table.add_row(
-            part.member, wording.part_text(answer, part), f"{part.triggered:,}", f"{part.bad:,}"
-        )
+        table.add_row(part.member, f"{part.accounts:,}", wording.part_text(answer, part))
     console.print(table)
 
 

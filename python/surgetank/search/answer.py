@@ -17,7 +17,7 @@ from surgetank.search.bound import Bound, bound_of
 from surgetank.search.shape import Level, Shape
 from surgetank.shown import Shown
 
-__all__ = ["EXIT_CODES", "Answer", "Failed", "PartLine", "Remedy", "Used"]
+__all__ = ["EXIT_CODES", "Answer", "Failed", "PartThreshold", "Remedy", "Used"]
 
 EXIT_CODES: Final[Mapping[str, int]] = {"FOUND": 0, "INVALID": 3, "UNKNOWN": 4}
 """Exit code of `surgetank search` by status; 1 is a regression against the baseline, 2 wrong
@@ -50,24 +50,23 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class PartLine:
+class PartThreshold:
     """Safe leverage of a part of a position book: of a tier of sizes, or of a market."""
 
     division: str
     """`tier` or `market`."""
     member: str
     """The tier or market, in words."""
-    triggered: int
-    """Liquidations triggered in all runs of the search."""
-    bad: int
-    """Of these, such with bad debt."""
+    accounts: int
+    """Number of its accounts."""
+    runs: int
+    """Runs that it was computed from."""
     estimate: float | None
-    """None: not known; see `why`."""
+    """None without both ends of the interval."""
     ci_low: float | None
+    """Lower end of the 95 % interval; None: not above the lowest level of the search."""
     ci_high: float | None
-    """Ends of the 95 % interval."""
-    why: str
-    """Why it is not known, as text."""
+    """Upper end; None: not below the highest level of the search."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,10 @@ class Answer(Shown):
     degradation: float | None = None
     """Allowed p99 over its unloaded value, if the threshold is a capacity."""
     per: str = ""
-    """Unit of the budget of bad debt, `liquidation` or `run`, if the threshold is safe leverage."""
-    parts: tuple[PartLine, ...] = ()
-    """Safe leverage by tier and by market of a position book, from the same runs."""
+    """Unit of the budget of bad debt, `liquidation`, `run` or `account`, if the threshold is safe
+    leverage."""
+    parts: tuple[PartThreshold, ...] = ()
+    """Safe leverage of a position book by tier and by market."""
 
     @property
     def exit_code(self) -> int:
@@ -222,7 +222,7 @@ class Answer(Shown):
             content["failures"] = tuple(
                 Failed(**(x | {"kind": FailureKind(x["kind"])})) for x in content["failures"]
             )
-            content["parts"] = tuple(PartLine(**x) for x in content["parts"])
+            content["parts"] = tuple(PartThreshold(**x) for x in content["parts"])
             return cls(**content)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()

@@ -1,4 +1,4 @@
-"""The accounts of a position book by size and by market, and what was liquidated of each part."""
+"""Accounts of a position book by size and by market, and how many of each part leave bad debt."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from surgetank.positions import PositionBook
 from surgetank.scenario import Scenario
 from surgetank.trace import Trace
 
-__all__ = ["DIVISIONS", "brackets", "part_counts", "parts_of"]
+__all__ = ["brackets", "part_counts", "parts_of"]
 
-DIVISIONS: Final = ("tier", "market")
-"""What accounts are divided by: the notional of all their positions, and the market of the largest
-one."""
+#: Bounds between tiers where the scenario's margin has none, USD.
 _SIZES_USD: Final = (1e4, 1e5, 1e6, 1e7)
 
 
@@ -35,10 +33,11 @@ def _short(edge: float) -> str:
 
 
 def parts_of(scenario: Scenario, book: PositionBook) -> dict[str, list[str]]:
-    """Division → part of each account of the book.
+    """Division (`tier` or `market`) → part of each account of the book.
 
-    Tiers are those of the scenario's margin (`market.margin.tiers`), or without any: $10 k, $100 k,
-    $1 M, $10 M.
+    A tier is that of the notional of all positions; its bounds are those of the scenario's margin
+    (`market.margin.tiers`), or without any $10 k, $100 k, $1 M and $10 M. The market is that of the
+    account's largest position.
     """
     edges: tuple[float, ...] = _SIZES_USD
     if scenario.market is not None and scenario.market.margin.tiers:
@@ -46,11 +45,10 @@ def parts_of(scenario: Scenario, book: PositionBook) -> dict[str, list[str]]:
     size = np.abs(book.notional_usd)
     titles = brackets(edges, "${}")
     tiers = np.searchsorted(np.array(edges), book.by_account(size), side="left")
-    largest = np.full(len(book.accounts), -1.0)
+    # The last position that is assigned is the largest.
+    order = np.argsort(size, kind="stable")
     market = np.zeros(len(book.accounts), dtype=np.int64)
-    for account, of, usd in zip(book.position_account, book.position_market, size, strict=True):
-        if usd > largest[account]:
-            largest[account], market[account] = usd, of
+    market[book.position_account[order]] = book.position_market[order]
     return {
         "tier": [titles[i] for i in tiers],
         "market": [book.markets[i].name for i in market],
@@ -58,19 +56,29 @@ def parts_of(scenario: Scenario, book: PositionBook) -> dict[str, list[str]]:
 
 
 def part_counts(trace: Trace) -> dict[str, float | None]:
-    """Of a run with a position book: `liquidations_triggered.tier.<title>`, `bad_debts.tier.…` and
-    the same by market; parts without a liquidation are left out. Empty without a book."""
+    """Of a run with a position book: its accounts, and those of them that leave bad debt, under
+    `book_accounts` and `book_accounts_bad`, and of each part under `book_accounts.tier.<title>`,
+    `book_accounts_bad.market.<name>` and so on. Empty without a book.
+
+    Bad debt is that of `surgetank.measure.bad_debt.triggers`: booked, or of an account that is
+    still open beyond its bankruptcy price.
+    """
     book = trace.scenario.position_book
     if book is None:
         return {}
-    parts = parts_of(trace.scenario, book)
-    counts: dict[str, float | None] = {}
-    for account, bad in triggers(trace).select("account", "bad").iter_rows():
-        if account >= len(book.accounts):
-            continue
-        for division, of in parts.items():
-            name = f"{division}.{of[account]}"
-            for count, one in (("liquidations_triggered", 1), ("bad_debts", bad)):
-                key = f"{count}.{name}"
-                counts[key] = (counts.get(key) or 0.0) + one
+    bad = np.zeros(len(book.accounts))
+    found = triggers(trace)
+    accounts = found["account"].filter(found["bad"]).to_numpy()
+    bad[accounts[accounts < len(bad)]] = 1.0
+    counts: dict[str, float | None] = {
+        "book_accounts": float(len(bad)),
+        "book_accounts_bad": float(bad.sum()),
+    }
+    for division, of in parts_of(trace.scenario, book).items():
+        names, part = np.unique(np.array(of), return_inverse=True)
+        for name, count, lost in zip(
+            names.tolist(), np.bincount(part), np.bincount(part, bad), strict=True
+        ):
+            counts[f"book_accounts.{division}.{name}"] = float(count)
+            counts[f"book_accounts_bad.{division}.{name}"] = float(lost)
     return counts

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -102,7 +102,7 @@ class Question:
         return self.parameter.rounded(self.exact(u))
 
 
-Phase = Literal["unloaded", "climb", "refine", "remedies", "gain"]
+Phase = Literal["unloaded", "climb", "refine", "parts", "remedies", "gain"]
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,21 @@ class Search:
             self._find_unloaded()
         if state.bound is None and self._climb():
             self._refine()
+        self._judge()
+        return state
+
+    def go_on(self, made: Sequence[RunOutcome], label: str) -> SearchState:
+        """Narrows a threshold from runs that were made for another goal of the same question. The
+        seeds of further runs follow from `label`.
+
+        Raises:
+            SurgetankError: if the scenario cannot be run.
+        """
+        state = self.state
+        state.climbed = list(made)
+        state.posterior = self._fit()
+        if not self._is_narrow(state.posterior) and not self._is_beyond(state.posterior):
+            self._refine(label)
         self._judge()
         return state
 
@@ -422,7 +437,7 @@ class Search:
 
     # 3. Refine
 
-    def _refine(self) -> None:
+    def _refine(self, label: str = "refine") -> None:
         q, state = self.question, self.state
         pending: deque[Running] = deque()
         state.posterior = self._fit()
@@ -430,7 +445,7 @@ class Search:
         try:
             while state.bound is None and self.spent < q.runs_max:
                 u = place(state.posterior, index, self._low, self.state.top)
-                pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
+                pending.append(self.pool.submit(self.task(q.level(u), label, index)))
                 index += 1
                 if len(pending) < q.effort.lookahead:
                     continue
@@ -456,6 +471,12 @@ class Search:
         q = self.question
         low, high = (q.level(u) for u in posterior.interval())
         return abs(high - low) / 2 <= q.precision * abs(q.level(posterior.median))
+
+    def _is_beyond(self, posterior: Posterior) -> bool:
+        """Whether the threshold may lie beyond the range, and not far below its end."""
+        low, high = posterior.interval()
+        room = self.state.top - self._low
+        return high > self.state.top - 0.02 * room and low > self.state.top - 0.25 * room
 
     def _add(self, found: list[RunOutcome], to: list[RunOutcome], phase: Phase) -> None:
         to.extend(found)

@@ -14,15 +14,15 @@ from surgetank.errors import SurgetankError
 from surgetank.native import build
 from surgetank.scenario import Scenario, load
 from surgetank.scenario.limits import SETTABLE, TOLERANCES, key_of
-from surgetank.search.answer import Answer, Failed, Remedy, Used
+from surgetank.search.answer import Answer, Failed, PartThreshold, Remedy, Used
 from surgetank.search.bottleneck import named, past, ranking, remedies
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.failures import NEAREST, failed
 from surgetank.search.find import Phase, Progress, Question, Search, SearchState
 from surgetank.search.gain import interval_of, line_of
-from surgetank.search.goal import FINDS, Per, goal
+from surgetank.search.goal import FINDS, Per, goal, unit_of
 from surgetank.search.parameter import Parameter, parameter
-from surgetank.search.part_lines import part_lines
+from surgetank.search.part_thresholds import part_thresholds
 from surgetank.search.pool import Inline, Pool, RunJournal, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
@@ -49,7 +49,7 @@ def search(
     until: str | None = None,
     degradation: float = 2.0,
     budget: float = 0.01,
-    per: Per = "liquidation",
+    per: Per | None = None,
     precision: float = 0.05,
     runs_max: int = 200,
     seed: int = 1,
@@ -65,10 +65,11 @@ def search(
     `find` is "capacity" (the default), "failure-threshold" or "safe-leverage"; with `until` (a
     limit of the scenario, or "any") instead, the level at which that limit is violated. `vary`
     names what is varied, within `range` (good end first). `budget` is the P(bad debt) of safe
-    leverage, `per` liquidation or run. Replicates run in `workers` processes (default: one per
-    core) or on any `executor`; the answer does not depend on which. `journal` keeps finished runs;
-    a search given the same journal resumes. With `live`, every run is one against a live target,
-    one at a time, in this process.
+    leverage, `per` liquidation or run; with a position book the share of its accounts that may
+    leave bad debt in 19 of 20 runs (`per` account, its default), or P(bad debt) per run. Replicates
+    run in `workers` processes (default: one per core) or on any `executor`; the answer does not
+    depend on which. `journal` keeps finished runs; a search given the same journal resumes. With
+    `live`, every run is one against a live target, one at a time, in this process.
 
     Raises:
         SurgetankError: naming what cannot be searched, and the hint.
@@ -92,7 +93,8 @@ def search(
     with pool_of(executor, workers, journal) as pool:
         search_run = Search(question, pool, _labelled(watch, "remedies" if try_remedies else None))
         search_run.go()
-        return _answer(search_run, try_remedies=try_remedies)
+        parts = part_thresholds(search_run)
+        return _answer(search_run, parts, try_remedies=try_remedies)
 
 
 def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None) -> Answer:
@@ -112,7 +114,7 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
     if drifted and search_run.state.status != "INVALID":
         search_run.state.status = "UNKNOWN"
         search_run.state.bound = Bound(BoundKind.DRIFT, detail=drifted)
-    return replace(_answer(search_run, try_remedies=False), build=live.build)
+    return replace(_answer(search_run, (), try_remedies=False), build=live.build)
 
 
 def question_of(
@@ -124,7 +126,7 @@ def question_of(
     until: str | None = None,
     degradation: float = 2.0,
     budget: float = 0.01,
-    per: Per = "liquidation",
+    per: Per | None = None,
     precision: float = 0.05,
     runs_max: int = 200,
     seed: int = 1,
@@ -146,7 +148,8 @@ def question_of(
             raise _no_limit(until, limits)
         aim = goal("limit", limit="" if until == "any" else until)
     else:
-        aim = goal(find or FINDS[0], degradation=degradation, budget=budget, per=per)
+        unit = unit_of(scenario, per)
+        aim = goal(find or FINDS[0], degradation=degradation, budget=budget, per=unit)
     load = "speed" if scenario.flow.replay_messages else "load"
     key = vary or ("leverage" if aim.find == "safe-leverage" else load)
     chosen = parameter(scenario, key)
@@ -169,7 +172,8 @@ def _default_range(chosen: Parameter, scenario: Scenario) -> tuple[float, float]
         return _LEVERAGE_RANGE
     if chosen.key == "leverage":
         # Above its own largest leverage a cap changes nothing in a book.
-        return _LEVERAGE_RANGE[0], max(chosen.own, 2 * _LEVERAGE_RANGE[0])
+        low, high = _LEVERAGE_RANGE
+        return low, min(max(chosen.own, 2 * low), high)
     raise SurgetankError(
         "has no default range", place=f"--vary {chosen.key}", hint="Give --range A:B"
     )
@@ -202,7 +206,7 @@ def _check(q: Question) -> None:
         q.parameter.at(q.scenario, q.parameter.rounded(end))
 
 
-def _answer(search_run: Search, *, try_remedies: bool) -> Answer:
+def _answer(search_run: Search, parts: tuple[PartThreshold, ...], *, try_remedies: bool) -> Answer:
     state, q = search_run.state, search_run.question
     found = levels(state.outcomes, q.goal, state.unloaded_ms)
     falling = q.high < q.low
@@ -240,7 +244,7 @@ def _answer(search_run: Search, *, try_remedies: bool) -> Answer:
         failures=_failures(state),
         degradation=q.goal.degradation if q.goal.find == "capacity" else None,
         per=q.goal.per if q.goal.find == "safe-leverage" else "",
-        parts=part_lines(state),
+        parts=parts,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from surgetank.catalogue import LIMITS, THRESHOLDS, title_of
 from surgetank.number_format import NBSP, number, share, value
 from surgetank.report.measure_text import FAILURES
-from surgetank.search.answer import Answer, PartLine, Remedy
+from surgetank.search.answer import Answer, PartThreshold, Remedy
 from surgetank.search.shape import Level, offered_at
 
 __all__ = [
@@ -81,11 +81,15 @@ def level_text(answer: Answer, v: float | None, *, unit: bool = True) -> str:
     return digits(v) if not unit or word in ("", "1") else f"{digits(v)}{NBSP}{word}"
 
 
-def part_text(answer: Answer, part: PartLine) -> str:
-    """Safe leverage of a part of a position book with its interval, or why it is not known."""
-    if part.estimate is None:
-        return f"UNKNOWN: {part.why}"
-    ends = " to ".join(level_text(answer, v) for v in (part.ci_low, part.ci_high))
+def part_text(answer: Answer, part: PartThreshold) -> str:
+    """Safe leverage of a part of a position book with its interval, or the end that is known."""
+    if part.ci_low is None and part.ci_high is None:
+        return f"UNKNOWN after {part.runs:,} runs"
+    if part.ci_high is None:
+        return f"at least {level_text(answer, part.ci_low)}"
+    if part.ci_low is None:
+        return f"at most {level_text(answer, part.ci_high)}"
+    ends = f"{level_text(answer, part.ci_low)} to {level_text(answer, part.ci_high)}"
     return f"{level_text(answer, part.estimate)} ({ends})"
 
 
@@ -323,6 +327,11 @@ def how_to_read(answer: Answer) -> list[str]:
         if counts
         else "Each run is one seed of the scenario at one level; it passes or it fails."
     )
+    if answer.key == "leverage" and answer.parts:
+        coin += (
+            " A level is a cap: accounts of more leverage have the collateral that brings them to "
+            "it. A tier or a market fails by its own accounts."
+        )
     found = [
         f"{coin} The threshold is the level at which the probability of failure is "
         f"{share(answer.target)}.",
