@@ -203,19 +203,13 @@ class Search:
         return state
 
     def go_on(self, made: Sequence[RunOutcome], label: str) -> SearchState:
-        """Narrows a threshold from runs that were made for another goal of the same question. The
-        seeds of further runs follow from `label`.
-
-        Raises:
-            SurgetankError: if the scenario cannot be run.
-        """
-        state = self.state
-        state.climbed = list(made)
-        state.posterior = self._fit()
-        if not self._is_narrow(state.posterior) and not self._is_beyond(state.posterior):
+        """Narrows a threshold from runs made for another goal; `label` gives further seeds."""
+        self.state.climbed = list(made)
+        self.state.posterior = self._fit()
+        if not self._is_narrow(self.state.posterior):
             self._refine(label)
         self._judge()
-        return state
+        return self.state
 
     def task(self, level: float, phase: str, number: int) -> Task:
         """A run of this search: its seed follows from the search's seed, phase and number."""
@@ -471,12 +465,6 @@ class Search:
         q = self.question
         low, high = (q.level(u) for u in posterior.interval())
         return abs(high - low) / 2 <= q.precision * abs(q.level(posterior.median))
-
-    def _is_beyond(self, posterior: Posterior) -> bool:
-        """Whether the threshold may lie beyond the range, and not far below its end."""
-        low, high = posterior.interval()
-        room = self.state.top - self._low
-        return high > self.state.top - 0.02 * room and low > self.state.top - 0.25 * room
 
     def _add(self, found: list[RunOutcome], to: list[RunOutcome], phase: Phase) -> None:
         to.extend(found)

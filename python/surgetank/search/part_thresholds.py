@@ -17,6 +17,8 @@ __all__ = ["part_thresholds"]
 
 #: An interval that comes so near to an end of the range, as a share of it, has no bound there.
 _EDGE: Final = 0.02
+#: A lower end as near to the end of the range, as a share of it, is good enough.
+_NEAR: Final = 0.25
 #: Most further runs for one part: those whose threshold is beyond the range never have an interval.
 _RUNS_MAX: Final = 40
 
@@ -35,6 +37,8 @@ def part_thresholds(search: Search) -> tuple[PartThreshold, ...]:
     sizes = book.by_account(np.abs(book.notional_usd))
     members: dict[tuple[str, str], list[float]] = {}
     for division, of in parts_of(q.scenario, book).items():
+        if len(set(of)) == 1:
+            continue  # the whole
         for member, size in zip(of, sizes.tolist(), strict=True):
             members.setdefault((division, member), []).append(size)
     # Tiers from small to large; then markets, the largest first.
@@ -46,7 +50,7 @@ def part_thresholds(search: Search) -> tuple[PartThreshold, ...]:
     made, found = list(state.outcomes), list[PartThreshold]()
     for i, (division, member) in enumerate(parts):
         left = min(_RUNS_MAX, max(0, q.runs_max - search.spent) // (len(parts) - i))
-        part = _search_of(search, f".{division}.{member}", member, left)
+        part = _search_of(search, f".{division}.{member}", member, left, made)
         part.go_on(made, f"part.{division}.{member}")
         if part.state.status == "INVALID":
             state.status, state.bound = "INVALID", part.state.bound
@@ -57,10 +61,14 @@ def part_thresholds(search: Search) -> tuple[PartThreshold, ...]:
     return tuple(found)
 
 
-def _search_of(search: Search, suffix: str, member: str, runs_max: int) -> Search:
+def _search_of(
+    search: Search, suffix: str, member: str, runs_max: int, made: Sequence[RunOutcome]
+) -> Search:
     """A search with the same range and pool that looks at one part."""
     q, watch = search.question, search.watch
-    question = replace(q, goal=replace(q.goal, part=suffix), runs_max=runs_max)
+    question = replace(q, goal=replace(q.goal, part=suffix))
+    beyond = _is_beyond(SearchState(question, climbed=list(made), top=search.state.top))
+    question = replace(question, runs_max=0 if beyond else runs_max)
 
     def relabelled(seen: Progress) -> None:
         if watch is not None:
@@ -69,6 +77,13 @@ def _search_of(search: Search, suffix: str, member: str, runs_max: int) -> Searc
     part = Search(question, search.pool, relabelled)
     part.state.top = search.state.top
     return part
+
+
+def _is_beyond(state: SearchState) -> bool:
+    """Whether the threshold may lie beyond the range, and not far below its end."""
+    low, high = state.fit().interval()
+    room = state.top - state.question.u(state.question.low)
+    return high > state.top - _EDGE * room and low > state.top - _NEAR * room
 
 
 def _threshold(
