@@ -42,8 +42,10 @@ FLOORS = [
     {"search"},
     {"attacker", "explain", "league", "predict"},
     {"risk"},
-    {"compare", "report"},
+    {"compare"},
+    {"report"},
     {"run"},
+    {"view"},
     {"console"},
     {"cli"},
     {"__main__"},
@@ -66,8 +68,8 @@ REPORT_FLOORS = [
     {"plot", "run_view"},
     {"picture"},
     {"accounts", "charts", "page", "summary", "svg_file", "target"},
-    {"fit", "frontier", "league", "network", "position_book", "prediction", "risk"}
-    | {"search", "tape"},
+    {"comparison", "fit", "frontier", "league", "network", "position_book", "prediction"}
+    | {"risk", "search", "tape"},
     {""},
 ]
 #: What reads traces must not know who made them.

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli.app import OUTPUT, AllowCode, app, finite
+from surgetank.cli.app import OUTPUT, AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import runs_and_scenarios
 from surgetank.cli.ignored import refuse_ignored
@@ -37,6 +37,12 @@ _EXAMPLES = """
 Two runs, or two searches:
 
   surgetank compare runs/before runs/after
+
+Two folders with runs of the same seeds, which are compared seed by seed:
+
+  for s in 1 2 3 4 5; do surgetank run calm --seed $s --out a/$s --quiet; done
+
+  surgetank compare a b
 
 A league of one scenario's queue rules, or of any other key's values:
 
@@ -142,10 +148,10 @@ def compare_command(
             place=f"compare {a} {b}",
             hint=f"Leave out {' '.join(asked.given)}, or give one scenario and --vary KEY",
         )
-    _two(Path(a), Path(b), as_json=as_json, whole=whole)
+    _two(Path(a), Path(b), as_json=as_json, whole=whole, quiet=quiet)
 
 
-def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
+def _two(a: Path, b: Path, *, as_json: bool, whole: bool, quiet: bool) -> None:
     """Compares the runs or searches in two folders."""
     if _is_search(a) and _is_search(b):
         from surgetank.console.searches import show_against
@@ -158,19 +164,14 @@ def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
         else:
             show_against(out_, compared)
         return
-    from surgetank.compare import compare
+    from surgetank.compare.folders import compare_folders
     from surgetank.console.comparisons import show_comparison
-    from surgetank.trace import Trace
+    from surgetank.console.progress_bar import Bar
 
-    comparison = compare(Trace.load(a), Trace.load(b))
-    if not as_json:
+    with Bar(err, "comparing", hidden=quiet or as_json) as bar:
+        comparison = compare_folders(a, b, bar.at).comparison
+    if as_json:
+        content = finite(comparison.to_dict())
+        sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
+    else:
         show_comparison(out_, comparison, whole=whole)
-        return
-    content = {
-        "same_name": comparison.same_name,
-        "same_trace": comparison.same_trace,
-        "changes": {c.key: {"a": c.a, "b": c.b} for c in comparison.changes},
-        "divergence": comparison.divergence and comparison.divergence.text,
-        "differences": {d.name: d.to_dict() for d in comparison.differences},
-    }
-    sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")

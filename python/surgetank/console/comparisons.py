@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from surgetank.catalogue import MEASURES, Better, title_of
-from surgetank.compare import Comparison, Difference, KeyChange
+from surgetank.catalogue import title_of
+from surgetank.compare import Comparison, Difference, Finding, KeyChange, Side
 from surgetank.console.terminal import dim
-from surgetank.number_format import number, value
+from surgetank.number_format import value
+from surgetank.report.comparison.wording import basis, change_text, key_text
 from surgetank.report.measure_text import interval
-from surgetank.trace import Run
 
 __all__ = ["show_comparison"]
 
@@ -22,27 +21,29 @@ __all__ = ["show_comparison"]
 _WIDE = 150
 #: Most scenario keys shown, most characters of a value, and most measures: a screen of 40 lines.
 _KEYS, _CHARACTERS, _ROWS = 8, 40, 16
-#: From this ratio on, a change is a factor and not a percentage.
-_FACTOR = 10
-_STYLE = {"better": "green", "worse": "red", "undecided": "dim"}
+#: Properties that the line of each side names.
+_IN_NAME = ("scenario", "scenario hash", "seed", "seeds", "build")
+#: What is said of b; nothing of equal values, and of those without an interval.
+_WORDS = {one: str(one) for one in Finding if one not in (Finding.EQUAL, Finding.UNKNOWN)}
+_LEGEND = (
+    "b is better, worse or changed (neither is better) by more than noise, or undecided; blank: no "
+    "interval."
+)
+_STYLE = {Finding.BETTER: "green", Finding.WORSE: "red", Finding.UNDECIDED: "dim"}
 
 
 def show_comparison(console: Console, comparison: Comparison, *, whole: bool = False) -> None:
     """Two runs side by side on one screen: which keys differ, then the measures that limits bound
     and those that differ most; with `whole` every measure, also of classes and if equal."""
-    for name, run in (("a", comparison.a), ("b", comparison.b)):
-        console.print(Text.assemble((f"{name}  ", "bold"), _named(run)), soft_wrap=True)
-    _show_changes(console, comparison.changes)
+    for name, side in (("a", comparison.a), ("b", comparison.b)):
+        console.print(Text.assemble((f"{name}  ", "bold"), _named(side)), soft_wrap=True)
+    _show_changes(console, comparison)
     shown = comparison.differences if whole else _ranked(comparison)[:_ROWS]
     if shown:
         console.print(_table(shown, wide=console.width >= _WIDE))
-        console.print(
-            dim(
-                "b is better or worse than a; undecided: the 95 % intervals overlap; blank: no "
-                "interval, or no better direction. Intervals "
-                "cover sampling inside a run; other seeds may differ: compare SCENARIO --vary KEY"
-            )
-        )
+        console.print(dim(f"{_LEGEND} {basis(comparison)}"))
+    if comparison.invalid:
+        console.print("A run is INVALID: its measures say nothing about the venue.")
     if left_out := len(comparison.differences) - len(shown):
         console.print(dim(f"{left_out} more differ less, are equal or of one class: --all"))
     if comparison.same_trace:
@@ -54,24 +55,22 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
         )
 
 
-def _named(run: Run) -> str:
-    return f"{run.name} · seed {run.seed} · scenario {run.scenario_hash[:12]} · build {run.build}"
+def _named(side: Side) -> str:
+    run, seeds = side.run, ", ".join(map(str, side.seeds))
+    words = f"{run.name} · seed{'s' if len(side.seeds) > 1 else ''} {seeds} · scenario "
+    return f"{words}{run.scenario_hash[:12]} · build {run.build}"
 
 
-def _show_changes(console: Console, changes: tuple[KeyChange, ...]) -> None:
+def _show_changes(console: Console, comparison: Comparison) -> None:
+    files = (one for one in comparison.properties if one.differs and one.name not in _IN_NAME)
+    changes = [*(KeyChange(one.name, one.a or None, one.b or None) for one in files)]
+    changes += comparison.changes
     for change in changes[:_KEYS]:
-        line = f"   {change.key}: {_short(change.a)} → {_short(change.b)}"
+        line = f"   {change.key}: {key_text(change.a, _CHARACTERS)} → "
+        line += key_text(change.b, _CHARACTERS)
         console.print(Text(line), soft_wrap=True)
     if (more := len(changes) - _KEYS) > 0:
         console.print(dim(f"   and {more} more keys"))
-
-
-def _short(known: object) -> str:
-    """A scenario's value as text; a long one is cut."""
-    if known is None:
-        return "–"
-    text = known if isinstance(known, str) else json.dumps(known, ensure_ascii=False)
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
 
 
 def _table(shown: Sequence[Difference], *, wide: bool) -> Table:
@@ -90,68 +89,27 @@ def _table(shown: Sequence[Difference], *, wide: bool) -> Table:
             cells.append(value(measure.value, difference.unit) if measure and known else "–")
             if wide:
                 cells.append(interval(measure) if measure else "")
-        found = _judged(difference)
+        found = difference.finding
         table.add_row(
             title_of(difference.name),
             *cells,
-            _change(difference),
-            Text(found, style=_STYLE.get(found, "")),
+            change_text(difference),
+            Text(_WORDS.get(found, ""), style=_STYLE.get(found, "")),
         )
     return table
 
 
 def _ranked(comparison: Comparison) -> list[Difference]:
-    """What differs: measures that limits bound first, then those whose intervals are disjoint, by
-    significance, then those without intervals and the others, by relative change."""
+    """What differs: measures that limits bound first, then by how far they exceed the noise."""
     order = {name: i for i, name in enumerate(comparison.limited)}
-
-    def rank(one: Difference) -> tuple[float, float, float]:
-        if one.name in order:
-            return (0, order[one.name], 0)
-        groups = {False: 1, None: 2, True: 3}
-        return (groups[one.overlap], -one.gap if one.overlap is False else 0, -_relative(one))
-
-    return sorted((d for d in comparison.differences if _differs(d)), key=rank)
-
-
-def _relative(difference: Difference) -> float:
-    """Size of the change over the larger of the two values."""
-    values = [m.value or 0.0 for m in (difference.a, difference.b) if m is not None]
-    largest = max((abs(value) for value in values), default=0.0)
-    return abs(difference.change or 0.0) / largest if largest else 0.0
+    shown = [one for one in comparison.ranked if _differs(one)]
+    return sorted(shown, key=lambda one: order.get(one.name, len(order)))
 
 
 def _differs(difference: Difference) -> bool:
     """Whether a measure is shown: one of the whole run if the values differ, one of a class only if
-    the intervals are disjoint."""
+    they differ by more than the noise."""
     if "." in difference.name:
-        return difference.overlap is False
+        return difference.exceeds_noise
     a, b = (m.value if m else None for m in (difference.a, difference.b))
     return a != b and not (a is None and b is None)
-
-
-def _judged(difference: Difference) -> str:
-    """Whether b is better, if the measure has a better direction and both runs an interval."""
-    better = MEASURES[difference.name].better
-    if not difference.change or difference.overlap is None or better is Better.NEITHER:
-        return ""
-    if difference.overlap:
-        return "undecided"
-    return "better" if (difference.change > 0) == (better is Better.MORE) else "worse"
-
-
-def _change(difference: Difference) -> str:
-    """b against a: in percent or as a factor; the difference of shares (in points), of measures
-    that can be below zero, and from zero."""
-    change, a = difference.change, difference.a
-    if not change or a is None or a.value is None:
-        return ""
-    if difference.unit == "share":
-        text = f"{number(100 * change)} points"
-    elif MEASURES[difference.name].signed or not a.value:
-        text = value(change, difference.unit)
-    elif change / a.value >= _FACTOR - 1:
-        return f"× {number(float(f'{1 + change / a.value:.3g}'))}"
-    else:
-        text = f"{number(100 * change / a.value)} %"
-    return f"+{text}" if change > 0 else text

@@ -68,6 +68,7 @@ __all__ = [
     "Stats",
     "Trace",
     "Why",
+    "read_name",
 ]
 
 #: Name of the default scenario of a trace made by hand.
@@ -288,6 +289,15 @@ class Trace:
                 hint="Run the scenario again",
             )
         return trace
+
+
+def read_name(folder: Path) -> Run:
+    """The name of the run in a folder, without reading its tables.
+
+    Raises:
+        SurgetankError: there is no run.
+    """
+    return Run(**store.read_run(folder)["run"])
 
 
 def _scenario(content: Mapping[str, Any], path: Path) -> Scenario:

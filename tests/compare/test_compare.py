@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from surgetank.compare import Comparison, KeyChange, compare
+from surgetank.compare import Comparison, Finding, KeyChange, compare
 from surgetank.console.comparisons import show_comparison
 from surgetank.console.terminal import Terminal
 from surgetank.measure import Measure, Measures
@@ -41,10 +41,11 @@ def test_measures_side_by_side() -> None:
     assert not found.same_name and not found.same_trace
     assert found.divergence is None
     (p50,) = (d for d in found.differences if d.name == "delay_p50_ms")
-    assert (p50.change, p50.overlap) == (40, False)
+    assert (p50.change, p50.relative, p50.finding) == (40, 40 / 13, Finding.WORSE)
     row = found.frame().filter(name="delay_p50_ms").row(0, named=True)
     assert row == {"name": "delay_p50_ms", **p50.to_dict()} and row["change"] == 40
     assert row["a_low"] <= row["a"] <= row["a_high"] < row["b_low"] <= row["b"] <= row["b_high"]
+    assert 0 < row["change_low"] <= 40 <= row["change_high"] and row["finding"] == "worse"
 
 
 def test_the_table_fits_a_terminal_and_says_which_is_better() -> None:
@@ -68,7 +69,7 @@ def test_the_table_fits_a_terminal_and_says_which_is_better() -> None:
     assert re.search(r"Jitter, standard deviation +\S+ ms +\S+ ms *\n", shown[True])
     assert "Share of messages executed" in shown[True]
     assert "Share of messages executed" not in shown[False]
-    assert found.a.scenario_hash[:12] in shown[False] and "seed 123456" in shown[False]
+    assert found.a.run.scenario_hash[:12] in shown[False] and "seed 123456" in shown[False]
 
 
 def test_the_wide_table_has_intervals_and_directions() -> None:
@@ -91,7 +92,7 @@ def test_the_wide_table_has_intervals_and_directions() -> None:
         r"Throughput +9 /s +8 /s – 10 /s +4.5 /s +4 /s – 5 /s +−50 % +worse",
         r"Median latency .* undecided",
         r"Goodput .* −40 points +worse",
-        r"Offered load .* −50 % *\n",
+        r"Offered load .* −50 % +changed",
     ):
         assert re.search(line, shown), (line, shown)
 
@@ -136,9 +137,9 @@ def test_what_was_changed_between_the_scenarios_is_said() -> None:
 def test_a_measure_of_one_run_only() -> None:
     a, b = Measures([Measure("delay_p99_ms", 1.0, 0, 2)]), Measures([Measure("stale_s", 1.0)])
     found = compare(make_trace(), make_trace(), measures=(a, b))
-    assert [(d.name, d.change, d.overlap) for d in found.differences] == [
-        ("delay_p99_ms", None, None),
-        ("stale_s", None, None),
+    assert [(d.name, d.change, d.finding) for d in found.differences] == [
+        ("delay_p99_ms", None, Finding.UNKNOWN),
+        ("stale_s", None, Finding.UNKNOWN),
     ]
 
 
