@@ -306,6 +306,8 @@ def test_what_another_user_wrote_is_shown_as_it_is(
         ("risk black-thursday --workers 2 --dask tcp://nowhere:1", "with --dask"),
         ("compare calm --workers 2 --dask tcp://nowhere:1 --vary load=1,2", "with --dask"),
         ("compare calm --all --vary layer.queue.rule", "on a league"),
+        ("compare calm --html a.html --vary layer.queue.rule", "on a league"),
+        ("compare here here --force", "without --out"),
         ("compare here here --all --json", "with --json"),
         ("compare here here --allow-code", "where two folders"),
         ("compare calm --budget 0.1 --vary load=1,2 --search capacity", "without a search for"),
@@ -340,7 +342,7 @@ def test_the_options_that_are_refused_have_an_effect_beside_what_they_need() -> 
         "search calm --find safe-leverage --budget 0.1 --per run",
         "search calm --degradation 3",
         "search calm --workers 2",
-        "compare here here --all",
+        "compare here here --all --html a.html --out there --force",
         "compare calm --vary load=1,2 --attack all --search safe-leverage --budget 0.1",
         "calibrate --target memory: --check --seconds 3",
     ):

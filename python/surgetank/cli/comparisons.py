@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -32,11 +33,14 @@ from surgetank.cli.output_options import Quiet
 from surgetank.cli.scenario_options import ScenarioOptions
 from surgetank.cli.search_options import Dask, Force, Out, Resume, Workers
 from surgetank.errors import SurgetankError
+from surgetank.output_folder import check_file, claimed, write_json
 
 _EXAMPLES = """
 Two runs, or two searches:
 
   surgetank compare runs/before runs/after
+
+  surgetank compare runs/before runs/after --html compare.html
 
 Two folders with runs of the same seeds, which are compared seed by seed:
 
@@ -56,6 +60,8 @@ A league of one scenario's queue rules, or of any other key's values:
 
 Exit codes: 0 compared · 2 usage · 3 a run is INVALID (the table says which) · 4 stopped.
 """
+
+_MARK = "compare.json"
 
 
 def _is_search(place: Path) -> bool:
@@ -96,6 +102,14 @@ def compare_command(
     out: Out = None,
     force: Force = False,
     resume: Resume = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For two runs: also write the comparison as a page.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -142,36 +156,74 @@ def compare_command(
             )
         play(a, asked, given, as_json=as_json, quiet=quiet)
         return
-    if asked.given:
+    of_league = [name for name in asked.given if name not in ("--out", "--force")]
+    if of_league:
         raise SurgetankError(
-            f"{asked.given[0]} is for a league of one scenario, but two folders are given",
+            f"{of_league[0]} is for a league of one scenario, but two folders are given",
             place=f"compare {a} {b}",
-            hint=f"Leave out {' '.join(asked.given)}, or give one scenario and --vary KEY",
+            hint=f"Leave out {' '.join(of_league)}, or give one scenario and --vary KEY",
         )
-    _two(Path(a), Path(b), as_json=as_json, whole=whole, quiet=quiet)
-
-
-def _two(a: Path, b: Path, *, as_json: bool, whole: bool, quiet: bool) -> None:
-    """Compares the runs or searches in two folders."""
-    if _is_search(a) and _is_search(b):
-        from surgetank.console.searches import show_against
-        from surgetank.search import Answer
-        from surgetank.search.answer_comparison import against
-
-        compared = against(Answer.read(a), Answer.read(b))
-        if as_json:
-            sys.stdout.write(json.dumps(finite(compared.to_dict()), allow_nan=False) + "\n")
-        else:
-            show_against(out_, compared)
+    folders = Path(a), Path(b)
+    if any(map(_is_search, folders)):
+        if out is not None or html is not None:
+            raise SurgetankError(
+                "only two runs have a page of their comparison",
+                place="--out" if html is None else "--html",
+                hint="Leave it out; --json prints the comparison of two searches",
+            )
+        _two_searches(*folders, as_json=as_json)
         return
-    from surgetank.compare.folders import compare_folders
-    from surgetank.console.comparisons import show_comparison
-    from surgetank.console.progress_bar import Bar
+    if html is not None:
+        check_file(html, f"--html {html}")
+    with nullcontext() if out is None else claimed(out, force=force, mark=_MARK):
+        _two_runs(*folders, out=out, html=html, as_json=as_json, whole=whole, quiet=quiet)
 
-    with Bar(err, "comparing", hidden=quiet or as_json) as bar:
-        comparison = compare_folders(a, b, bar.at).comparison
+
+def _two_searches(a: Path, b: Path, *, as_json: bool) -> None:
+    from surgetank.console.searches import show_against
+    from surgetank.search import Answer
+    from surgetank.search.answer_comparison import against
+
+    compared = against(Answer.read(a), Answer.read(b))
     if as_json:
-        content = finite(comparison.to_dict())
+        sys.stdout.write(json.dumps(finite(compared.to_dict()), allow_nan=False) + "\n")
+    else:
+        show_against(out_, compared)
+
+
+def _two_runs(
+    a: Path,
+    b: Path,
+    *,
+    out: Path | None,
+    html: Path | None,
+    as_json: bool,
+    whole: bool,
+    quiet: bool,
+) -> None:
+    from surgetank.compare.folders import compare_folders
+    from surgetank.console.comparisons import Reading, show_comparison
+    from surgetank.verdict import EXIT_CODES, Status
+
+    with Reading(err, hidden=quiet or as_json) as reading:
+        compared = compare_folders(a, b, reading)
+    content = finite(compared.comparison.to_dict())
+    pages = [html] if html is not None else []
+    if out is not None:
+        write_json(out / _MARK, content)
+        pages.append(out / "compare.html")
+    if pages:
+        from surgetank.report.comparison import render_comparison
+        from surgetank.report.shell import save
+
+        page = render_comparison(compared.comparison, compared.traces, (str(a), str(b)))
+        for path in pages:
+            save(page, path)
+    if as_json:
         sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
     else:
-        show_comparison(out_, comparison, whole=whole)
+        show_comparison(out_, compared.comparison, whole=whole)
+        for path in pages:
+            out_.print(f"Written to {path}", soft_wrap=True, highlight=False)
+    if compared.comparison.invalid:
+        raise typer.Exit(EXIT_CODES[Status.INVALID])

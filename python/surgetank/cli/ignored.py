@@ -107,10 +107,17 @@ _RULES: Final = (
     ),
     _Rule(
         "compare",
-        ("whole",),
+        ("whole", "html"),
         lambda given: given["b"] is not None,
         "on a league",
         "Give two folders",
+    ),
+    _Rule(
+        "compare",
+        ("force",),
+        lambda given: given["b"] is None or given["out"] is not None,
+        "without --out",
+        "Add --out FOLDER",
     ),
     _Rule(
         "compare", ("whole",), lambda given: not given["as_json"], "with --json, which has all", ""

@@ -1,7 +1,7 @@
 """Differences of measures, with intervals and significance.
 
 **Two runs.** They say nothing about other seeds: two runs of one scenario that differ in their seed
-only differ by more than the noise inside them in a fifth of all measures (docs/compare.md). What
+only differ by more than the noise inside them in many measures (docs/compare.md). What
 can be said of one pair is which differences exceed that noise. Each measure has a 95 % interval from batches of its own run. The interval of the
 difference is found from those two by the method of variance estimates recovery (MOVER: Zou and
 Donner, Statistics in Medicine 27, 2008, eq. 2), which keeps the asymmetry of intervals of
@@ -197,7 +197,7 @@ def by_seed(name: str, a: Sequence[Measures], b: Sequence[Measures]) -> Differen
     values = [[m.value(name) if name in m else None for m in side] for side in (a, b)]
     pairs = [(x, y) for x, y in zip(*values, strict=True) if x is not None and y is not None]
     if not pairs:
-        return Difference(name, *(_mean_of(name, side) for side in values))
+        return Difference(name, _mean_of(name, values[0]), _mean_of(name, values[1]))
     one, other = ([pair[k] for pair in pairs] for k in (0, 1))
     change = difference(one, other)
     plain = Difference(name, _mean_of(name, one), _mean_of(name, other))

@@ -90,9 +90,7 @@ class Property:
 def properties(a: Side, b: Side) -> tuple[Property, ...]:
     """What names the runs of both sides; without what neither side has."""
     one, other = map(_properties_of, (a, b))
-    return tuple(
-        Property(name, one[name], other[name]) for name in one if one[name] or other[name]
-    )
+    return tuple(Property(name, one[name], other[name]) for name in one if one[name] or other[name])
 
 
 def _properties_of(side: Side) -> dict[str, str]:

@@ -10,12 +10,13 @@ from rich.text import Text
 
 from surgetank.catalogue import title_of
 from surgetank.compare import Comparison, Difference, Finding, KeyChange, Side
+from surgetank.console.progress_bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.number_format import value
 from surgetank.report.comparison.wording import basis, change_text, key_text
 from surgetank.report.measure_text import interval
 
-__all__ = ["show_comparison"]
+__all__ = ["Reading", "show_comparison"]
 
 #: From this width on, the table has room for the intervals of both runs.
 _WIDE = 150
@@ -24,12 +25,25 @@ _KEYS, _CHARACTERS, _ROWS = 8, 40, 16
 #: Properties that the line of each side names.
 _IN_NAME = ("scenario", "scenario hash", "seed", "seeds", "build")
 #: What is said of b; nothing of equal values, and of those without an interval.
-_WORDS = {one: str(one) for one in Finding if one not in (Finding.EQUAL, Finding.UNKNOWN)}
+_WORDS: dict[Finding, str] = {
+    one: str(one) for one in Finding if one not in (Finding.EQUAL, Finding.UNKNOWN)
+}
 _LEGEND = (
     "b is better, worse or changed (neither is better) by more than noise, or undecided; blank: no "
     "interval."
 )
 _STYLE = {Finding.BETTER: "green", Finding.WORSE: "red", Finding.UNDECIDED: "dim"}
+
+
+class Reading(Bar):
+    """The progress of reading and measuring the runs of a comparison."""
+
+    def __init__(self, console: Console, *, hidden: bool) -> None:
+        super().__init__(console, "reading runs", hidden=hidden)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows how many of all runs were read."""
+        self._bar.update(self._task, completed=done, total=total)
 
 
 def show_comparison(console: Console, comparison: Comparison, *, whole: bool = False) -> None:
@@ -94,7 +108,7 @@ def _table(shown: Sequence[Difference], *, wide: bool) -> Table:
             title_of(difference.name),
             *cells,
             change_text(difference),
-            Text(_WORDS.get(found, ""), style=_STYLE.get(found, "")),
+            Text("" if found in _SILENT else found, style=_STYLE.get(found, "")),
         )
     return table
 

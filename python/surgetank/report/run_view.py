@@ -17,7 +17,7 @@ from surgetank.trace import CLASSES, MarketKind, Quantity, Trace
 from surgetank.trace.frames import delays, groups_of
 from surgetank.verdict import Verdict
 
-__all__ = ["RunView", "Stress", "nice_step"]
+__all__ = ["RunView", "Stress", "letter_of", "nice_step"]
 
 _BINS = 140
 
@@ -39,6 +39,11 @@ def nice_step(least: float) -> int:
     return int(next(m * power for m in (1, 2, 5, 10) if m * power >= least))
 
 
+def letter_of(index: int) -> str:
+    """The letter of a fault in the figures: A, B, …; after Z, numbers."""
+    return chr(65 + index) if index < 26 else str(index + 1)
+
+
 def _extent(quantity: str, asked: float) -> str:
     """The requested strength of a fault as text, where its kind has one."""
     forms = {
@@ -54,11 +59,14 @@ def _extent(quantity: str, asked: float) -> str:
 class RunView:
     """A trace with its measures and verdict, and frames that several parts of the report share."""
 
-    def __init__(self, trace: Trace, measures: Measures, verdict: Verdict) -> None:
+    def __init__(
+        self, trace: Trace, measures: Measures, verdict: Verdict, *, end_ns: int = 1
+    ) -> None:
+        """`end_ns` is the least end of the time axis: that of another run beside this one."""
         self.trace = trace
         self.measures = measures
         self.verdict = verdict
-        self.end_ns = max(trace.end_ns, 1)
+        self.end_ns = max(trace.end_ns, end_ns)
         self.step_ns = nice_step(self.end_ns / _BINS)
         self.synchrony: Synchrony = synchrony_of(trace)
         self.lag_max_ns = self.synchrony.bounds.lag_max_ns
@@ -80,9 +88,7 @@ class RunView:
         """Surge of flow and faults, in order of time, with a letter each."""
         found = [*self._surge(), *self._faults()]
         found.sort(key=lambda s: (s[2], s[3]))
-        return [
-            Stress(chr(65 + i) if i < 26 else str(i + 1), *stress) for i, stress in enumerate(found)
-        ]
+        return [Stress(letter_of(i), *stress) for i, stress in enumerate(found)]
 
     def _surge(self) -> list[tuple[str, str, int, int]]:
         profile = self.trace.scenario.flow.profile

@@ -16,7 +16,7 @@ from surgetank.report.plot import Scale
 from surgetank.report.run_view import RunView
 from surgetank.trace import CLASSES, STAGES
 
-__all__ = ["delay_charts", "stage_charts"]
+__all__ = ["delay_charts", "quantile_line", "stage_charts"]
 
 _KINDS: Final = ("dots", "", "dash", "long", "dash-dot")
 _WORDS: Final = {"p50": "median", "p99": "p99"}
@@ -33,7 +33,7 @@ def delay_charts(view: RunView) -> list[Picture]:
     panels = []
     for which, word in _WORDS.items():
         series = [_class(view, which, n) for n in view.classes]
-        series.append(_quantile(view, which, "all messages", "ink", "bold", view.overall))
+        series.append(quantile_line(view, which, "all messages", "ink", "bold", view.overall))
         never = _never(view, which, high)
         limits: tuple[tuple[float, str], ...] = ()
         if which == "p99" and limit is not None:
@@ -52,10 +52,10 @@ def delay_charts(view: RunView) -> list[Picture]:
 
 def _class(view: RunView, which: str, number: int) -> Series:
     name, kind = CLASSES[number], _KINDS[number % len(_KINDS)]
-    return _quantile(view, which, name, name, kind, view.quantiles(number))
+    return quantile_line(view, which, name, name, kind, view.quantiles(number))
 
 
-def _quantile(
+def quantile_line(
     view: RunView, which: str, name: str, colour: str, kind: str, rows: pl.DataFrame
 ) -> Series:
     """The quantile in each bin that has a message; the line is broken where it is infinite."""

@@ -16,7 +16,7 @@ from surgetank.report.plot import Scale
 from surgetank.report.run_view import RunView, nice_step
 from surgetank.trace import Outcome
 
-__all__ = ["load_panel", "queue_charts", "throughput_charts"]
+__all__ = ["Load", "load_of", "load_panel", "per_second", "queue_charts", "throughput_charts"]
 
 _QUEUES: Final = {
     "ingress_len": ("ingress (before validation)", "stage-admission"),
@@ -26,7 +26,7 @@ _QUEUES: Final = {
 
 
 @dataclass(frozen=True)
-class _Load:
+class Load:
     """Times (s) and messages per second."""
 
     times: Floats
@@ -39,7 +39,7 @@ class _Load:
 
 def throughput_charts(view: RunView) -> list[Picture]:
     """Messages per second offered, executed and refused or lost."""
-    load = _load(view)
+    load = load_of(view)
     if load is None:
         return []
     peak = int(np.argmax(load.offered))
@@ -58,11 +58,11 @@ def throughput_charts(view: RunView) -> list[Picture]:
 def load_panel(view: RunView, height: int) -> Panel | None:
     """Messages per second offered, executed and refused or lost, `height` px high; None if no
     message was sent."""
-    load = _load(view)
+    load = load_of(view)
     return None if load is None else _load_panel(load, height)
 
 
-def _load(view: RunView) -> _Load | None:
+def _load(view: RunView) -> Load | None:
     rows = view.trace["messages"]
     if rows.is_empty():
         return None
@@ -73,21 +73,22 @@ def _load(view: RunView) -> _Load | None:
     if view.trace.orders:
         done = rows.filter(pl.col("outcome") == Outcome.EXECUTED)["executed_ns"].drop_nulls()
         executed = _rate(done, _block_step(view), end)
-    return _Load(times, offered, _rate(failed, fine, end)[1], executed)
+    return Load(times, offered, _rate(failed, fine, end)[1], executed)
 
 
-def _load_panel(load: _Load, height: int) -> Panel:
-    series = [Series("offered", "ink", load.times, load.offered, _per_s)]
+def _load_panel(load: Load, height: int) -> Panel:
+    series = [Series("offered", "ink", load.times, load.offered, per_second)]
     if load.executed is not None:
-        series.insert(0, Series("executed", "good", *load.executed, _per_s, fill=True))
+        series.insert(0, Series("executed", "good", *load.executed, per_second, fill=True))
     if any(load.failed):
-        series.append(Series("refused or lost", "bad", load.times, load.failed, _per_s, "dots"))
+        series.append(Series("refused or lost", "bad", load.times, load.failed, per_second, "dots"))
     top = max(float(s.y.max()) for s in series)
     y = Scale(0.0, 1.06 * top or 1.0, say=number, title="messages/s")
     return Panel(y, tuple(series), height)
 
 
-def _per_s(v: float) -> str:
+def per_second(v: float) -> str:
+    """A rate as text."""
     return f"{number(round(v))}{NBSP}/s"
 
 

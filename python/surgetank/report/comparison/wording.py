@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from surgetank.compare import Comparison, Difference
+from surgetank.compare import Comparison, Difference, Finding
 from surgetank.number_format import number, value
 
-__all__ = ["basis", "change_text", "key_text"]
+__all__ = ["amount_text", "basis", "change_text", "key_text", "sentence"]
 
 #: From this ratio on, a change is a factor and not a percentage.
 _FACTOR: Final = 10
@@ -21,13 +21,17 @@ def change_text(difference: Difference) -> str:
     if not change:
         return ""
     if relative is None:
-        share = difference.unit == "share"
-        text = f"{number(100 * change)} points" if share else value(change, difference.unit)
+        text = amount_text(change, difference.unit)
     elif relative >= _FACTOR - 1:
         return f"× {number(float(f'{1 + relative:.3g}'))}"
     else:
         text = f"{number(100 * relative)} %"
     return f"+{text}" if change > 0 else text
+
+
+def amount_text(amount: float, unit: str) -> str:
+    """A difference with its unit; of shares, in percentage points."""
+    return f"{number(100 * amount)} points" if unit == "share" else value(amount, unit)
 
 
 def key_text(known: object, characters: int) -> str:
@@ -48,4 +52,36 @@ def basis(found: Comparison) -> str:
     return (
         "Noise is what fluctuates inside these two runs; other seeds may differ by more, so one "
         "pair of runs shows no significant change. Give folders of several seeds for that."
+    )
+
+
+def sentence(found: Comparison) -> str:
+    """The result of a comparison in one or two sentences."""
+    if found.invalid:
+        return (
+            "A run is INVALID: it was not what its scenario asks for. Its measures are shown and "
+            "nothing is concluded from them."
+        )
+    if found.same_trace:
+        return "The traces are identical, byte for byte."
+    tested = [one for one in found.differences if one.p is not None]
+    clear = [one for one in tested if one.exceeds_noise]
+    counts = [
+        f"{count} {words}"
+        for finding, words in (
+            (Finding.BETTER, "better in B"),
+            (Finding.WORSE, "worse in B"),
+            (Finding.CHANGED, "of which neither direction is better"),
+        )
+        if (count := sum(one.finding is finding for one in clear))
+    ]
+    split = f": {', '.join(counts)}" if counts else ""
+    if found.paired:
+        return (
+            f"Over {len(found.a.runs)} seeds, {len(clear)} of {len(tested)} measures changed "
+            f"significantly{split}."
+        )
+    return (
+        f"In these two runs, {len(clear)} of {len(tested)} measures with an interval differ by "
+        f"more than noise{split}. One run of each shows no significant change."
     )
