@@ -1,15 +1,15 @@
 """Differences of measures, with intervals and significance.
 
 **Two runs.** They say nothing about other seeds: two runs of one scenario that differ in their seed
-only differ by more than the noise inside them in many measures (docs/compare.md). What
-can be said of one pair is which differences exceed that noise. Each measure has a 95 % interval from batches of its own run. The interval of the
-difference is found from those two by the method of variance estimates recovery (MOVER: Zou and
-Donner, Statistics in Medicine 27, 2008, eq. 2), which keeps the asymmetry of intervals of
-quantiles and shares. The difference over the half width that faces zero, times the 97.5 % quantile
-of Student's t with the 24 degrees of freedom of 25 batches, is compared with that t. The two runs
-are taken as independent; where they share a seed that is conservative, as they have noise in
-common. A measure that is infinite in one run is compared by its reciprocal, whose interval has the
-reciprocal ends.
+only differ by more than the noise inside them in many measures (docs/compare.md). What can be said
+of one pair is which differences exceed that noise. Each measure has a 95 % interval from batches of
+its own run. The interval of the difference is found from those two by the method of variance
+estimates recovery (MOVER: Zou and Donner, Statistics in Medicine 27, 2008, eq. 2), which keeps the
+asymmetry of intervals of quantiles and shares. The difference over the half width that faces zero,
+times the 97.5 % quantile of Student's t with the 24 degrees of freedom of 25 batches, is compared
+with that t. The two runs are taken as independent; where they share a seed that is conservative, as
+they have noise in common. A measure that is infinite in one run is compared by its reciprocal,
+whose interval has the reciprocal ends.
 
 **Several seeds.** The difference is taken seed by seed and tested by the paired t-test
 (`surgetank.league.estimate`, `surgetank.league.ranks`); noise is what differs between seeds.

@@ -24,10 +24,8 @@ _WIDE = 150
 _KEYS, _CHARACTERS, _ROWS = 8, 40, 16
 #: Properties that the line of each side names.
 _IN_NAME = ("scenario", "scenario hash", "seed", "seeds", "build")
-#: What is said of b; nothing of equal values, and of those without an interval.
-_WORDS: dict[Finding, str] = {
-    one: str(one) for one in Finding if one not in (Finding.EQUAL, Finding.UNKNOWN)
-}
+#: Findings of which the table says nothing: equal values, and those without an interval.
+_SILENT = (Finding.EQUAL, Finding.UNKNOWN)
 _LEGEND = (
     "b is better, worse or changed (neither is better) by more than noise, or undecided; blank: no "
     "interval."
