@@ -62,7 +62,8 @@ def load_panel(view: RunView, height: int) -> Panel | None:
     return None if load is None else _load_panel(load, height)
 
 
-def _load(view: RunView) -> Load | None:
+def load_of(view: RunView) -> Load | None:
+    """The load of a run over its time; None if no message was sent."""
     rows = view.trace["messages"]
     if rows.is_empty():
         return None
