@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from surgetank.compare import Comparison, Finding, KeyChange, compare
+from surgetank.compare import ChangeFinding, Comparison, KeyChange, compare
 from surgetank.console.comparisons import show_comparison
 from surgetank.console.terminal import Terminal
 from surgetank.measure import Measure, Measures
@@ -41,7 +41,7 @@ def test_measures_side_by_side() -> None:
     assert not found.same_name and not found.same_trace
     assert found.divergence is None
     (p50,) = (d for d in found.differences if d.name == "delay_p50_ms")
-    assert (p50.change, p50.relative, p50.finding) == (40, 40 / 13, Finding.WORSE)
+    assert (p50.change, p50.relative, p50.finding) == (40, 40 / 13, ChangeFinding.WORSE)
     row = found.frame().filter(name="delay_p50_ms").row(0, named=True)
     assert row == {"name": "delay_p50_ms", **p50.to_dict()} and row["change"] == 40
     assert row["a_low"] <= row["a"] <= row["a_high"] < row["b_low"] <= row["b"] <= row["b_high"]
@@ -138,8 +138,8 @@ def test_a_measure_of_one_run_only() -> None:
     a, b = Measures([Measure("delay_p99_ms", 1.0, 0, 2)]), Measures([Measure("stale_s", 1.0)])
     found = compare(make_trace(), make_trace(), measures=(a, b))
     assert [(d.name, d.change, d.finding) for d in found.differences] == [
-        ("delay_p99_ms", None, Finding.UNKNOWN),
-        ("stale_s", None, Finding.UNKNOWN),
+        ("delay_p99_ms", None, ChangeFinding.UNKNOWN),
+        ("stale_s", None, ChangeFinding.UNKNOWN),
     ]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from surgetank.compare import Difference, Finding
+from surgetank.compare import ChangeFinding, Difference
 from surgetank.compare.differences import FALSE_SHARE, adjusted, by_seed, of_two
 from surgetank.measure import Measure, Measures
 from surgetank.measure.statistics import BATCHES, mean_interval
@@ -76,10 +76,10 @@ def test_never_is_compared_by_its_reciprocal() -> None:
     never = Measure("delay_p99_ms", math.inf, 5_000.0, math.inf, 999)
     found = of_two("delay_p99_ms", finite, never)
     assert found.change is None and found.p is not None and found.p < 1e-6
-    assert adjusted([found])[0].finding is Finding.WORSE
+    assert adjusted([found])[0].finding is ChangeFinding.WORSE
     near = Measure("delay_p99_ms", math.inf, 195.0, math.inf, 999)
     assert (of_two("delay_p99_ms", finite, near).p or 0) > 0.05
-    assert adjusted([of_two("delay_p99_ms", never, never)])[0].finding is Finding.EQUAL
+    assert adjusted([of_two("delay_p99_ms", never, never)])[0].finding is ChangeFinding.EQUAL
 
 
 ENDS = st.tuples(*[st.floats(0, 1e6)] * 3).map(sorted)
@@ -98,7 +98,7 @@ def test_swapping_the_sides_turns_the_difference_round(a: list[float], b: list[f
 def test_without_an_interval_nothing_is_said() -> None:
     count = Measure("bad_debt_usd", 5.0), Measure("bad_debt_usd", 9.0)
     found = adjusted([of_two("bad_debt_usd", *count)])[0]
-    assert (found.p, found.p_adjusted, found.finding) == (None, None, Finding.UNKNOWN)
+    assert (found.p, found.p_adjusted, found.finding) == (None, None, ChangeFinding.UNKNOWN)
 
 
 def seeds(name: str, values: Sequence[float]) -> list[Measures]:

@@ -10,7 +10,7 @@ import pytest
 
 from surgetank.cli import app
 from surgetank.cli.exit_codes import ended
-from surgetank.compare import Finding
+from surgetank.compare import ChangeFinding
 from surgetank.compare.folders import compare_folders
 from surgetank.errors import SurgetankError
 from surgetank.testing import executed, make_trace
@@ -117,4 +117,4 @@ def test_an_invalid_run_is_compared_without_conclusions(
     assert content["verdicts"]["b"] == {"1": "INVALID"}
     assert {one["finding"] for one in content["differences"].values()} <= {"equal", "unknown"}
     found = compare_folders(tmp_path / "a", tmp_path / "b").comparison
-    assert found.invalid and found.found(Finding.BETTER, Finding.WORSE) == []
+    assert found.invalid and found.found(ChangeFinding.BETTER, ChangeFinding.WORSE) == []

@@ -14,13 +14,13 @@ from typing import Any
 import polars as pl
 
 from surgetank.catalogue import LIMITS
-from surgetank.compare.differences import Difference, Finding, adjusted, by_seed, of_two
+from surgetank.compare.differences import ChangeFinding, Difference, adjusted, by_seed, of_two
 from surgetank.compare.divergence import Divergence, divergence
 from surgetank.compare.sides import (
+    ComparedSide,
     JudgedRun,
     KeyChange,
     Property,
-    Side,
     judged,
     key_changes,
     properties,
@@ -31,13 +31,13 @@ from surgetank.trace import Trace
 from surgetank.verdict import Status
 
 __all__ = [
+    "ChangeFinding",
+    "ComparedSide",
     "Comparison",
     "Difference",
     "Divergence",
-    "Finding",
     "KeyChange",
     "Property",
-    "Side",
     "compare",
     "compare_runs",
 ]
@@ -45,10 +45,10 @@ __all__ = [
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """Side b against side a: a run each, or runs of the same seeds."""
+    """ComparedSide b against side a: a run each, or runs of the same seeds."""
 
-    a: Side
-    b: Side
+    a: ComparedSide
+    b: ComparedSide
     same_name: bool
     """Same scenario, seed and build: the traces should be byte-identical."""
     same_trace: bool
@@ -89,7 +89,7 @@ class Comparison(Shown):
 
         return tuple(sorted(self.differences, key=rank))
 
-    def found(self, *findings: Finding) -> list[Difference]:
+    def found(self, *findings: ChangeFinding) -> list[Difference]:
         """The differences of these findings, ranked."""
         return [one for one in self.ranked if one.finding in findings]
 
@@ -157,8 +157,8 @@ def compare_runs(a: Sequence[JudgedRun], b: Sequence[JudgedRun]) -> Comparison:
         differences = [by_seed(name, *sides) for name in names]
     limits = [name for one in (*a, *b) for name in one.scenario.limits.as_mapping()]
     found = Comparison(
-        Side(tuple(a)),
-        Side(tuple(b)),
+        ComparedSide(tuple(a)),
+        ComparedSide(tuple(b)),
         same_name=all(x.run == y.run for x, y in pairs),
         same_trace=all(_facts(x) == _facts(y) for x, y in pairs),
         differences=tuple(differences),

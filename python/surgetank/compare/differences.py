@@ -32,13 +32,13 @@ from surgetank.league.ranks import pair_of
 from surgetank.measure import Measure, Measures
 from surgetank.measure.statistics import BATCHES, student_t
 
-__all__ = ["FALSE_SHARE", "Difference", "Finding", "adjusted", "by_seed", "of_two"]
+__all__ = ["FALSE_SHARE", "ChangeFinding", "Difference", "adjusted", "by_seed", "of_two"]
 
 FALSE_SHARE: Final = 0.05
 """Greatest expected share of chance ones among the differences said to exceed the noise."""
 
 
-class Finding(StrEnum):
+class ChangeFinding(StrEnum):
     """What can be said of a measure of b against that of a."""
 
     BETTER = "better"
@@ -106,21 +106,21 @@ class Difference:
         return self.p_adjusted is not None and self.p_adjusted <= FALSE_SHARE
 
     @property
-    def finding(self) -> Finding:
+    def finding(self) -> ChangeFinding:
         """What can be said of b."""
         if self.sides is None:
-            return Finding.UNKNOWN
+            return ChangeFinding.UNKNOWN
         a, b = self.sides
         if a == b:
-            return Finding.EQUAL
+            return ChangeFinding.EQUAL
         if self.p_adjusted is None:
-            return Finding.UNKNOWN
+            return ChangeFinding.UNKNOWN
         if not self.exceeds_noise:
-            return Finding.UNDECIDED
+            return ChangeFinding.UNDECIDED
         better = MEASURES[self.name].better
         if better is Better.NEITHER:
-            return Finding.CHANGED
-        return Finding.BETTER if (b > a) == (better is Better.MORE) else Finding.WORSE
+            return ChangeFinding.CHANGED
+        return ChangeFinding.BETTER if (b > a) == (better is Better.MORE) else ChangeFinding.WORSE
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: unit, each side's value with its 95 % interval, the change with its own,

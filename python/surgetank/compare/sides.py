@@ -12,7 +12,15 @@ from surgetank.scenario.dotted import Keys, leaves
 from surgetank.trace import Run, Stats, Trace
 from surgetank.verdict import Status, Verdict, judge
 
-__all__ = ["JudgedRun", "KeyChange", "Property", "Side", "judged", "key_changes", "properties"]
+__all__ = [
+    "ComparedSide",
+    "JudgedRun",
+    "KeyChange",
+    "Property",
+    "judged",
+    "key_changes",
+    "properties",
+]
 
 #: Keys that do not change what a scenario does, and those that `properties` has.
 _LABELS: Final = (
@@ -46,7 +54,7 @@ def judged(trace: Trace, measures: Measures | None = None) -> JudgedRun:
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedSide:
     """A run, or runs of one scenario and build with a seed each, in the order of the pairs."""
 
     runs: tuple[JudgedRun, ...]
@@ -87,13 +95,13 @@ class Property:
         return self.a != self.b
 
 
-def properties(a: Side, b: Side) -> tuple[Property, ...]:
+def properties(a: ComparedSide, b: ComparedSide) -> tuple[Property, ...]:
     """What names the runs of both sides; without what neither side has."""
     one, other = map(_properties_of, (a, b))
     return tuple(Property(name, one[name], other[name]) for name in one if one[name] or other[name])
 
 
-def _properties_of(side: Side) -> dict[str, str]:
+def _properties_of(side: ComparedSide) -> dict[str, str]:
     scenario, run = side.scenario, side.run
     live = side.runs[0].stats.live
     return {

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from surgetank.catalogue import title_of
-from surgetank.compare import Comparison, Difference, Finding, KeyChange, Side
+from surgetank.compare import ChangeFinding, ComparedSide, Comparison, Difference, KeyChange
 from surgetank.console.progress_bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.number_format import value
@@ -25,12 +25,12 @@ _KEYS, _CHARACTERS, _ROWS = 8, 40, 16
 #: Properties that the line of each side names.
 _IN_NAME = ("scenario", "scenario hash", "seed", "seeds", "build")
 #: Findings of which the table says nothing: equal values, and those without an interval.
-_SILENT = (Finding.EQUAL, Finding.UNKNOWN)
+_SILENT = (ChangeFinding.EQUAL, ChangeFinding.UNKNOWN)
 _LEGEND = (
     "b is better, worse or changed (neither is better) by more than noise, or undecided; blank: no "
     "interval."
 )
-_STYLE = {Finding.BETTER: "green", Finding.WORSE: "red", Finding.UNDECIDED: "dim"}
+_STYLE = {ChangeFinding.BETTER: "green", ChangeFinding.WORSE: "red", ChangeFinding.UNDECIDED: "dim"}
 
 
 class Reading(Bar):
@@ -67,7 +67,7 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
         )
 
 
-def _named(side: Side) -> str:
+def _named(side: ComparedSide) -> str:
     run, seeds = side.run, ", ".join(map(str, side.seeds))
     words = f"{run.name} · seed{'s' if len(side.seeds) > 1 else ''} {seeds} · scenario "
     return f"{words}{run.scenario_hash[:12]} · build {run.build}"

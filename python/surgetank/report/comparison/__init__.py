@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from surgetank.catalogue import title_of
-from surgetank.compare import Comparison, Difference, Finding
+from surgetank.compare import ChangeFinding, Comparison, Difference
 from surgetank.number_format import NBSP
 from surgetank.report.comparison.figures import BothRuns, change_chart, over_time
 from surgetank.report.comparison.wording import (
@@ -26,12 +26,12 @@ _CHARACTERS: Final = 400
 #: Measures that are not folded: those that changed by more than noise, those without an interval.
 _CLEAR, _COUNTS = 20, 10
 _BADGES: Final = {
-    Finding.BETTER: ("pass", "✓ better"),
-    Finding.WORSE: ("fail", "✕ worse"),
-    Finding.CHANGED: ("found", "changed"),
-    Finding.UNDECIDED: ("unknown", "undecided"),
-    Finding.EQUAL: ("", "equal"),
-    Finding.UNKNOWN: ("", ""),
+    ChangeFinding.BETTER: ("pass", "✓ better"),
+    ChangeFinding.WORSE: ("fail", "✕ worse"),
+    ChangeFinding.CHANGED: ("found", "changed"),
+    ChangeFinding.UNDECIDED: ("unknown", "undecided"),
+    ChangeFinding.EQUAL: ("", "equal"),
+    ChangeFinding.UNKNOWN: ("", ""),
 }
 
 
@@ -59,8 +59,8 @@ def render_comparison(
     """The page of a comparison as HTML text. Figures over time are of `traces`, the first pair;
     `names` are what the two sides were called when they were given."""
     clear = [one for one in found.ranked if one.exceeds_noise]
-    within = found.found(Finding.UNDECIDED)
-    counts = [one for one in found.found(Finding.UNKNOWN) if one.sides or one.a or one.b]
+    within = found.found(ChangeFinding.UNDECIDED)
+    counts = [one for one in found.found(ChangeFinding.UNKNOWN) if one.sides or one.a or one.b]
     both = BothRuns(found, traces)
     charts = over_time(both)
     return render_template(
@@ -83,7 +83,7 @@ def render_comparison(
             ("without an interval", [_row(found, one) for one in counts[_COUNTS:]]),
             ("that noise explains", [_row(found, one) for one in within]),
         ],
-        equal=len(found.found(Finding.EQUAL)),
+        equal=len(found.found(ChangeFinding.EQUAL)),
         pictures=charts,
         data=in_script(
             {

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from surgetank.catalogue import title_of
-from surgetank.compare import Comparison, Difference, Finding
+from surgetank.compare import ChangeFinding, Comparison, Difference
 from surgetank.number_format import milliseconds, number, share
 from surgetank.report.charts.delay import quantile_line
 from surgetank.report.charts.envelope import Floats
@@ -29,7 +29,11 @@ _ROWS: Final = 14
 _ROW: Final = {_WIDE: 28, NARROW: 44}
 #: An end of an interval that is farther from its value, as a factor, is drawn at the edge.
 _FAR: Final = 20.0
-_COLOURS: Final = {Finding.BETTER: "good", Finding.WORSE: "bad", Finding.CHANGED: "curve-0"}
+_COLOURS: Final = {
+    ChangeFinding.BETTER: "good",
+    ChangeFinding.WORSE: "bad",
+    ChangeFinding.CHANGED: "curve-0",
+}
 _SIDES: Final = (("A", "curve-0", ""), ("B", "curve-1", "dash"))
 
 
@@ -53,9 +57,9 @@ def change_chart(found: Comparison) -> Picture | None:
     keys = [
         Key(_COLOURS[finding], text, "line")
         for finding, text in (
-            (Finding.BETTER, "better"),
-            (Finding.WORSE, "worse"),
-            (Finding.CHANGED, "neither direction is better"),
+            (ChangeFinding.BETTER, "better"),
+            (ChangeFinding.WORSE, "worse"),
+            (ChangeFinding.CHANGED, "neither direction is better"),
         )
         if any(one.finding is finding for one in shown)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from surgetank.compare import Comparison, Difference, Finding
+from surgetank.compare import ChangeFinding, Comparison, Difference
 from surgetank.number_format import number, value
 
 __all__ = ["amount_text", "basis", "change_text", "key_text", "sentence"]
@@ -69,9 +69,9 @@ def sentence(found: Comparison) -> str:
     counts = [
         f"{count} {words}"
         for finding, words in (
-            (Finding.BETTER, "better in B"),
-            (Finding.WORSE, "worse in B"),
-            (Finding.CHANGED, "of which neither direction is better"),
+            (ChangeFinding.BETTER, "better in B"),
+            (ChangeFinding.WORSE, "worse in B"),
+            (ChangeFinding.CHANGED, "of which neither direction is better"),
         )
         if (count := sum(one.finding is finding for one in clear))
     ]
