@@ -152,6 +152,10 @@ def test_scenarios_schema_init(here: Path) -> None:
     """What there is, what it may say, and something to start from."""
     reported = json.loads(surgetank("scenarios", "--json", cwd=here).stdout)
     assert "12–13 March 2020" in reported["black-thursday"]["event"]
+    listed = surgetank("scenarios", cwd=here).stdout.splitlines()
+    assert max(map(len, listed)) < 500
+    named = [line.split()[0] for line in listed if line[:1].islower()]
+    assert named == list(reported)
     schema = json.loads(surgetank("schema", cwd=here).stdout)
     assert "flow" in schema["properties"]
     assert surgetank("init", "mine", cwd=here).returncode == 0

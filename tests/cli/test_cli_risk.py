@@ -54,6 +54,7 @@ def test_limits_have_exit_codes(here: Path, limit: str, code: int) -> None:
     """FAIL is 1, UNKNOWN 4."""
     done = surgetank("risk", *QUICK, "--limit", limit, "--quiet", cwd=here)
     assert done.returncode == code, done.stderr
+    assert "No limits are set" not in done.stdout
     assert ("needs at least 368 runs" in " ".join(done.stdout.split())) == (code == 4)
 
 
@@ -61,6 +62,7 @@ def test_a_change_is_tried_after_the_fact(here: Path) -> None:
     """--resume has the runs of the distribution already, and makes those of the change only."""
     first = surgetank("risk", *QUICK, "--quiet", "--out", "r", cwd=here)
     assert first.returncode == 0, first.stderr
+    assert "No limits are set" in first.stdout
     tried = ["--try", "market.positions.leverage_max=1; market.positions.leverage_min=1"]
     done = surgetank("risk", *QUICK, *tried, "--resume", "--quiet", "--out", "r", cwd=here)
     assert done.returncode == 0, done.stderr

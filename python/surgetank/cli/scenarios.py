@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
 from rich.text import Text
 
 from surgetank.cli.app import CommandGroup, ScenarioName, app
@@ -47,7 +48,8 @@ def scenarios_command(
         return
     for scenario in found:
         out_.print(Text.assemble((scenario.name, "bold"), f"  {scenario.title}"))
-        out_.print(f"  {' '.join(scenario.event.split())}", style="dim", highlight=False)
+        event = Text(" ".join(scenario.event.split()), "dim")
+        out_.print(Padding(event, (0, 0, 0, 2), expand=False))
     first = found[0].name
     out_.print(
         f"Run one: surgetank run {first}\nRead one: surgetank scenarios show {first}\n"

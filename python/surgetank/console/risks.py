@@ -18,6 +18,7 @@ from surgetank.number_format import NBSP, usd, value
 from surgetank.risk import Risk, RiskEstimate
 from surgetank.risk.groups import group_title
 from surgetank.risk.paired import DebtDifference, DebtEffect
+from surgetank.verdict import NO_LIMITS
 
 __all__ = ["RiskWatch", "show_risk"]
 
@@ -51,6 +52,8 @@ def show_risk(console: Console, found: Risk) -> None:
     for reason in found.reasons:
         mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
         console.print(mark, Text(reason.text), sep=" ")
+    if not found.invalid and found.verdict.without_limits:
+        console.print(dim(f"{NO_LIMITS} (--limit NAME=USD sets one)"))
     if found.invalid:
         for one in found.invalid[1:10]:
             console.print(dim(f"seed {one.seed}: {one.why}"))
