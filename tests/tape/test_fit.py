@@ -153,6 +153,36 @@ def test_a_rate_that_changes_is_not_taken_for_excitation() -> None:
     assert one.branching > 0.3, "the control: with one base rate it would be"
 
 
+def test_a_trend_is_not_taken_for_excitation() -> None:
+    """Independent arrivals at a rate that rises from 0 or goes up and down once: a rate in pieces,
+    and not a process near its critical point, which is what the likelihood alone prefers. What is
+    left inside of pieces may be rejected, rarely."""
+    methods = []
+    for seed in range(6):
+        draws = np.random.default_rng(seed)
+        rising = Events(np.sort(100 * np.sqrt(draws.uniform(0, 1, 2_000))), 100.0)
+        shares = np.sort(draws.uniform(0, 1, 4_000))
+        kept = draws.uniform(0, 2, 4_000) < 1 + 0.8 * np.sin(2 * np.pi * shares)
+        for events in (rising, Events(100 * shares[kept], 100.0)):
+            flow = fit_flow(events)
+            assert flow.events.pieces >= 4 and flow.slow is not None
+            assert flow.slow.branching > 0.5 and flow.written.max() < 3
+            methods.append(flow.method)
+        bursts = hawkes_times(20.0, 0.6, 20.0, 100.0, seed)
+        both = fit_flow(Events(np.sort(np.concatenate([bursts, rising.times])), 100.0))
+        assert both.method is not Method.POISSON, "the control: bursts are found beside a trend"
+    assert Method.LIKELIHOOD not in methods and methods.count(Method.POISSON) >= 8
+
+
+def test_messages_at_regular_times_are_not_called_bursty(tmp_path: Path) -> None:
+    """No Hawkes process is as regular: a Poisson process is written, and it is said."""
+    rows = "".join(f"{1_700_000_000_000 + 50 * i},100,1,buy\n" for i in range(1_000))
+    (tmp_path / "regular.csv").write_text("time,price,qty,side\n" + rows)
+    found = fit(read_recording(tmp_path / "regular.csv"), BARE)
+    assert found.flow is not None and found.flow.method is Method.POISSON
+    assert "burstier than the recording" in sentences(found)[0]
+
+
 def test_the_index_of_dispersion() -> None:
     """The formula against processes; and the matched process against a known one."""
     spans = np.array([0.1, 1.0, 4.0])

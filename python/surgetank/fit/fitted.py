@@ -90,7 +90,7 @@ class Fit(Shown):
             return {"name": self.name, "price": price, "flow": None}
         flow, tests = self.flow, self.flow.goodness
         low, high = flow.branching_interval
-        likelihood = flow.hawkes
+        likelihood = flow.slow or flow.hawkes
         return {
             "name": self.name,
             "price": price,

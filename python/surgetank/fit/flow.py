@@ -21,7 +21,14 @@ from surgetank.fit.dispersion import (
     match,
     windows,
 )
-from surgetank.fit.hawkes import Events, Floats, HawkesFit, compensator, fit_hawkes
+from surgetank.fit.hawkes import (
+    Events,
+    Floats,
+    HawkesFit,
+    compensator,
+    fit_hawkes,
+    without_excitation,
+)
 from surgetank.fit.residuals import Goodness, goodness
 
 __all__ = ["FlowFit", "Method", "fit_flow"]
@@ -29,13 +36,18 @@ __all__ = ["FlowFit", "Method", "fit_flow"]
 #: Numbers of pieces of the base rate that are tried, and the fewest events of a piece.
 _PIECES: Final = (1, 2, 4, 8, 16)
 _PER_PIECE: Final = 200
+#: Excitation that lasts longer than this share of the recording, the longest window of
+#: `dispersion`, is not distinguished from a base rate that changes: a trend is fitted by a
+#: branching ratio near 1 (Filimonov and Sornette, *Quantitative Finance* 15, 2015).
+_LASTS_MAX: Final = 1 / 40
 
 
 class Method(StrEnum):
     """Where the written process comes from."""
 
     POISSON = "poisson"
-    """Excitation is not significant."""
+    """Excitation is not significant, or lasts too long to be distinguished from a changing rate; or
+    the messages are more regular than any Hawkes process."""
     LIKELIHOOD = "maximum-likelihood"
     """A Hawkes process that the residuals do not reject."""
     DISPERSION = "dispersion"
@@ -57,6 +69,14 @@ class FlowFit:
     """The recording's index of dispersion, window by window, against the mean of each piece."""
     written: Floats
     """That of the process that is written, by formula."""
+    slow: HawkesFit | None = None
+    """The process of the greatest likelihood with these pieces, where its excitation lasts too long
+    to be distinguished from a changing rate: `hawkes` is without excitation then. Else None."""
+
+    @property
+    def regular(self) -> bool:
+        """Whether counts vary less than those of a Poisson process in windows of every length."""
+        return all(one.high < 1 for one in self.dispersion)
 
     @property
     def rate(self) -> float:
@@ -93,37 +113,44 @@ def fit_flow(times: Events, progress: Callable[[str], None] = lambda text: None)
     """Fits the arrivals of a recording.
 
     The number of pieces of the base rate is that of the least BIC (Schwarz, *Annals of Statistics*
-    6, 1978); more pieces are tried as long as they lower it.
+    6, 1978). Where excitation would last too long to be distinguished from a changing rate, a
+    Poisson process with these pieces is the candidate.
     """
-    events, hawkes = times, None
+    events, hawkes, slow, before = times, None, None, None
     best = np.inf
     for pieces in _PIECES:
         if pieces > 1 and len(times.times) < pieces * _PER_PIECE:
             break
         progress(f"Fitting a base rate of {pieces} pieces")
         tried = replace(times, pieces=pieces)
-        found = fit_hawkes(tried, hawkes)
-        bic = (pieces + 2) * np.log(len(times.times)) - 2 * found.log_likelihood
-        if bic >= best:
-            break
-        events, hawkes, best = tried, found, bic
+        before = fit_hawkes(tried, before)
+        lasts = before.lasts_s > _LASTS_MAX * times.span
+        found, parameters = before, pieces + 2
+        if lasts:
+            found, parameters = without_excitation(tried), pieces
+        bic = parameters * np.log(len(times.times)) - 2 * found.log_likelihood
+        if bic < best:
+            events, hawkes, slow, best = tried, found, before if lasts else None, bic
     assert hawkes is not None
     progress("Testing the residuals")
     tested = goodness(compensator(events, hawkes))
-    method, matched = Method.POISSON, None
-    if not tested.accepted:
-        method, matched = Method.DISPERSION, match(events)
-    elif hawkes.excited:
-        method = Method.LIKELIHOOD
     spans = windows(events)
+    indices = [dispersion(events, float(w)) for w in spans]
+    method, matched = Method.POISSON, None
+    if any(one.high >= 1 for one in indices):
+        if not tested.accepted:
+            method, matched = Method.DISPERSION, match(events)
+        elif hawkes.excited:
+            method = Method.LIKELIHOOD
     fit = FlowFit(
         events=events,
         hawkes=hawkes,
         goodness=tested,
         method=method,
         matched=matched,
-        dispersion=[dispersion(events, float(w)) for w in spans],
+        dispersion=indices,
         written=np.ones(len(spans)),
+        slow=slow if slow is not None and slow.excited else None,
     )
     if method is Method.POISSON:
         return fit

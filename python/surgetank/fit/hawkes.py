@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
 
 __all__ = [
     "EXCITED",
@@ -27,6 +28,7 @@ __all__ = [
     "excitation",
     "fit_hawkes",
     "likelihood",
+    "without_excitation",
 ]
 
 Floats = NDArray[np.float64]
@@ -96,6 +98,12 @@ class HawkesFit:
         return 2.0 * (self.log_likelihood - self.poisson_log_likelihood)
 
     @property
+    def lasts_s(self) -> float:
+        """Time in which the effect of an event, with all that it excites, falls to 1/e: 1/(β(1−n)),
+        seconds."""
+        return 1.0 / (self.decay * (1.0 - self.branching))
+
+    @property
     def excited(self) -> bool:
         """Whether excitation is significant at 5 %."""
         return self.gain > EXCITED
@@ -161,14 +169,32 @@ def fit_hawkes(events: Events, start: HawkesFit | None = None) -> HawkesFit:
 
     `events` needs at least ten events.
     """
-    counts = np.bincount(events.piece, minlength=events.pieces)
-    lengths = np.diff(events.edges)
-    poisson = counts / lengths
-    log_poisson = float(counts @ np.log(np.maximum(poisson, 1e-300)) - counts.sum())
+    poisson = without_excitation(events)
     tried = _starts(events) if start is None else [(start.branching, start.decay)]
-    found = [_maximum(events, poisson, branching, decay) for branching, decay in tried]
+    found = [_maximum(events, poisson.base, branching, decay) for branching, decay in tried]
     value, base, branching, decay = max(found, key=lambda one: one[0])
-    return _with_errors(events, base, branching, decay, value, log_poisson)
+    return _with_errors(events, base, branching, decay, value, poisson.log_likelihood)
+
+
+def without_excitation(events: Events) -> HawkesFit:
+    """The Poisson process of the greatest likelihood with these pieces. Its decay is of no use."""
+    counts = np.bincount(events.piece, minlength=events.pieces)
+    base = counts / np.diff(events.edges)
+    value = float(counts @ np.log(np.maximum(base, 1e-300)) - counts.sum())
+    return HawkesFit(
+        base=base,
+        branching=0.0,
+        decay=1.0,
+        log_likelihood=value,
+        poisson_log_likelihood=value,
+        base_se=np.sqrt(counts) / np.diff(events.edges),
+        branching_se=float("nan"),
+        decay_se=float("nan"),
+        branching_low=0.0,
+        branching_high=1.0,
+        decay_low=0.0,
+        decay_high=float("inf"),
+    )
 
 
 def _bounds(events: Events) -> tuple[float, float]:
@@ -251,7 +277,7 @@ def _with_errors(
     if excited:
         n = min(max(branching, 1e-9), _BRANCHING_MAX)
         odds, wide = np.log(n / (1 - n)), _Z * n_se / (n * (1 - n))
-        low, high = (float(1 / (1 + np.exp(-(odds + side)))) for side in (-wide, wide))
+        low, high = (float(expit(odds + side)) for side in (-wide, wide))
         factor = float(np.exp(_Z * b_se / decay))
         ends = (decay / factor, decay * factor)
     else:

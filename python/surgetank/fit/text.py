@@ -42,8 +42,22 @@ def sentences(fit: Fit) -> list[str]:
 
 
 def _verdict(flow: FlowFit) -> str:
-    tests, hawkes = flow.goodness, flow.hawkes
+    tests, hawkes = flow.goodness, flow.slow or flow.hawkes
     low, high = flow.branching_interval
+    if flow.regular:
+        return (
+            "The messages come more regularly than independent ones (variance over mean of counts "
+            "below 1 in windows of every length), which no Hawkes process does: a Poisson process "
+            "is written, which is burstier than the recording."
+        )
+    if flow.slow is not None and flow.method is Method.POISSON:
+        return (
+            f"The Hawkes process of the greatest likelihood (branching {flow.slow.branching:.3f}, "
+            f"decay {number(flow.slow.decay)} /s) would last {number(flow.slow.lasts_s)} s, and in "
+            f"{number(flow.events.span)} s that is not distinguished from a rate that changes. "
+            f"Given such a rate the residuals do not reject independent arrivals (p {_p(tests.p)})"
+            ": a Poisson process is written."
+        )
     if flow.method is Method.POISSON:
         return (
             f"No excitation (branching at most {high:.2g}), and the residuals do not reject "
@@ -54,12 +68,21 @@ def _verdict(flow: FlowFit) -> str:
             f"A Hawkes process with branching {flow.branching:.3f} ({low:.3f} to {high:.3f}) is "
             f"not rejected by its residuals (p {_p(tests.p)}), and is written."
         )
-    return (
+    tried = (
         f"The Hawkes process of the greatest likelihood (branching {hawkes.branching:.3f}, decay "
-        f"{number(hawkes.decay)} /s) is rejected by its residuals (p {_p(tests.p)}). Written is "
-        f"the one whose index of dispersion is the recording's: branching {flow.branching:.3f} "
-        f"({low:.3f} to {high:.3f}), decay {number(flow.decay)} /s. It has the recording's rate "
-        "and burstiness over windows, and not its order of single messages."
+        f"{number(hawkes.decay)} /s) is rejected by its residuals (p {_p(tests.p)}). "
+    )
+    if flow.slow is not None:
+        tried = (
+            "Excitation that is over within a fortieth of the recording is not found by "
+            "likelihood, and independent arrivals at a rate that changes are rejected by their "
+            f"residuals (p {_p(tests.p)}). "
+        )
+    return (
+        f"{tried}Written is the Hawkes process whose index of dispersion is the recording's: "
+        f"branching {flow.branching:.3f} ({low:.3f} to {high:.3f}), decay {number(flow.decay)} /s. "
+        "It has the recording's rate and burstiness over windows, and not its order of single "
+        "messages."
     )
 
 
@@ -68,7 +91,7 @@ def facts(fit: Fit) -> list[tuple[str, str]]:
     price, flow = fit.price, fit.flow
     rows: list[tuple[str, str]] = []
     if flow is not None:
-        tests, hawkes = flow.goodness, flow.hawkes
+        tests, hawkes = flow.goodness, flow.slow or flow.hawkes
         rows += [
             (
                 "messages",
