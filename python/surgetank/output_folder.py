@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from surgetank.errors import EXIT_MACHINE, EXIT_USAGE, SurgetankError
 
-__all__ = ["check_file", "claimed", "locked", "write_file", "write_json"]
+__all__ = ["check_file", "claimed", "locked", "write_file", "write_files", "write_json"]
 
 #: Endings of the files that surgetank writes into a folder.
 _WRITTEN: Final = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv", ".hlog")
@@ -110,6 +110,24 @@ def write_file(path: Path, content: str | bytes, *, hint: str, replace: bool = T
             hint="Free space there, or write elsewhere" if full else hint,
             exit_code=EXIT_MACHINE if full else EXIT_USAGE,
         ) from None
+
+
+def write_files(files: Mapping[Path, str], *, hint: str) -> None:
+    """Writes text files that belong together. If one cannot be written, those that are new are
+    removed.
+
+    Raises:
+        SurgetankError: as `write_file`.
+    """
+    new = [path for path in files if not path.exists()]
+    try:
+        for path, content in files.items():
+            write_file(path, content, hint=hint)
+    except SurgetankError:
+        for path in new:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
 
 
 def _emptied(folder: Path, *, force: bool, mark: str) -> None:

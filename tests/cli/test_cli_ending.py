@@ -25,7 +25,7 @@ from surgetank.cli.app import app
 from surgetank.cli.exit_codes import ended
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.errors import CoreError
-from surgetank.output_folder import write_file
+from surgetank.output_folder import write_file, write_files
 
 
 class PanicException(BaseException):
@@ -152,6 +152,15 @@ except SurgetankError as error:
     )
     assert done.stdout == "new: cannot be written (file too large). Give another 2\n", done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_is_not_left_without_the_other(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.toml", tmp_path / "old.toml"
+    old.write_text("earlier")
+    for first in (new, old):
+        with pytest.raises(st.SurgetankError, match="is a directory"):
+            write_files({first: "x", tmp_path: "y"}, hint="Give another")
+    assert not new.exists() and old.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -158,20 +158,20 @@ def test_a_trend_is_not_taken_for_excitation() -> None:
     and not a process near its critical point, which is what the likelihood alone prefers. What is
     left inside of pieces may be rejected, rarely."""
     methods = []
-    for seed in range(6):
+    for seed in range(3):
         draws = np.random.default_rng(seed)
         rising = Events(np.sort(100 * np.sqrt(draws.uniform(0, 1, 2_000))), 100.0)
         shares = np.sort(draws.uniform(0, 1, 4_000))
         kept = draws.uniform(0, 2, 4_000) < 1 + 0.8 * np.sin(2 * np.pi * shares)
         for events in (rising, Events(100 * shares[kept], 100.0)):
             flow = fit_flow(events)
-            assert flow.events.pieces >= 4 and flow.slow is not None
-            assert flow.slow.branching > 0.5 and flow.written.max() < 3
+            assert flow.events.pieces >= 4 and flow.slow is not None and flow.written.max() < 3
+            assert fit_hawkes(replace(events, pieces=1)).branching > 0.9, "the likelihood alone"
             methods.append(flow.method)
         bursts = hawkes_times(20.0, 0.6, 20.0, 100.0, seed)
         both = fit_flow(Events(np.sort(np.concatenate([bursts, rising.times])), 100.0))
         assert both.method is not Method.POISSON, "the control: bursts are found beside a trend"
-    assert Method.LIKELIHOOD not in methods and methods.count(Method.POISSON) >= 8
+    assert Method.LIKELIHOOD not in methods and methods.count(Method.POISSON) >= 3
 
 
 def test_messages_at_regular_times_are_not_called_bursty(tmp_path: Path) -> None:
@@ -347,6 +347,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["verdict"] in ("PASS", "FAIL"), ran.stderr
     again = surgetank("fit", "own.csv", "--out", "like.toml", cwd=tmp_path)
     assert again.returncode == 2 and "exists already" in again.stderr
+    both = surgetank("fit", "own.csv", "--out", "both.html", cwd=tmp_path)
+    assert both.returncode == 2 and "not a scenario" in both.stderr
     few = surgetank("fit", "own.csv", *of, "--tape-seconds", "1e-6", "--quiet", cwd=tmp_path)
     assert few.returncode == 0 and "too few messages" in few.stdout
 

@@ -15,7 +15,7 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.output_options import Json
 from surgetank.errors import SurgetankError
-from surgetank.output_folder import claimed
+from surgetank.output_folder import claimed, write_files
 
 if TYPE_CHECKING:
     from surgetank.positions import PositionBook
@@ -33,6 +33,7 @@ Examples:
   surgetank book --example 1000 --seed 1 > book.csv
 """
 _EXAMPLE = "Example"
+_ELSEWHERE = "Give another --out"
 
 
 @app.command("book", epilog=_EXAMPLES)
@@ -91,7 +92,6 @@ def book_command(
     from surgetank.console.books import show_summary
     from surgetank.positions.example import example_book
     from surgetank.report.position_book import render_book
-    from surgetank.report.shell import save
 
     refuse_ignored(context)
     if example is not None:
@@ -107,8 +107,8 @@ def book_command(
     summary, rule = _summary(position_options.read(file, columns, units, marks), scenario)
     if out is not None:
         with claimed(out, force=force, mark="book.json"):
-            save(render_book(summary, rule), out / "book.html")
-            (out / "book.json").write_text(_as_json(summary, rule), encoding="utf-8")
+            files = {"book.html": render_book(summary, rule), "book.json": _as_json(summary, rule)}
+            write_files({out / name: text for name, text in files.items()}, hint=_ELSEWHERE)
     if as_json:
         sys.stdout.write(_as_json(summary, rule))
         return

@@ -13,7 +13,7 @@ from surgetank.cli.app import OUTPUT, SCENARIO, app, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.completion import scenario_names
 from surgetank.cli.output_options import Json
-from surgetank.output_folder import claimed, write_file
+from surgetank.output_folder import claimed, write_files
 
 _EXAMPLES = """
 Examples:
@@ -88,8 +88,8 @@ def network_command(
             summary, chosen.network, title=file.name, source=source, notices=notices
         )
         with claimed(out, force=force, mark="network.json"):
-            write_file(out / "network.html", page, hint="Give another --out")
-            write_file(out / "network.json", text + "\n", hint="Give another --out")
+            files = {out / "network.html": page, out / "network.json": text + "\n"}
+            write_files(files, hint="Give another --out")
     if as_json:
         sys.stdout.write(text + "\n")
         return

@@ -17,7 +17,7 @@ from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Quiet
 from surgetank.cli.recording_options import PartOptions, ReadingOptions
 from surgetank.errors import SurgetankError
-from surgetank.output_folder import check_file, claimed, write_json
+from surgetank.output_folder import check_file, claimed, write_files
 
 _TAPE_EXAMPLES = """
 Examples:
@@ -57,7 +57,6 @@ def tape_command(
 ) -> None:
     """Inspect a recording before it is used: format, span, rates, gaps, moves."""
     from surgetank.console.tapes import show_inspection
-    from surgetank.report.shell import save
     from surgetank.report.tape import render_tape
     from surgetank.tape.inspection import inspect
 
@@ -65,8 +64,9 @@ def tape_command(
     found = inspect(reading.read(file))
     if out is not None:
         with claimed(out, force=force, mark="tape.json") as folder:
-            write_json(folder / "tape.json", finite(found.to_dict()))
-            save(render_tape(found), folder / "tape.html")
+            text = json.dumps(finite(found.to_dict()), indent=1, allow_nan=False) + "\n"
+            files = {folder / "tape.json": text, folder / "tape.html": render_tape(found)}
+            write_files(files, hint="Give another --out")
     if as_json:
         sys.stdout.write(json.dumps(finite(found.to_dict()), allow_nan=False) + "\n")
         return
@@ -121,13 +121,15 @@ def fit_command(
     from surgetank.console.tapes import show_fit
     from surgetank.fit import fit
     from surgetank.report.fit import render_fit
-    from surgetank.report.shell import save
     from surgetank.scenario import load
 
     refuse_ignored(context)
     slug = re.sub(r"[^\w-]+", "-", tape.name.partition(".")[0]).strip("-") or "tape"
     file = out or Path(f"fitted-{slug}.toml")
     page = file.with_suffix(".html")
+    if page == file:
+        hint = "Name the scenario, such as my-venue.toml; its page goes beside it"
+        raise SurgetankError("is a page, not a scenario", place=f"--out {file}", hint=hint)
     for path in (file, page):
         check_file(path, f"--out {path}")
         if path.exists() and not force:
@@ -142,8 +144,7 @@ def fit_command(
     report(f"Reading {tape}")
     whole = reading.read(tape)
     found = fit(part.of(whole), base, name=file.stem, progress=report)
-    found.write(file)
-    save(render_fit(found), page)
+    write_files({file: found.toml(), page: render_fit(found)}, hint="Give another --out")
     if as_json:
         content = found.to_dict() | {"out": str(file)}
         sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")

@@ -74,14 +74,17 @@ class Fit(Shown):
             values["faults"] = [fault.model_dump(mode="json") for fault in kept]
         return self.base.with_values(values)
 
+    def toml(self) -> str:
+        """The fitted scenario as a file's text."""
+        return toml(self.scenario().model_dump(mode="json", by_alias=True))
+
     def write(self, path: Path) -> None:
         """Writes the scenario as TOML.
 
         Raises:
             SurgetankError: it cannot be written.
         """
-        text = toml(self.scenario().model_dump(mode="json", by_alias=True))
-        write_file(path, text, hint="Give another --out")
+        write_file(path, self.toml(), hint="Give another --out")
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values."""
