@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +41,9 @@ def test_a_search_its_baseline_and_a_fall(here: Path) -> None:
     assert {"search.json", "search.html", "runs.jsonl"} <= {p.name for p in (here / "a").iterdir()}
 
     same = ["--baseline", "a/search.json", "--fall", "0.05"]
-    again = surgetank("search", "small.toml", *QUICK, *same, "--out", "b", cwd=here)
+    shutil.copytree(here / "a", here / "b")
+    kept = ["--out", "b", "--resume"]
+    again = surgetank("search", "small.toml", *QUICK, *same, *kept, cwd=here)
     assert again.returncode == 0, again.stderr
     assert "no significant fall" in again.stdout
 
@@ -206,7 +209,7 @@ def test_a_frontier_in_four_forms(here: Path) -> None:
     done = surgetank(
         *["frontier", "rollup-sequencer", "--loads", "10:20", "--points", "2"],
         *["--curve", "as it is", "--curve", "slow keepers: flow.keepers.reaction_ms=500"],
-        *["--set", "duration_s=40", "--set", "warmup_s=10", "--set", "market.positions.count=100"],
+        *["--set", "duration_s=25", "--set", "warmup_s=5", "--set", "market.positions.count=100"],
         *["--budget", "0.1", "--precision", "0.3", "--runs-max", "20"],
         *["--workers", "1", "--quiet", "--json", "--out", "f"],
         cwd=here,

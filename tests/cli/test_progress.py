@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from rich.progress import Progress
 
-from surgetank.console.progress_bar import TimeLeft, time_left
+from surgetank.console.progress_bar import RunsBar, TimeLeft, time_left
 from surgetank.console.runs import Watch
 from surgetank.console.terminal import Terminal
 from surgetank.scenario.size import Size
@@ -68,3 +68,33 @@ def test_a_long_run_says_what_it_takes(
         assert watch(0.1 * second, 1_000 * second, 40_000 * second)
     assert printed.getvalue().startswith(said) and bool(printed.getvalue()) == bool(said)
     assert printed.getvalue().count("\n") == bool(said)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_many_runs_say_what_they_take(monkeypatch: pytest.MonkeyPatch, *, hidden: bool) -> None:
+    """Once, from the pace of the first runs; those of a journal, which took no time, do not count.
+    Then, without a terminal, a line every ten seconds."""
+    clock, printed = [0.0], io.StringIO()
+    monkeypatch.setattr("surgetank.console.progress_bar.time.monotonic", lambda: clock[0])
+    bar = RunsBar(Terminal(file=printed, width=200), "risk", hidden=hidden)
+    for second in range(100):
+        clock[0] = float(second)
+        bar.advance(400 + second, 500)
+    said = printed.getvalue().splitlines()
+    if hidden:
+        assert said == []
+        return
+    assert said[0] == "About 99 s left: 500 runs. Ctrl-C keeps those that are done."
+    assert said[1] == "risk: 411 of 500 runs, 89 s left"
+    assert len(said) == 10 and said[-1].endswith(" 9 s left")
+
+
+def test_few_runs_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten runs of half a second each."""
+    clock, printed = [0.0], io.StringIO()
+    monkeypatch.setattr("surgetank.console.progress_bar.time.monotonic", lambda: clock[0])
+    bar = RunsBar(Terminal(file=printed, width=200), "explain", hidden=False)
+    for run in range(11):
+        clock[0] = run / 2
+        bar.advance(run, 10)
+    assert printed.getvalue() == ""

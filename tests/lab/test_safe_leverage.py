@@ -186,12 +186,15 @@ def test_positions_start_with_a_share_of_their_buffer() -> None:
     assert due(0.0) > due(0.5) > due(1.0) > 0
 
 
+PRICE_STEP_MS = 5.0
+
+
 def quiet_venue(load: float) -> st.Scenario:
     """The reference scenario with so few positions that their liquidations are no load."""
     return st.load("rollup-sequencer").with_values(
         {
             "flow.arrivals.rate_per_s": load,
-            "market.price.step_ms": 2.0,
+            "market.price.step_ms": PRICE_STEP_MS,
             "market.positions.count": 24,
             "duration_s": 160.0,
         }
@@ -199,9 +202,9 @@ def quiet_venue(load: float) -> st.Scenario:
 
 
 def closed_form(load: float, budget: float) -> float:
-    """L_safe with the overshoot of a price that moves in steps of 2 ms."""
+    """L_safe with the overshoot of a price that moves in steps."""
     plain = safe_leverage(0.5, 0.002, 7.0, budget, 50.0, load)
-    overshoot = 0.5826 * 7.0 / math.sqrt(YEAR_S) * math.sqrt(0.002)
+    overshoot = 0.5826 * 7.0 / math.sqrt(YEAR_S) * math.sqrt(PRICE_STEP_MS / 1e3)
     return 0.5 / (0.5 / plain + overshoot)
 
 

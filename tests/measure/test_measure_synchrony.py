@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from surgetank.measure import FailureKind, failures, measure, synchrony_of
-from surgetank.measure.synchrony import crashes, cut_off, lag_series, trailing
+from surgetank.measure.synchrony import crashes, cut_off, trailing
 from surgetank.measure.synchrony.information_age import NEVER, news
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import LiveStats, MessageClass, Trace
@@ -280,15 +280,6 @@ def test_crashes_from_gauges() -> None:
     rows += [{"node": 1, "time_ns": t * S, "up": 1} for t, _ in ups]
     trace = make_trace({"gauges": rows})
     assert crashes(trace).rows() == [(2, 1 * S, 3 * S), (2, 4 * S, 20 * S)]
-
-
-def test_series_agrees_with_the_definition() -> None:
-    rows = lag_series(chain(LATE), 500 * MS).filter(node=3)
-    by_time = dict(zip(rows["time_ns"], rows["lag_ns"], strict=True))
-    assert by_time[1 * S] == 200 * MS
-    assert by_time[3 * S] == 2200 * MS
-    assert by_time[round(3.5 * S)] == 1600 * MS
-    assert by_time[5 * S] == 0
 
 
 def test_blocks() -> None:

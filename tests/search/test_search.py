@@ -66,9 +66,9 @@ def test_capacity_covers_as_often_as_it_claims(waiting_max: int) -> None:
 def test_same_seed_same_answer_whatever_the_workers() -> None:
     """Workers and timing move nothing; another seed does."""
     scenario = queue(300.0, duration_s=2.0)
-    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.2}
+    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.3}
     one = ask(scenario, workers=1, **options)
-    assert ask(scenario, workers=3, **options) == one
+    assert ask(scenario, workers=2, **options) == one
     assert ask(scenario, executor=Inline(), **options) == one
     assert ask(scenario, seed=9, **options).estimate != one.estimate
 

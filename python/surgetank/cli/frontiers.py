@@ -125,6 +125,10 @@ def frontier_command(
         executor_of(dask) as executor,
         placed(folder, force=force, resume=resume) as place,
     ):
+        if not (quiet or as_json):
+            many = f"{len(levels) * len(lines)} points ({len(levels)} loads × {len(lines)} curves)"
+            text = f"{many}, each a search of at most {runs_max:,} runs"
+            err.print(text, highlight=False, soft_wrap=True)
         try:
             with SearchWatch(err, hidden=quiet or as_json) as watch:
                 found = frontier(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from rich.console import Console
-from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from surgetank.attacker import BestResponse, Response
-from surgetank.console.progress_bar import Bar
+from surgetank.console.progress_bar import RunsBar
 from surgetank.number_format import usd
 from surgetank.verdict import Status
 
@@ -20,27 +19,15 @@ _PAYS: Final = {True: "pays", False: "does not pay", None: "undecided"}
 _STYLE: Final = {True: "red", False: "green", None: "yellow"}
 
 
-class AttackWatch(Bar):
-    """Runs done and the time left, on standard error; without a terminal a line every kind."""
+class AttackWatch(RunsBar):
+    """Runs done and the time left, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        super().__init__(
-            console,
-            "attacks",
-            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
-            TextColumn("{task.fields[what]}"),
-            hidden=hidden or not console.is_terminal,
-            what="",
-        )
-        self._console = None if hidden or console.is_terminal else console
-        self._kind = ""
+        super().__init__(console, "attacks", hidden=hidden)
 
     def __call__(self, kind: str, done: int, total: int) -> None:
         """Shows the progress of a kind of attack."""
-        self._bar.update(self._task, completed=done, total=total, what=kind)
-        if self._console is not None and kind != self._kind:
-            self._console.print(f"attack: {kind}, {done} of about {total} runs")
-        self._kind = kind
+        self.advance(done, total, kind)
 
 
 def show_response(found: BestResponse, console: Console) -> None:

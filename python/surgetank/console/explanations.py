@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from rich.console import Console
-from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from surgetank.catalogue.families import WAIT
-from surgetank.console.progress_bar import Bar
+from surgetank.console.progress_bar import RunsBar
 from surgetank.console.terminal import dim
 from surgetank.explain import Explanation
 from surgetank.explain.interventions import FASTER, FREE
@@ -28,23 +27,15 @@ _NOTES: Final = {
 }
 
 
-class ExplainWatch(Bar):
+class ExplainWatch(RunsBar):
     """Runs done and the time left, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        super().__init__(
-            console,
-            "explain",
-            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
-            hidden=hidden or not console.is_terminal,
-        )
-        self._console = None if hidden or console.is_terminal else console
+        super().__init__(console, "explain", hidden=hidden)
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows progress; without a terminal a line every 20 runs."""
-        self._bar.update(self._task, completed=done, total=total)
-        if self._console is not None and done % 20 == 0:
-            self._console.print(f"explain: {done} of {total} runs")
+        """Shows how many runs are done."""
+        self.advance(done, total)
 
 
 def show_explanation(console: Console, found: Explanation) -> None:

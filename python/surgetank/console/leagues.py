@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from surgetank.catalogue import THRESHOLDS
-from surgetank.console.progress_bar import Bar
+from surgetank.console.progress_bar import RunsBar
 from surgetank.console.searches import SearchWatch
 from surgetank.console.terminal import dim
 from surgetank.league import League, LeagueProgress
@@ -32,19 +31,11 @@ _UNBOUNDED = 10_000
 _ROWS_MAX = 24
 
 
-class LeagueWatch(Bar):
+class LeagueWatch(RunsBar):
     """Runs done, then each search's bracket, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        super().__init__(
-            console,
-            "league",
-            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
-            TextColumn("{task.fields[what]}"),
-            hidden=hidden or not console.is_terminal,
-            what="",
-        )
-        self._console = None if hidden or console.is_terminal else console
+        super().__init__(console, "league", hidden=hidden)
         self._search = SearchWatch(console, hidden=hidden)
         self._searching = False
 
@@ -56,7 +47,7 @@ class LeagueWatch(Bar):
             super().stop()
 
     def __call__(self, seen: LeagueProgress) -> None:
-        """Shows progress; without a terminal a line every 20 runs."""
+        """Shows how many runs are done."""
         if seen.search is not None:
             if not self._searching:
                 # One live display at a time.
@@ -65,9 +56,7 @@ class LeagueWatch(Bar):
                 self._searching = True
             self._search(seen.search, seen.what)
             return
-        self._bar.update(self._task, completed=seen.done, total=seen.of, what=seen.what)
-        if self._console is not None and (seen.done % 20 == 0 or seen.done == seen.of):
-            self._console.print(f"{seen.done} of {seen.of} runs", highlight=False)
+        self.advance(seen.done, seen.of, seen.what)
 
 
 def show_league(console: Console, found: League) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from rich.console import Console
-from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from surgetank.catalogue import RISKS
 from surgetank.catalogue.families import BEARER
-from surgetank.console.progress_bar import Bar
+from surgetank.console.progress_bar import RunsBar
 from surgetank.console.runs import COLOURS, MARKS
 from surgetank.console.terminal import dim
 from surgetank.number_format import NBSP, usd, value
@@ -25,23 +24,15 @@ __all__ = ["RiskWatch", "show_risk"]
 _BORNE: Final = ("bad_debt_mean_usd", "bad_debt_es95_usd")
 
 
-class RiskWatch(Bar):
+class RiskWatch(RunsBar):
     """Runs done and the time left, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        super().__init__(
-            console,
-            "risk",
-            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
-            hidden=hidden or not console.is_terminal,
-        )
-        self._console = None if hidden or console.is_terminal else console
+        super().__init__(console, "risk", hidden=hidden)
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows progress; without a terminal a line every 50 runs."""
-        self._bar.update(self._task, completed=done, total=total)
-        if self._console is not None and done % 50 == 0:
-            self._console.print(f"risk: {done} of {total} runs")
+        """Shows how many runs are done."""
+        self.advance(done, total)
 
 
 def show_risk(console: Console, found: Risk) -> None:

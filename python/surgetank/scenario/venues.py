@@ -78,6 +78,7 @@ _BN_TIERS = Publication("Binance announcement, Leverage and Margin Tiers, BTCUSD
 _BN_FUNDING = Publication(
     "Binance FAQ, Introduction to Binance Futures Funding Rates", "read 2026-11"
 )
+_BN_CAP = Publication("Binance GET /fapi/v1/fundingInfo, BTCUSDT", "read 2026-11")
 _DB_BANDS = Publication("Deribit Insights, Trading bandwidths & limits (BTC)", "read 2026-11")
 _DB_MARGIN = Publication("Deribit support, Linear Perpetual (BTC_USDC)", "read 2026-11")
 _DB_FUNDING = Publication("Deribit support, Funding Specifications", "read 2026-11")
@@ -147,6 +148,7 @@ _DYDX = Venue(
         "Initial margin grows with open interest in smaller tiers only: set "
         "`market.margin.open_interest` for them.",
         "Each minute's premium is the book's, not the median of the validators'.",
+        "Premiums are not clamped (there to 60 times initial less maintenance margin: 48 %).",
     ),
 )
 
@@ -227,10 +229,11 @@ _BINANCE = Venue(
         VenueFigure("market.funding.damping_bp", 5.0, _BN_FUNDING),
         VenueFigure("market.funding.average", "time-weighted", _BN_FUNDING),
         VenueFigure("market.funding.paid_share", 1.0, _BN_FUNDING),
-        VenueFigure("market.funding.cap_bp", 0.0, OURS, "its cap varies by contract and over time"),
+        VenueFigure("market.funding.cap_bp", 30.0, _BN_CAP, "adjustedFundingRateCap 0.003"),
     ),
     (
         "Its times: delays and service times are the scenario's own.",
+        "Funding's cap and interval differ by contract and are adjusted from time to time.",
         "The newest brackets are in the API (`leverageBracket`), which needs a key.",
         "Collateral in other assets (multi-assets mode).",
     ),

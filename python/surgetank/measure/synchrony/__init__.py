@@ -11,7 +11,7 @@ from surgetank.measure.synchrony.budget import BUDGET, Synchrony, SynchronyBound
 from surgetank.measure.synchrony.failures import Failure, FailureKind
 from surgetank.measure.synchrony.measures import synchrony
 from surgetank.measure.synchrony.node_outages import crashes, cut_off
-from surgetank.measure.synchrony.trailing import lag_series, trailing
+from surgetank.measure.synchrony.trailing import trailing
 
 __all__ = [
     "BUDGET",
@@ -22,7 +22,6 @@ __all__ = [
     "blocks",
     "crashes",
     "cut_off",
-    "lag_series",
     "synchrony",
     "trailing",
 ]

@@ -13,10 +13,12 @@ from surgetank.measure.synchrony.view import in_view
 from surgetank.scenario.faults import KINDS, Partition
 from surgetank.trace import Trace
 from surgetank.trace.frames import groups_of
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["crashes", "cut_off"]
 
 
+@once_per_trace
 def crashes(trace: Trace) -> Spans:
     """node, from_ns, until_ns of every crash.
 
@@ -42,6 +44,7 @@ def crashes(trace: Trace) -> Spans:
     return spans(rows)
 
 
+@once_per_trace
 def cut_off(trace: Trace, lag_max_ns: int) -> Spans:
     """When each node had been without a quorum for longer than lag_max_ns.
 

@@ -78,6 +78,7 @@ def expected_ns(trace: Trace, progress: Ints) -> int:
     return median + int(timeout_ms * 1e6)
 
 
+@once_per_trace
 def standstills(trace: Trace, lag_max_ns: int) -> list[tuple[int, int]]:
     """Times in which no node made progress though messages waited, for longer than lag_max_ns
     beyond the expected interval.

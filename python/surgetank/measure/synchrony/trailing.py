@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import polars as pl
 
-from surgetank.measure.synchrony.information_age import NEVER, Ints, News
+from surgetank.measure.synchrony.information_age import NEVER, News
 from surgetank.measure.synchrony.spans import Spans, spans
 from surgetank.trace import Trace
+from surgetank.trace.once import once_per_trace
 
-__all__ = ["lag_series", "longest_ns", "trailing"]
+__all__ = ["longest_ns", "trailing"]
 
 
 def _nodes(trace: Trace) -> Iterator[tuple[int, News]]:
@@ -25,6 +25,7 @@ def _nodes(trace: Trace) -> Iterator[tuple[int, News]]:
         yield node, News(first[node :: trace.nodes], had[node :: trace.nodes])
 
 
+@once_per_trace
 def trailing(trace: Trace, lag_max_ns: int) -> Spans:
     """When each node trailed the first by more than lag_max_ns; disjoint, in order."""
     return spans(
@@ -38,18 +39,3 @@ def longest_ns(trace: Trace) -> int:
     """The longest time that any node trailed, ns, from the begin of the measured window on."""
     window = (trace.measured_from_ns, trace.end_ns)
     return max((blocks.longest_ns(*window) for _, blocks in _nodes(trace)), default=0)
-
-
-def lag_series(trace: Trace, step_ns: int) -> pl.DataFrame:
-    """Lag of each node every step_ns, for drawing: time_ns, lag_ns (Int64), node (UInt32)."""
-    times: Ints = np.arange(0, trace.end_ns + 1, step_ns, dtype=np.int64)
-    parts = []
-    for node, blocks in _nodes(trace):
-        # An end marker: after the last height there is nothing to trail.
-        up = np.append(blocks.up_ns, NEVER)
-        lacked = np.searchsorted(blocks.had_ns, times, side="right")
-        behind = np.maximum(times - up[lacked], 0)
-        parts.append({"time_ns": times, "node": np.full(len(times), node), "lag_ns": behind})
-    kinds = {"time_ns": pl.Int64, "node": pl.UInt32, "lag_ns": pl.Int64}
-    none: dict[str, Ints] = {name: np.array([], dtype=np.int64) for name in kinds}
-    return pl.concat([pl.DataFrame(part, schema=kinds) for part in parts or [none]])
