@@ -26,7 +26,7 @@ $(VENV)/.ready: pyproject.toml | need
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-		print('\n'.join(p['dependencies'] + p['optional-dependencies']['live'] + p['optional-dependencies']['dev']))" > $(VENV)/wanted.txt
+		print('\n'.join(p['dependencies'] + sum((p['optional-dependencies'][x] for x in ('live', 'gossipsub', 'dev')), [])))" > $(VENV)/wanted.txt
 	$(BIN)/python -m pip install --quiet -r $(VENV)/wanted.txt
 	@touch $@
 

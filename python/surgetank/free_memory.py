@@ -4,12 +4,15 @@ own limit on address space (`ulimit -v`)."""
 from __future__ import annotations
 
 import math
-import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import psutil
+
+if sys.platform != "win32":
+    import resource
 
 __all__ = ["free_memory", "groups_left"]
 
@@ -23,9 +26,10 @@ def free_memory() -> float:
     """Bytes that can still be allocated: the least of what the machine, the control groups (v1 and
     v2, with all above them) and `RLIMIT_AS` leave. File caches count as free."""
     left = [float(psutil.virtual_memory().available), *groups_left()]
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY:
-        left.append(limit - psutil.Process().memory_info().vms - LIBRARIES_BYTES)
+    if sys.platform != "win32":
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            left.append(limit - psutil.Process().memory_info().vms - LIBRARIES_BYTES)
     return max(0.0, min(left))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from surgetank.errors import EXIT_MACHINE, EXIT_USAGE, SurgetankError
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["check_file", "claimed", "locked", "write_file", "write_files", "write_json"]
 
@@ -46,30 +49,45 @@ def claimed(folder: Path, *, force: bool, mark: str = "run.json") -> Iterator[Pa
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """An exclusive lock on the folder. The kernel releases it when the process ends.
+    """An exclusive lock on the folder. The kernel releases it when the process ends. On Windows a
+    folder cannot be opened, and is not locked.
 
     Raises:
         SurgetankError: another run writes there, or the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise _unusable(folder, error) from None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        # Some network file systems have no locks: then the lock is skipped.
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            os.close(held)
-            hint = "Give another --out, or wait for it to end"
-            raise SurgetankError(
-                "another run is writing there", place=str(folder), hint=hint
-            ) from None
-    try:
+    if sys.platform == "win32":
         yield
-    finally:
-        os.close(held)
+    else:
+        with _flocked(folder):
+            yield
+
+
+if sys.platform != "win32":
+
+    @contextmanager
+    def _flocked(folder: Path) -> Iterator[None]:
+        try:
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _unusable(folder, error) from None
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network file systems have no locks: then the lock is skipped.
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                os.close(held)
+                hint = "Give another --out, or wait for it to end"
+                raise SurgetankError(
+                    "another run is writing there", place=str(folder), hint=hint
+                ) from None
+        try:
+            yield
+        finally:
+            os.close(held)
 
 
 def check_file(path: Path, place: str) -> None:

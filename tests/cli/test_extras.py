@@ -38,6 +38,7 @@ def test_the_command_names_what_is_lacking(monkeypatch: pytest.MonkeyPatch) -> N
         ("run calm --target memory: --prometheus 0", "prometheus_client"),
         ("run calm --target memory: --otel-endpoint http://127.0.0.1:1", "opentelemetry"),
         ("run calm --target redis:", "redis"),
+        ("run calm --target memory:", "hdrh"),
         ("search calm --dask 127.0.0.1:1", "distributed"),
     ],
 )

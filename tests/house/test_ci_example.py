@@ -68,6 +68,7 @@ def pull_request(workplace: Path, venue: str) -> list[int]:
     return codes
 
 
+@pytest.mark.soak
 def test_a_fall_fails_the_pull_request(workplace: Path) -> None:
     """Exit code 0 where nothing changes but a comment, 1 where a machine is half as fast."""
     assert pull_request(workplace, f"# A comment.\n{QUEUE}") == [0, 0]

@@ -36,8 +36,9 @@ _PR_SET_PDEATHSIG: Final = 1
 _TAIL_BYTES: Final = 16_384
 _POLL_S: Final = 0.02
 
-# Loaded before any fork: nothing may be imported between fork and exec.
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+if sys.platform == "linux":
+    # Loaded before any fork: nothing may be imported between fork and exec.
+    _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _STARTER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="surgetank-starter")
 _ALL: Final[weakref.WeakSet[Process]] = weakref.WeakSet()
 

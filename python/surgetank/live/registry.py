@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from surgetank.errors import SurgetankError
-from surgetank.extras import install_command
+from surgetank.extras import install_command, part_of
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 from surgetank.plugins import TARGETS, import_of_user, installed
@@ -115,8 +116,14 @@ def target_class(where: Where) -> type[Target]:
     """The class of a target.
 
     Raises:
-        SurgetankError: its module or class cannot be loaded.
+        SurgetankError: its module or class cannot be loaded; or this is Windows, where servers and
+            generators could not be ended as process groups.
     """
+    if sys.platform == "win32":
+        hint = "Use the Windows Subsystem for Linux"
+        raise SurgetankError("needs Linux or macOS", place="--target", hint=hint)
+    with part_of("live", place="--target"):
+        import hdrh.histogram  # noqa: F401  Of every live run; on aarch64 it is no dependency.
     path = _PLACE + SYSTEMS[where.scheme].target if where.scheme in SYSTEMS else where.scheme
     return _load(path, Target)  # type: ignore[type-abstract]
 

@@ -79,7 +79,7 @@ class GossipsubServer(Server):
     @classmethod
     def missing(cls) -> str | None:
         found = importlib.util.find_spec("libp2p")
-        return None if found else install_command("live")
+        return None if found else install_command("gossipsub")
 
     def links(self) -> dict[tuple[int, int], Address]:
         """See `Server`. The node with the lower number dials and, after a restart, the restarted
