@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 import random_worlds
+from crashes import crash, falling
 from surgetank.measure import Measures, measure
+from surgetank.measure.bad_debt import triggers
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.simulate import simulate
 from surgetank.testing import make_trace
@@ -189,3 +191,23 @@ def test_the_numbers_of_liquidations_sum_in_every_run() -> None:
         assert timings.is_in(["late", "in time"]).to_list().count(True) == closed
         with_due += found["due"] > 0
     assert with_due > 30
+
+
+@pytest.mark.parametrize("mode", ["isolated", "cross"])
+def test_an_account_is_due_in_two_markets_at_the_same_time(mode: str) -> None:
+    """Two markets fall in one step, by 10 % and by 20 %; leverage is 9.6 in each. Isolated, both
+    positions of an account are due at once, and that of the second alone is bankrupt. In cross mode
+    the account is due once, and bankrupt."""
+    other = {"name": "ALT", "tick_usd": 0.01, "price": {"path": falling(0.8)}}
+    keys = {"perpetuals": [other], "margin.mode": mode, "positions.markets": 2}
+    scenario = crash(falling(0.9), leverage=9.6, accounts=6)
+    trace = simulate(scenario.with_values({f"market.{k}": v for k, v in keys.items()}), seed=1)
+    units = [0, 1] if mode == "isolated" else [-1]
+    episodes, found = due_episodes(trace), triggers(trace)
+    assert episodes["due_ns"].n_unique() == 1
+    for rows in (episodes, found):
+        assert sorted(rows.select("account", "unit").rows()) == [
+            (account, unit) for account in range(6) for unit in units
+        ]
+    assert set(episodes["how"]) == {"liquidated"} and episodes["sent"].all()
+    assert found.filter("bad").sort("account")["unit"].to_list() == [units[-1]] * 6

@@ -10,6 +10,7 @@ import pytest
 import surgetank as st
 from crashes import crash, falling
 from stations import fresh_seeds
+from surgetank.measure import measure
 from surgetank.risk import risk
 from surgetank.risk.changes import candidates
 from surgetank.risk.contributions import contributions
@@ -88,8 +89,10 @@ def test_what_becomes_due_in_the_drain_is_not_counted() -> None:
     scenario = crash(path).with_values({"flow.keepers.count": 0})
     trace = simulate(scenario, seed=1)
     assert trace.stats.uncovered_usd > 0 and by_group(trace)["leverage"] == {}
+    assert measure(trace)["uncovered_loss_usd"].value == 0
     earlier = simulate(scenario.with_values({"market.price.path.at_s": [0.0, 3.0, 3.1]}), seed=1)
     assert by_group(earlier)["leverage"] == {"unbooked": earlier.stats.uncovered_usd}
+    assert measure(earlier)["uncovered_loss_usd"].value == earlier.stats.uncovered_usd
 
 
 def test_bad_debt_falls_to_the_market_that_left_it() -> None:

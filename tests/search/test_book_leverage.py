@@ -68,8 +68,8 @@ def book(tmp_path: Path) -> st.PositionBook:
     takes a part of their equity."""
     return book_of(
         tmp_path,
+        *[("ALT", 200_000.0, 40.0)] * 8,  # first, so that markets are not in the venue's order
         *[("BTC", 5_000.0, 40.0)] * 12,
-        *[("ALT", 200_000.0, 40.0)] * 8,
         *[("ALT", 2_000_000.0, 1.5)] * 3,
     )
 
@@ -150,7 +150,11 @@ def test_tiers_are_those_of_the_margin(book: st.PositionBook) -> None:
     """Where the scenario has margin tiers their bounds divide the accounts."""
     tiers = [{"above_usd": 50_000.0, "initial": 0.1, "maintenance": 0.05}]
     scenario = venue(book).with_values({"market.margin.tiers": tiers})
-    assert parts_of(scenario, book)["tier"] == ["up to $50 k"] * 12 + ["above $50 k"] * 11
+    assert parts_of(scenario, book)["tier"] == [
+        *["above $50 k"] * 8,
+        *["up to $50 k"] * 12,
+        *["above $50 k"] * 3,
+    ]
 
 
 def test_accounts_are_counted_once_in_the_part_that_they_belong_to(tmp_path: Path) -> None:
@@ -176,3 +180,24 @@ def test_the_unit_of_the_budget_follows_the_positions(book: st.PositionBook) -> 
         question_of(drawn, "safe-leverage", per="account")
     with pytest.raises(st.SurgetankError, match="is for drawn positions"):
         question_of(venue(book), "safe-leverage", per="liquidation")
+
+
+def test_markets_with_margins_of_their_own_keep_their_ratio_to_the_first() -> None:
+    """Drawn positions: leverage of 20 and 10 becomes 40 and 20, and 2 and 1 at the bound."""
+    margin = {"initial": 0.1, "maintenance": 0.06}
+    tier = {"above_usd": 1e4, "initial": 0.2, "maintenance": 0.1}
+    path = {"path": falling(0.8)}
+    other = {"name": "ALT", "tick_usd": 0.01, "price": path, "margin": margin | {"tiers": [tier]}}
+    scenario = crash(falling(0.9), leverage=20.0).with_values(
+        {"market.perpetuals": [other, other | {"name": "LIKE", "margin": None}]}
+    )
+    level = parameter(scenario, "leverage")
+    market = level.at(scenario, 40.0).market
+    assert market is not None
+    assert [rates.initial for rates in market.rates] == pytest.approx([0.025, 0.05, 0.025])
+    assert market.rates[1].maintenance == pytest.approx(0.03)
+    assert market.rates[1].tiers[0].initial == pytest.approx(0.1)
+    market = level.at(scenario, 2.0).market
+    assert market is not None
+    assert [rates.initial for rates in market.rates] == pytest.approx([0.5, 1.0, 0.5])
+    assert level.at(scenario, 20.0).market == scenario.market

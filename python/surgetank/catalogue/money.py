@@ -142,7 +142,8 @@ MEASURES: Final = (
         "USD",
         Better.LESS,
         "Losses not yet booked",
-        "negative equity of due accounts at the end of the run, not yet booked",
+        "negative equity of due accounts at the end of the run, not yet booked; 0 if none of them "
+        "was due before the drain",
         "worth of due accounts at the end of the run",
     ),
     MeasureSpec(

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from surgetank.catalogue.families import LOSER
+from surgetank.measure.bad_debt import unbooked_usd
 from surgetank.measure.ledger import ledger
 from surgetank.measure.market_rows import market_of
 from surgetank.measure.measured import Measure
@@ -133,8 +134,7 @@ def attack(trace: Trace) -> list[Measure]:
         rows = of(group)
         value = float(rows["edge_usd"].sum())
         found.append(Measure(name, value, n=int(rows["trades"].sum())))
-    uncovered = trace.stats.uncovered_usd
-    found.append(Measure("uncovered_loss_usd", uncovered, n=1))
+    found.append(Measure("uncovered_loss_usd", unbooked_usd(trace), n=1))
     return [*found, *_gain_and_loss(trace, of("attackers"))]
 
 

@@ -11,7 +11,7 @@ from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
 from surgetank.trace import Bearer, MarketKind, Trace
 
-__all__ = ["bad_debt", "debts", "exhausted", "triggers"]
+__all__ = ["bad_debt", "debts", "exhausted", "triggers", "unbooked_usd"]
 
 
 def triggers(trace: Trace) -> pl.DataFrame:
@@ -144,3 +144,12 @@ def exhausted(trace: Trace) -> bool:
         .otherwise(pl.col("code") == Bearer.VENUE)
     )
     return bool(short.to_series().any())
+
+
+def unbooked_usd(trace: Trace) -> float:
+    """Negative equity of due accounts at the end of the run, USD: 0 unless one of them has been due
+    since before the drain. In the drain the price still moves and no keeper acts, so that what
+    becomes due there says nothing about the venue."""
+    open_ = pl.col("ended_ns").is_null() & (pl.col("due_ns") <= trace.flow_end_ns)
+    waited = due_episodes(trace).filter(open_)
+    return trace.stats.uncovered_usd if waited.height else 0.0

@@ -17,14 +17,13 @@ import numpy as np
 import polars as pl
 
 from surgetank.catalogue.families import BEARER
-from surgetank.measure.bad_debt import debts
-from surgetank.measure.liquidations import due_episodes
+from surgetank.measure.bad_debt import debts, unbooked_usd
 from surgetank.measure.market_rows import market_of
 from surgetank.positions import PositionBook
 from surgetank.search.book_parts import brackets
 from surgetank.trace import MarketKind, Trace
 
-__all__ = ["DIVISIONS", "OTHER", "UNBOOKED", "by_group", "group_title", "unbooked_usd"]
+__all__ = ["DIVISIONS", "OTHER", "UNBOOKED", "by_group", "group_title"]
 
 UNBOOKED: Final = "unbooked"
 """The member for what a stopped or slow venue leaves open at the end of a run."""
@@ -54,15 +53,6 @@ def group_title(division: str, member: str) -> str:
     """The title of a member of a division."""
     others = {OTHER: "other accounts", UNBOOKED: BEARER.title(UNBOOKED)}
     return DIVISIONS.get(division, {}).get(member) or others.get(member, member)
-
-
-def unbooked_usd(trace: Trace) -> float:
-    """Negative equity of due accounts at the end of the run, USD: 0 unless one of them has been due
-    since before the drain. In the drain the price still moves and no keeper acts, so that what
-    becomes due there says nothing about the venue."""
-    open_ = pl.col("ended_ns").is_null() & (pl.col("due_ns") <= trace.flow_end_ns)
-    waited = due_episodes(trace).filter(open_)
-    return trace.stats.uncovered_usd if waited.height else 0.0
 
 
 def by_group(trace: Trace) -> dict[str, dict[str, float]]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from surgetank.catalogue.families import BEARER
 from surgetank.measure import Measures
-from surgetank.measure.bad_debt import debts, exhausted
-from surgetank.risk.groups import DIVISIONS, OTHER, UNBOOKED, by_group, unbooked_usd
+from surgetank.measure.bad_debt import debts, exhausted, unbooked_usd
+from surgetank.risk.groups import DIVISIONS, OTHER, UNBOOKED, by_group
 from surgetank.search.probe import RunOutcome, Task
 from surgetank.simulate import simulate
 from surgetank.trace import Trace

@@ -125,7 +125,8 @@ class Rates(Section):
     def tiers_times(self, factor: float) -> list[dict[str, float]]:
         """The tiers as values of the key `tiers`, all rates times a factor, the initial margin at
         most 1 and the maintenance margin in proportion to it."""
-        maintenance, values = 0.0, list[dict[str, float]]()
+        maintenance = self.maintenance * min(factor, 1 / self.initial)
+        values = list[dict[str, float]]()
         for tier in self.tiers:
             times = min(factor, 1 / tier.initial)
             maintenance = max(maintenance, tier.maintenance * times)

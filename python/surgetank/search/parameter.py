@@ -11,6 +11,7 @@ from surgetank.errors import SurgetankError
 from surgetank.positions import PositionBook
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys, unit_of
+from surgetank.scenario.market import Market
 from surgetank.tape import Tape
 
 __all__ = ["DERIVED", "Parameter", "is_ratio_scale", "parameter"]
@@ -115,9 +116,10 @@ def _load(scenario: Scenario) -> Parameter:
 def _leverage(scenario: Scenario) -> Parameter:
     """The highest initial leverage L: initial margin 1/L, maintenance κ/L with the venue's own κ.
 
-    Rates of margin tiers change by the same factor, at most to 100 %. Positions at the start keep
-    their place below the highest leverage (at least 1). Of a position book the level is a cap:
-    accounts above it get the collateral that brings them to it, and margins stay as they are.
+    Rates of margin tiers and of other perpetuals change by the same factor, at most to 100 %.
+    Positions at the start keep their place below the highest leverage (at least 1). Of a position
+    book the level is a cap: accounts above it get the collateral that brings them to it, and
+    margins stay as they are.
     """
     market = scenario.market
     if market is None:
@@ -133,11 +135,14 @@ def _leverage(scenario: Scenario) -> Parameter:
     most = market.positions.leverage_max * market.margin.initial
 
     def values(level: float) -> Mapping[str, Any]:
-        tiers = market.margin.tiers_times(1 / (level * market.margin.initial))
+        factor = 1 / (level * market.margin.initial)
+        tiers = market.margin.tiers_times(factor)
+        further = _perpetuals_times(market, factor)
         return {
             "market.margin.initial": 1 / level,
             "market.margin.maintenance": kappa / level,
             **({"market.margin.tiers": tiers} if tiers else {}),
+            **({"market.perpetuals": further} if further else {}),
             "market.positions.leverage_min": max(1.0, min(least * level, level)),
             "market.positions.leverage_max": max(1.0, min(most * level, level)),
         }
@@ -167,6 +172,25 @@ def _speed(scenario: Scenario) -> Parameter:
         }
 
     return Parameter("speed", "x", tape.speed, False, values, tape=tape)
+
+
+def _perpetuals_times(market: Market, factor: float) -> list[dict[str, Any]]:
+    """The further perpetuals as values of the key, those with margin rates of their own with rates
+    times a factor, the initial margin at most 1; none if all have those of the first."""
+    if not any(perpetual.margin for perpetual in market.perpetuals):
+        return []
+    found = []
+    for perpetual in market.perpetuals:
+        data, rates = perpetual.model_dump(mode="json"), perpetual.margin
+        if rates is not None:
+            times = min(factor, 1 / rates.initial)
+            data["margin"] |= {
+                "initial": rates.initial * times,
+                "maintenance": rates.maintenance * times,
+                "tiers": rates.tiers_times(factor),
+            }
+        found.append(data)
+    return found
 
 
 def _number_at(scenario: Scenario, key: str) -> float:
