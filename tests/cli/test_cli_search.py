@@ -209,7 +209,7 @@ def test_a_frontier_in_four_forms(here: Path) -> None:
     done = surgetank(
         *["frontier", "rollup-sequencer", "--loads", "10:20", "--points", "2"],
         *["--curve", "as it is", "--curve", "slow keepers: flow.keepers.reaction_ms=500"],
-        *["--set", "duration_s=25", "--set", "warmup_s=5", "--set", "market.positions.count=100"],
+        *["--set", "duration_s=40", "--set", "warmup_s=10", "--set", "market.positions.count=100"],
         *["--budget", "0.1", "--precision", "0.3", "--runs-max", "20"],
         *["--workers", "1", "--quiet", "--json", "--out", "f"],
         cwd=here,
