@@ -20,6 +20,7 @@ from surgetank.cli import (
     scenarios,
     searches,
     tapes,
+    views,
 )
 from surgetank.cli.app import app
 from surgetank.cli.exit_codes import ended
@@ -42,6 +43,7 @@ __all__ = [
     "scenarios",
     "searches",
     "tapes",
+    "views",
 ]
 
 
@@ -58,6 +60,7 @@ _ORDER = [
     "fit",
     "report",
     "compare",
+    "view",
     "attack",
     "crash",
     "network",

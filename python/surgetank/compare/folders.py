@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from surgetank.errors import SurgetankError
 from surgetank.trace import Trace, read_name
 from surgetank.trace.store import RUN_FILE
 
-__all__ = ["Compared", "Progress", "compare_folders"]
+__all__ = ["Compared", "Progress", "compare_folders", "compare_paths"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of runs read, and of all."""
@@ -35,7 +35,21 @@ def compare_folders(a: Path, b: Path, progress: Progress = lambda done, total: N
         SurgetankError: there is no run in a folder, it cannot be read, the runs of a folder are of
             several scenarios or builds, or the two folders have no seed in common.
     """
-    pairs = _pairs(_runs_in(a), _runs_in(b), f"{a} {b}")
+    return compare_paths(_runs_in(a), _runs_in(b), f"{a} {b}", progress)
+
+
+def compare_paths(
+    a: Mapping[int, Path],
+    b: Mapping[int, Path],
+    place: str,
+    progress: Progress = lambda done, total: None,
+) -> Compared:
+    """Compares runs of one scenario each, by seed; `place` names them in errors.
+
+    Raises:
+        SurgetankError: a run cannot be read, or the two have no seed in common.
+    """
+    pairs = _pairs(a, b, place)
     total = 2 * len(pairs)
     sides: tuple[list[JudgedRun], list[JudgedRun]] = ([], [])
     first: list[Trace] = []
@@ -79,7 +93,7 @@ def _runs_in(folder: Path) -> dict[int, Path]:
     return found
 
 
-def _pairs(a: dict[int, Path], b: dict[int, Path], place: str) -> list[tuple[Path, Path]]:
+def _pairs(a: Mapping[int, Path], b: Mapping[int, Path], place: str) -> list[tuple[Path, Path]]:
     if len(a) == len(b) == 1:
         return list(zip(a.values(), b.values(), strict=True))
     shared = sorted(a.keys() & b.keys())
