@@ -8,7 +8,7 @@
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+      row.hidden = !words.every((word) => row.dataset.words.includes(word));
       if (!row.hidden) shown += 1;
     }
     if (counted) counted.textContent = words.length ? `${shown} of these match.` : whole;

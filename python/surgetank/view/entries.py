@@ -57,6 +57,12 @@ class Entry:
         """The name of a run; None of anything else."""
         return self.facts.run
 
+    @property
+    def words(self) -> str:
+        """What a reader's words are looked for in, in small letters."""
+        facts = self.facts
+        return " ".join((self.id, self.kind, facts.verdict, facts.scenario, facts.seed)).lower()
+
 
 def _run(folder: Path) -> _Facts:
     run = read_name(folder)

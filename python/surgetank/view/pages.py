@@ -69,7 +69,7 @@ class Wanted:
             for one in entries.values()
             if self.kind in ("", one.kind)
             and self.verdict in ("", one.facts.verdict)
-            and all(word in _text(one) for word in words)
+            and all(word in one.words for word in words)
         ]
         return sorted(found, key=self._key, reverse=self.down)
 
@@ -84,11 +84,6 @@ class Wanted:
             "written": (one.written, one.id),
         }
         return keys[self.sort]
-
-
-def _text(one: Entry) -> str:
-    facts = one.facts
-    return " ".join((one.id, one.kind, facts.verdict, facts.scenario, facts.seed)).lower()
 
 
 def list_page(folder: Path, entries: Mapping[str, Entry], wanted: Wanted) -> str:
