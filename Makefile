@@ -79,6 +79,11 @@ soak: build ## longer random worlds
 bench: build ## the figures of docs/benchmarks.md, against their peers
 	$(BIN)/python benchmarks/publish.py
 
+.PHONY: pictures
+pictures: build ## the gallery, and the pictures of pages in docs/pictures
+	$(BIN)/python docs/gallery.py
+	$(BIN)/python benchmarks/picture.py
+
 .PHONY: wheel
 wheel: need ## dist/: an sdist and, from it, a wheel for this machine (or TARGET=aarch64-unknown-linux-gnu)
 	$(PYTHON) -m venv $(WHEEL)

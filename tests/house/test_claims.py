@@ -228,11 +228,13 @@ def test_anchors_exist() -> None:
 
 #: What makes the pictures of docs/pictures, by the first words of their names.
 MADE_BY = {
+    "book": "benchmarks/picture.py",
     "coordinated-omission": "benchmarks/omission.py",
     "frontier": "surgetank frontier",
     "gallery": "docs/gallery.py",
     "prediction": "benchmarks/predict.py",
     "report": "benchmarks/picture.py",
+    "risk": "benchmarks/picture.py",
 }
 
 
