@@ -11,12 +11,14 @@ __all__ = ["book_accounts"]
 
 
 def book_accounts(trace: Trace) -> pl.DataFrame | None:
-    """One row per margin account of the book that became due or lost more than its collateral, most
-    bad debt first, then in order of time; None if the run has no book, or it is not at hand.
+    """One row per margin account of the book that became due or lost more than its collateral,
+    those with the largest loss first, then in order of time; None if the run has no book, or it is
+    not at hand.
 
     Columns: account (the number in the trace), label (of the user's file), equity_usd, notional_usd
     and leverage at the start (infinite without equity), due_s (null: never due), liquidated_s
-    (its first liquidation), closed_s (its last position was closed by one) and bad_debt_usd.
+    (its first liquidation), closed_s (its last position was closed by one), bad_debt_usd, and
+    uncovered_usd (negative equity at the end of the run, not yet booked).
     """
     book, market = trace.scenario.position_book, trace.scenario.market
     if book is None or market is None:
@@ -39,13 +41,21 @@ def book_accounts(trace: Trace) -> pl.DataFrame | None:
         "bad_debt_usd": market_of(trace, MarketKind.BAD_DEBT)
         .group_by("account")
         .agg((pl.col("amount").sum() * quantum_usd).alias("bad_debt_usd")),
+        "uncovered_usd": _uncovered(trace),
     }
     for frame in found.values():
         accounts = accounts.join(frame, on="account", how="left", maintain_order="left")
-    accounts = accounts.with_columns(pl.col("bad_debt_usd").fill_null(0.0))
-    touched = pl.col("due_s").is_not_null() | (pl.col("bad_debt_usd") > 0)
-    order = ["bad_debt_usd", "due_s", "account"]
-    return accounts.filter(touched).sort(order, descending=[True, False, False])
+    accounts = accounts.with_columns(pl.col("bad_debt_usd", "uncovered_usd").fill_null(0.0))
+    lost = pl.col("bad_debt_usd") + pl.col("uncovered_usd")
+    touched = accounts.filter(pl.col("due_s").is_not_null() | (lost > 0))
+    return touched.sort(lost, "due_s", "account", descending=[True, False, False])
+
+
+def _uncovered(trace: Trace) -> pl.DataFrame:
+    schema = {"account": pl.UInt32, "uncovered_usd": pl.Float64}
+    usd = trace.stats.quantum_usd
+    rows = [(account, short * usd) for account, short in trace.stats.uncovered]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _times(trace: Trace, kind: MarketKind, which: pl.Expr) -> pl.DataFrame:

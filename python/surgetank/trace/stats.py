@@ -181,7 +181,12 @@ class Stats(_Closed):
     numbers_fit: bool | None = None
     """Whether every price and amount fits the integers that the trace has for it."""
     safety: bool | None = None
-    uncovered_usd: float = 0.0
+    uncovered: tuple[tuple[int, int], ...] = ()
+    """Leveraged accounts of negative equity at the outside prices of the end, each with what it
+    lacks, quanta: losses that are not yet booked."""
+    collateral: tuple[int, ...] = ()
+    """Amounts of the collateral assets at the start, over all accounts: lots of the perpetual that
+    prices an asset, or quanta where its price is constant."""
     node_regions: tuple[str, ...] = ()
     accounts: Accounts = Accounts()
     attack: AttackStats = AttackStats()
@@ -207,6 +212,11 @@ class Stats(_Closed):
             what = f"{key} is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
             hint = "The producer must give it; or run the scenario again with this version"
             raise SurgetankError(what, place=place, hint=hint) from None
+
+    @property
+    def uncovered_usd(self) -> float:
+        """Losses that are not yet booked, over all accounts, USD."""
+        return sum(short for _, short in self.uncovered) * self.quantum_usd
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: all fields of a simulation; of other runs, the fields that are not at their

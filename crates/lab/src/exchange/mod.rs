@@ -75,6 +75,7 @@ pub struct Exchange {
     /// Whether each block is matched as a call auction.
     calls: bool,
     quotas: Option<Quotas>,
+    collateral: Vec<i64>,
 }
 
 /// Parameters of [`Exchange::new`].
@@ -91,6 +92,11 @@ impl Exchange {
         let insurance = opening.market.insurance();
         let every = opening.accounts.end() as usize;
         let ticks: Vec<Price> = opening.perpetuals.iter().map(|p| p.ticks).collect();
+        let held = |asset| -> Money {
+            opening.market.accounts().map(|account| opening.market.asset(account, asset)).sum()
+        };
+        let collateral: Vec<_> =
+            (0..config.collateral.len() as u16).map(|asset| saturated(held(asset))).collect();
         Exchange {
             ledger: Ledger::new(&opening.market, &ticks, &opening.accounts),
             market: opening.market,
@@ -108,7 +114,8 @@ impl Exchange {
             accounts: opening.accounts,
             insurance,
             conserved: true,
-            fits: true,
+            fits: collateral.iter().all(|&(_, fits)| fits),
+            collateral: collateral.into_iter().map(|(amount, _)| amount).collect(),
             rows: Vec::new(),
             facts: Vec::new(),
             calls: opening.calls,
@@ -146,12 +153,18 @@ impl Exchange {
         self.perpetuals.iter().map(|perpetual| perpetual.ticks).collect()
     }
 
-    /// Sum of the negative equity of watched accounts at the outside prices, in USD.
-    pub fn uncovered_usd(&self) -> f64 {
+    /// Watched accounts of negative equity at the outside prices, each with what it lacks, in quanta.
+    pub fn uncovered(&self) -> Vec<(AccountId, i64)> {
         let prices = self.outside_ticks();
-        let short = |account| (-self.market.worth(account, &prices)).max(0);
-        let sum: Money = self.watched.iter().copied().map(short).sum();
-        sum as f64 * self.quantum_usd
+        let short = |&account: &AccountId| (account, -self.market.worth(account, &prices));
+        let below = self.watched.iter().map(short).filter(|&(_, short)| short > 0);
+        below.map(|(account, short)| (account, saturated(short).0)).collect()
+    }
+
+    /// Amounts of the collateral assets that all accounts held at the start: in lots of the market
+    /// that prices an asset, or in quanta where its price is constant.
+    pub fn collateral(&self) -> &[i64] {
+        &self.collateral
     }
 
     /// Requests that accounts have earned by trades since the last call.

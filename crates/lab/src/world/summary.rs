@@ -52,6 +52,7 @@ impl World {
         let lot = market.map_or(1.0, |m| m.lot);
         let flow_until = self.now.min(scenario.flow_end_ns());
         let (ledger, numbers_fit) = self.ledger();
+        let uncovered = self.exchange.as_ref().map_or_else(Vec::new, Exchange::uncovered);
         json!({
             "events": self.events,
             "transmissions": counts.transmissions,
@@ -79,7 +80,8 @@ impl World {
             "money_conserved": self.exchange.as_ref().is_none_or(Exchange::is_conserved),
             "numbers_fit": numbers_fit,
             "safety": self.chain.is_safe(),
-            "uncovered_usd": self.exchange.as_ref().map_or(0.0, Exchange::uncovered_usd),
+            "uncovered": uncovered,
+            "collateral": self.exchange.as_ref().map_or(&[][..], Exchange::collateral),
             "node_regions": scenario.network.region_names(),
             "accounts": self.account_ranges(),
             "attack": self.attack(),
