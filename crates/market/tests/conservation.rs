@@ -87,6 +87,19 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
             reduce_only_after_ns: Some(40),
             ..Protection::default()
         },
+        funding: Some(Funding {
+            sample_ns: 2,
+            interval_ns: 41,
+            first_ns: 7,
+            impact: 30_011,
+            interest_ppm: -97,
+            formula: Formula::Added,
+            average: Average::Mean,
+            paid_ppm: 20_011,
+            cap_ppm: None,
+            cap_margins_ppm: Some(2_000_003),
+            premium_ppm: 1_009,
+        }),
         ..SymbolConfig::default()
     };
     let symbols = [first, second].map(|symbol| liquidation(rules, symbol)).to_vec();

@@ -3,8 +3,8 @@
 use crate::desk;
 use desk::*;
 use proptest::prelude::*;
-use surgetank_layer::message::Side;
-use surgetank_layer::units::{Money, Ns, Price};
+use surgetank_layer::message::{NewOrderSingle, Side};
+use surgetank_layer::units::{Money, Ns, Price, Qty};
 use surgetank_market::*;
 
 /// Hyperliquid's rule, sampled every 5 ns and paid every 60: 0.01 % interest, damped by 0.05 %, an
@@ -190,7 +190,131 @@ fn funding_alone_makes_an_account_liquidatable() {
     }
 }
 
+/// Two perpetuals at 10,000 and 1,000, each with rules of its own; accounts 0 and 1 (cross) hold
+/// `legs` of both against account 2, which quotes `bids`.
+fn two_markets(rules: [Funding; 2], legs: [[Qty; 2]; 2], bids: [Price; 2]) -> Desk {
+    let symbols = rules.map(|funding| SymbolConfig {
+        initial_margin_ppm: 50_000,
+        maintenance_margin_ppm: 30_000,
+        funding: Some(funding),
+        ..SymbolConfig::default()
+    });
+    let prices = [10_000, 1_000];
+    let mut market = Market::new(Config { symbols: symbols.to_vec(), insurance: 0 }, &prices);
+    (0..3).for_each(|account| market.deposit(account, RICH, MarginMode::Cross));
+    for symbol in 0..2 {
+        for (account, leg) in (0..).zip(legs) {
+            market.open(account, symbol, leg[usize::from(symbol)], prices[usize::from(symbol)]);
+            market.open(2, symbol, -leg[usize::from(symbol)], prices[usize::from(symbol)]);
+        }
+    }
+    let mut d = Desk { market, now: 0 };
+    for (symbol, bid) in (0..).zip(bids) {
+        d.order(2, NewOrderSingle { symbol, ..limit(1, Side::Buy, bid, 10_000) });
+        d.order(2, NewOrderSingle { symbol, ..limit(2, Side::Sell, 3 * bid, 10_000) });
+    }
+    d
+}
+
+#[test]
+fn each_market_pays_by_its_own_premium_at_its_own_times() {
+    // Market 0: 1 % above at 10,000, paid every 60 ns. Market 1: 2 % below at 1,000, every 40.
+    let second = Funding { interval_ns: 40, first_ns: 40, ..DYDX };
+    let legs = [[10, 0], [0, 400]];
+    let mut d = two_markets([DYDX, second], legs, [10_100, 1_000]);
+    d.order(2, NewOrderSingle { symbol: 1, ..limit(3, Side::Sell, 1_001, 1) });
+    let mut facts = Vec::new();
+    while d.now < 120 {
+        d.now += 1;
+        d.market.fund(d.now, &mut facts);
+    }
+    let found: Vec<_> = facts
+        .iter()
+        .filter_map(|fact| match *fact {
+            Fact::Funding { symbol, price, rate_ppb, paid, .. } => {
+                Some((d.market.symbols() > symbol, symbol, price, rate_ppb, paid))
+            }
+            _ => None,
+        })
+        .collect();
+    // 10 × 10,000 × 1 % / 8 = 125; market 1 trades at its oracle price.
+    let (first, none) = ((true, 0, 10_000, 1_250_000, 125), (true, 1, 1_000, 0, 0));
+    assert_eq!(found, [none, first, none, first, none], "at 40, 60, 80, and both at 120");
+    assert_eq!([0, 1, 2].map(|account| d.market.funding_paid(account)), [250, 0, -250]);
+}
+
+#[test]
+fn an_account_pays_in_one_market_what_it_receives_in_another() {
+    // Long 10 of market 0 at +1 %, short 100 of market 1 at +1 %: the same notional on both sides.
+    let mut d = two_markets([DYDX, DYDX], [[10, -100], [10, 100]], [10_100, 1_010]);
+    let before = [0, 1].map(|account| d.market.equity(account));
+    let paid = payments(&mut d, 60);
+    assert_eq!(paid, [(10_000_000, 1_250_000, 250), (10_000_000, 1_250_000, 125)]);
+    let gained = [0, 1].map(|account| d.market.equity(account) - before[account as usize]);
+    assert_eq!(gained, [0, -250]);
+    assert_eq!([0, 1, 2].map(|account| d.market.funding_paid(account)), [0, 250, -250]);
+}
+
+#[test]
+fn payments_of_two_markets_together_make_one_collateral_short() {
+    let legs = [[0, 0], [0, 0]];
+    let mut d = two_markets([DYDX, DYDX], legs, [10_100, 1_010]);
+    // 3 % of 200,000 are 6,000: one payment of 125 is covered, two are not.
+    d.market.deposit(3, 6_200, MarginMode::Cross);
+    for (symbol, qty, price) in [(0, 10, 10_000), (1, 100, 1_000)] {
+        d.market.open(3, symbol, qty, price);
+        d.market.open(2, symbol, -qty, price);
+    }
+    d.now = 59;
+    let mut facts = Vec::new();
+    d.market.fund(60, &mut facts);
+    let called: Vec<_> = facts
+        .iter()
+        .filter_map(|fact| match *fact {
+            Fact::MarginCall { account, symbol, .. } => Some((account, symbol)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(called, [(3, 1)], "by the second payment, once");
+    assert_eq!(d.market.equity(3), 6_200 - 250);
+}
+
 proptest! {
+    /// Payments of several markets lose nothing: what all accounts paid is what rounding left.
+    #[test]
+    fn payments_of_several_markets_conserve_money(
+        legs in prop::array::uniform2(prop::array::uniform2(-5_000..5_000i64)),
+        bids in (9_000..11_000i64, 900..1_100i64),
+        rules in prop::array::uniform2(any::<bool>()),
+        intervals in prop::array::uniform2(1..90u64),
+        modes in prop::array::uniform2(any::<bool>()),
+    ) {
+        let mut at = intervals.iter();
+        let rules = rules.map(|dydx| {
+            let interval_ns = *at.next().unwrap();
+            let rule = if dydx { DYDX } else { HYPERLIQUID };
+            Funding { interval_ns, first_ns: interval_ns, ..rule }
+        });
+        let mut d = two_markets(rules, legs, [bids.0, bids.1]);
+        for (account, isolated) in (3..).zip(modes) {
+            let mode = if isolated { MarginMode::Isolated } else { MarginMode::Cross };
+            for (symbol, price) in [(0, 10_000), (1, 1_000)] {
+                let qty = legs[(account as usize) % 2][usize::from(symbol)] / 7;
+                d.market.deposit(account, RICH, mode);
+                d.market.open(account, symbol, qty, price);
+                d.market.open(2, symbol, -qty, price);
+            }
+        }
+        let equities = |d: &Desk| -> Money { (0..5).map(|account| d.market.equity(account)).sum() };
+        let paid = |d: &Desk| -> Money { (0..5).map(|a| d.market.funding_paid(a)).sum() };
+        // Orders made the first payments.
+        let (held, left) = (equities(&d), paid(&d));
+        payments(&mut d, 200);
+        prop_assert_eq!(paid(&d), d.market.funding_remainder());
+        prop_assert_eq!(held - equities(&d), paid(&d) - left);
+        prop_assert!(paid(&d) >= 0 && d.market.total_money() == d.market.paid_in());
+    }
+
     /// Whatever the book, the mirrored book has the mirrored premium and rate, and no money is lost.
     #[test]
     fn a_mirrored_book_has_the_mirrored_rate(
