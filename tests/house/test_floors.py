@@ -67,7 +67,7 @@ REPORT_FLOORS = [
     {"measure_text", "scenario_text", "shell"},
     {"plot", "run_view"},
     {"picture"},
-    {"accounts", "charts", "page", "summary", "svg_file", "target"},
+    {"accounts", "charts", "perpetuals", "page", "summary", "svg_file", "target"},
     {"comparison", "fit", "frontier", "league", "network", "position_book", "prediction"}
     | {"risk", "search", "tape"},
     {""},

@@ -8,6 +8,7 @@ adds values beside the pointer, zoom, and series that can be hidden.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from surgetank.measure import Measures
 from surgetank.measure.ledger import COLUMNS
@@ -15,6 +16,7 @@ from surgetank.number_format import clock
 from surgetank.report import page
 from surgetank.report.accounts import account_table
 from surgetank.report.charts import chart_groups
+from surgetank.report.perpetuals import market_rows
 from surgetank.report.run_view import RunView
 from surgetank.report.scenario_text import command, toml
 from surgetank.report.shell import in_script, render_template, save
@@ -24,6 +26,9 @@ from surgetank.trace import Trace
 from surgetank.verdict import NO_LIMITS, Verdict
 
 __all__ = ["render", "write"]
+
+#: A longer scenario, of hundreds of nodes, is not in the page.
+_TOML_MAX: Final = 30_000
 
 
 def write(trace: Trace, measures: Measures, verdict: Verdict, path: str | Path) -> Path:
@@ -45,6 +50,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         "step_s": view.step_ns / 1e9,
         "charts": {chart.name: chart.readout for chart in charts if chart.readout},
     }
+    scenario = toml(trace.scenario.model_dump(mode="json", by_alias=True))
     return render_template(
         "run.html.j2",
         scripts=("page.js",),
@@ -57,6 +63,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         checks=checks,
         tiles=page.figures(view),
         money=page.money(view),
+        markets=market_rows(view),
         money_heads=COLUMNS,
         moments=moments(view),
         no_limits=NO_LIMITS,
@@ -68,7 +75,8 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         glossary=page.glossary(view),
         limitations=page.limitations(view),
         command=command(trace),
-        toml=toml(trace.scenario.model_dump(mode="json", by_alias=True)),
+        toml=scenario if len(scenario) <= _TOML_MAX else "",
+        toml_kb=round(len(scenario) / 1000),
         length=clock(view.end_ns),
         asked_s=trace.scenario.duration_s + trace.scenario.drain_s,
         messages=f"{trace['messages'].height:,}",

@@ -16,11 +16,12 @@ _ROWS: Final = 20
 
 @dataclass(frozen=True)
 class AccountTable:
-    """The accounts with most bad debt, then those that became due first."""
+    """The accounts with most losses beyond collateral, then those that became due first."""
 
     caption: str
-    rows: list[tuple[str, str, str, str, str, str]]
-    """Label, notional, leverage, when it became due and was liquidated, bad debt; as text."""
+    rows: list[tuple[str, str, str, str, str, str, str]]
+    """Label, notional, leverage, when it became due and was liquidated, bad debt, and negative
+    equity at the end; as text."""
 
 
 def account_table(trace: Trace) -> AccountTable | None:
@@ -32,17 +33,19 @@ def account_table(trace: Trace) -> AccountTable | None:
     bad = int((found["bad_debt_usd"] > 0).sum())
     caption = (
         f"Of {len(book.accounts):,} margin accounts {found.height:,} became due, {liquidated:,} "
-        f"were liquidated and {bad:,} left bad debt. "
+        f"were liquidated and {bad:,} left bad debt. Not yet booked: negative equity at the end, "
+        "at the outside prices. "
     )
     if found.height > _ROWS:
         caption += f"The first {_ROWS} are here; "
-    columns = ("label", "notional_usd", "leverage", "due_s", "liquidated_s", "bad_debt_usd")
+    columns = ("label", "notional_usd", "leverage", "due_s", "liquidated_s")
+    losses = ("bad_debt_usd", "uncovered_usd")
     return AccountTable(
         caption + "accounts.csv beside this page has them all.",
         [
-            (label, usd(notional), f"{leverage:.1f}×", _time(due), _time(closed), usd(debt))
-            for label, notional, leverage, due, closed, debt in found.head(_ROWS)
-            .select(columns)
+            (label, usd(size), f"{leverage:.1f}×", _time(due), _time(closed), usd(debt), usd(short))
+            for label, size, leverage, due, closed, debt, short in found.head(_ROWS)
+            .select(*columns, *losses)
             .iter_rows()
         ],
     )

@@ -13,6 +13,7 @@ from surgetank.measure.ledger import COLUMNS, ledger
 from surgetank.number_format import NBSP, apart, milliseconds, number, usd
 from surgetank.report.measure_text import interval, measure_text
 from surgetank.report.run_view import RunView
+from surgetank.trace.frames import groups_of
 from surgetank.verdict import Reason, Status
 
 __all__ = [
@@ -132,6 +133,10 @@ _TILES: Final = (
 )
 
 
+#: Most nodes of a fault that are named.
+_NAMED: Final = 8
+
+
 def figures(view: RunView) -> list[Tile]:
     """Key figures that were measured."""
     judged = {r.bound.measure: r for r in view.verdict.reasons if r.bound is not None}
@@ -201,7 +206,7 @@ def faults(view: RunView) -> list[FaultRow]:
                 letters.get((row["kind"], row["at_ns"]), ""),
                 row["kind"],
                 f"{row['at_ns'] / 1e9:g} – {row['until_ns'] / 1e9:g} s",
-                row["nodes"].replace(",", ", ") or "all",
+                _nodes(view, row["nodes"]),
                 row["quantity"],
                 number(row["asked"]),
                 _allowed_range(row["allowed_low"], row["allowed_high"]),
@@ -210,6 +215,17 @@ def faults(view: RunView) -> list[FaultRow]:
             )
         )
     return rows
+
+
+def _nodes(view: RunView, cell: str) -> str:
+    """The names of the nodes of a fault, groups of a partition apart; the first few of many."""
+    return " | ".join(_group(view, group) for group in groups_of(cell)) or "all"
+
+
+def _group(view: RunView, nodes: list[int]) -> str:
+    names = ["clients" if node < 0 else view.node_name(node) for node in nodes[:_NAMED]]
+    more = len(nodes) - len(names)
+    return ", ".join(names) + (f" and {more:,} more" if more else "")
 
 
 def glossary(view: RunView) -> list[dict[str, str]]:

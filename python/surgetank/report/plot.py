@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from surgetank.number_format import number
 
-__all__ = ["Plot", "Scale", "nice_ticks", "path", "spread", "text_width"]
+__all__ = ["Plot", "Scale", "nice_ticks", "path", "shortened", "spread", "text_width"]
 
 Xy = tuple[float, float]
 
@@ -78,6 +78,15 @@ def nice_ticks(scale: Scale, count: int) -> list[float]:
 def text_width(words: str, size: float = 12.5) -> float:
     """About the width of a text in a font of `size`, both in px."""
     return len(words) * size * _LETTER
+
+
+def shortened(words: str, room: float, size: float = 12.5) -> str:
+    """A text without letters of its middle if it is wider than `room` px in a font of `size`."""
+    most = max(3, int(room / text_width("x", size)))
+    if len(words) <= most:
+        return words
+    head = (most - 1) // 3
+    return f"{words[:head]}…{words[head + 1 - most :]}"
 
 
 def path(places: Iterable[Xy], *, step: bool = False) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from surgetank.report.charts.budget import budget_charts
+from surgetank.report.charts.collateral import collateral_charts
 from surgetank.report.charts.delay import delay_charts, stage_charts
+from surgetank.report.charts.funding import funding_charts
 from surgetank.report.charts.lag import lag_charts
 from surgetank.report.charts.load import queue_charts, throughput_charts
 from surgetank.report.charts.money import (
@@ -71,6 +73,8 @@ def chart_groups(view: RunView) -> list[Group]:
             *due_charts(view),
             *debt_charts(view),
             *liquidation_charts(view),
+            *funding_charts(view),
+            *collateral_charts(view),
         )
         groups.append(Group("money", "Money", charts, "The market recorded nothing."))
     return groups

@@ -27,6 +27,15 @@ _PRICES: Final = {
     MarketKind.ORACLE: ("oracle, as executed", "price-oracle", "dash", True),
     MarketKind.MARK: ("mark", "price-mark", "dots", True),
 }
+_AT: Final = ("time_ns", "price")
+#: Points of a liquidation: shape and colour.
+_LIQUIDATED: Final = {
+    Timing.IN_TIME: ("early", "good"),
+    Timing.LATE: ("late", "bad"),
+    Timing.FURTHER_PART: ("early", "muted"),
+    Timing.NOT_DUE_OUTSIDE: ("early", "odd"),
+    Timing.NO_COUNTERPARTY: ("late", "odd"),
+}
 
 
 def price_charts(view: RunView) -> list[Picture]:
@@ -57,7 +66,12 @@ def _prices(view: RunView, market: int, name: str, tick_usd: float) -> Panel | N
     digits = max(0, 1 - math.floor(math.log10(high - low + 2 * room)))
     text = partial(_dollars, digits=digits)
     series = []
+    same = facts[MarketKind.ORACLE].select(_AT).equals(facts[MarketKind.MARK].select(_AT))
     for kind, (what, colour, style, step) in _PRICES.items():
+        if same and kind == MarketKind.MARK:
+            continue
+        if same and kind == MarketKind.ORACLE:
+            what += ", and mark"
         if facts[kind].height:
             x, y = seconds(facts[kind]["time_ns"]), _floats(facts[kind]["price"]) * tick_usd
             series.append(Series(what, colour, x, y, text, style, step=step, read=of + what))
@@ -65,7 +79,7 @@ def _prices(view: RunView, market: int, name: str, tick_usd: float) -> Panel | N
         rows = every.filter(in_market)
         if rows.height:
             x, y = seconds(rows["time_ns"]), _floats(rows["price"]) * tick_usd
-            shape, colour = ("late", "bad") if timing is Timing.LATE else ("early", "good")
+            shape, colour = _LIQUIDATED[timing]
             what = f"liquidated, {timing}"
             keyed = f"{what} ({every.height:,})"
             series.append(Series(keyed, colour, x, y, text, shape, read=of + what))
@@ -83,13 +97,17 @@ def _floats(values: pl.Series) -> Floats:
 
 def _fall(view: RunView) -> str:
     summary = "Liquidations are drawn at their average price."
-    rows = view.facts(MarketKind.INDEX).filter(pl.col("market").fill_null(0) == 0)
-    if rows.is_empty() or not rows["price"][0]:
-        return summary
-    low = rows.sort("price", maintain_order=True).row(0, named=True)
-    fall = 1 - low["price"] / rows["price"][0]
-    of = f" of {view.perpetuals[0][0]}" if len(view.perpetuals) > 1 else ""
-    return f"The outside price{of} fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
+    falls = []
+    for market, (name, _) in enumerate(view.perpetuals):
+        rows = view.facts(MarketKind.INDEX).filter(pl.col("market").fill_null(0) == market)
+        if rows.is_empty() or not rows["price"][0]:
+            continue
+        low = rows.sort("price", maintain_order=True).row(0, named=True)
+        of = f" of {name}" if len(view.perpetuals) > 1 else ""
+        fall = 1 - low["price"] / rows["price"][0]
+        until = f"fell by {share(fall)} until {clock(low['time_ns'])}" if fall else "did not fall"
+        falls.append(f"{of} {until}")
+    return f"The outside price{'; that'.join(falls)}. {summary}" if falls else summary
 
 
 def debt_charts(view: RunView) -> list[Picture]:
@@ -101,32 +119,30 @@ def debt_charts(view: RunView) -> list[Picture]:
     fund = view.insurance
     if debt.is_empty() and fund.is_empty():
         return []
-    series: list[Series] = []
-    if fund.height:
-        series.append(_balance(view, "insurance fund", "insurance", "dash", fund))
-    total = 0.0
+    # A panel each: they differ by orders of magnitude.
+    panels, total = [], 0.0
     if debt.height:
         total = float(debt["usd"][-1])
         start = pl.DataFrame({"time_ns": [0], "usd": [0.0]})
-        series.append(_balance(view, "bad debt so far", "bad", "bold", pl.concat([start, debt])))
+        panels.append(_balance(view, "bad debt so far", "bad", pl.concat([start, debt])))
     summary = f"Bad debt at the end: {usd(total)}."
     if fund.height:
         low = fund.sort("usd", maintain_order=True).row(0, named=True)
         summary += f" The insurance fund was lowest at {clock(low['time_ns'])}: {usd(low['usd'])}."
-    values = np.concatenate([s.y for s in series])
-    top, low_usd = float(values.max()), min(0.0, float(values.min()))
-    room = 0.06 * (top - low_usd) or 1.0
-    y = Scale(low_usd - room * (low_usd < 0), top + room, say=usd, title="USD")
-    panel = Panel(y, tuple(series))
-    return [time_chart(view, "debt", "Bad debt and the insurance fund", summary, [panel])]
+        panels.append(_balance(view, "insurance fund", "insurance", fund))
+    return [time_chart(view, "debt", "Bad debt and the insurance fund", summary, panels)]
 
 
-def _balance(view: RunView, name: str, colour: str, kind: str, rows: pl.DataFrame) -> Series:
+def _balance(view: RunView, name: str, colour: str, rows: pl.DataFrame) -> Panel:
     """A balance after each change, the last carried on to the end of the run."""
     last = pl.DataFrame({"time_ns": [view.end_ns], "usd": [float(rows["usd"][-1])]})
     rows = pl.concat([rows, last])
     x, y = seconds(rows["time_ns"]), _floats(rows["usd"])
-    return Series(name, colour, x, y, usd, kind, step=True, fill=colour == "bad")
+    series = Series(name, colour, x, y, usd, "bold", step=True, fill=True, keyed=False)
+    top, low = max(0.0, float(y.max())), min(0.0, float(y.min()))
+    room = 0.06 * (top - low) or 1.0
+    axis = Scale(low - room * (low < 0), top + room, say=usd, title=f"{name}, USD")
+    return Panel(axis, (series,), 110)
 
 
 def due_charts(view: RunView) -> list[Picture]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from surgetank.number_format import number
 from surgetank.report.charts.envelope import Floats, envelope, interval_texts, repeated
 from surgetank.report.picture import NARROW, Key, Picture, twice
-from surgetank.report.plot import Plot, Scale, path, text_width
+from surgetank.report.plot import Plot, Scale, nice_ticks, path, text_width
 from surgetank.report.run_view import RunView
 from surgetank.verdict import Status
 
@@ -172,10 +172,7 @@ def time_plots(
         top += _BETWEEN if plots else _ABOVE
         plot = Plot((width, total), time, scale, (top, _RIGHT, total - top - height, left))
         if y_axis:
-            plot.y_axis(
-                6 if height > 150 else 4 if height > 110 else 3,
-                title_up=12 if plots else 12 + above,
-            )
+            plot.y_axis(_y_ticks(height), title_up=12 if plots else 12 + above)
         plots.append(plot)
         top += height
     for at_s, x, text, row in labels:
@@ -183,6 +180,10 @@ def time_plots(
         plots[0].put("text", "band-name", text, x=x, y=down, data_at=at_s)
     plots[-1].x_axis(5 if small else 10)
     return plots
+
+
+def _y_ticks(height: int) -> int:
+    return 6 if height > 150 else 4 if height > 110 else 3
 
 
 def _band_labels(view: RunView, width: int, left: int) -> list[tuple[float, float, str, int]]:
@@ -247,7 +248,9 @@ def panels_plot(
 ) -> Plot:
     """The panels one below the other, `width` px wide. `names` are those of the series that a key
     beside the figure numbers; with `keyed` the figure has its key in itself, above each panel."""
-    left = 58 if keyed or width == NARROW else margin(view)
+    ticks = [p.y.say(v) for p in panels for v in nice_ticks(p.y, _y_ticks(p.height))]
+    widest = int(max(map(text_width, ticks), default=0)) + 12
+    left = max(58 if keyed or width == NARROW else margin(view), widest)
     plots = time_plots(view, width, [(p.y, p.height) for p in panels], left)
     for i, (plot, panel) in enumerate(zip(plots, panels, strict=True)):
         plot.clipped(f"{name}{i}", partial(_inside, plot, view, panel, names))

@@ -19,6 +19,8 @@ from surgetank.report.run_view import RunView
 __all__ = ["propagation_charts"]
 
 _MESSAGES_MAX: Final = 5_000
+#: Steps of a curve at most: about two pixels of the axis each.
+_STEPS_MAX: Final = 120
 
 
 def propagation_charts(view: RunView) -> list[Picture]:
@@ -62,11 +64,12 @@ def _draw(
 def _draw_curves(
     plot: Plot, curves: list[tuple[str, str, Floats, Floats, Floats]], nodes: int
 ) -> None:
-    have = np.arange(1, nodes + 1) / nodes
+    ranks = np.unique(np.linspace(0, nodes - 1, min(nodes, _STEPS_MAX)).astype(np.int64))
+    have = (ranks + 1) / nodes
     # Never, and at once, lie beyond the ends of the axis.
     ends = (plot.x_scale.low / 10, plot.x_scale.high * 10)
     for i, (_, colour, low, middle, high) in enumerate(curves):
-        early, usual, late = (np.clip(curve, *ends) for curve in (low, middle, high))
+        early, usual, late = (np.clip(curve[ranks], *ends) for curve in (low, middle, high))
         band = [
             *zip(early.tolist(), have.tolist(), strict=True),
             *zip(late[::-1].tolist(), have[::-1].tolist(), strict=True),

@@ -17,7 +17,13 @@ import numpy as np
 from markupsafe import Markup
 
 from surgetank.number_format import NBSP, number
-from surgetank.report.frontier.wording import budget_text, leverage_factor, leverage_text, plural
+from surgetank.report.frontier.wording import (
+    budget_text,
+    leverage_factor,
+    leverage_text,
+    plural,
+    status,
+)
 from surgetank.report.plot import Plot, Scale, spread
 from surgetank.report.svg_file import standalone_svg
 from surgetank.search.bound import BoundKind
@@ -145,6 +151,8 @@ def _capacity(plot: Plot, frontier: Frontier) -> None:
 
 def _safe(plot: Plot, frontier: Frontier, *, narrow: bool) -> None:
     """Below the lower end of every interval, load by load, while all are known."""
+    if status(frontier) == "INVALID":
+        return
     runs: list[list[tuple[float, float]]] = [[]]
     for load in sorted({p.load for p in frontier.points}):
         lows = [_surely(p) for p in frontier.points if p.load == load]

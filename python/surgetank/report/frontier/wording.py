@@ -107,6 +107,8 @@ def _not_all(frontier: Frontier) -> str:
 
 def sentence(frontier: Frontier) -> str:
     """Safe leverage of the first curve at its first and last load."""
+    if status(frontier) == "INVALID":
+        return f"No result: {_not_all(frontier).strip()} The points below are no frontier."
     head = _not_all(frontier) + f"If at most {budget_text(frontier, 'may end')}"
     known = _known(frontier, frontier.curves[0].name) if frontier.curves else []
     if not known:
@@ -122,7 +124,10 @@ def sentence(frontier: Frontier) -> str:
 
 
 def agreement(frontier: Frontier) -> str:
-    """The number of intervals that contain the closed form, among the points where it applies."""
+    """The number of intervals that contain the closed form, among the points where it applies;
+    empty if the frontier is INVALID."""
+    if status(frontier) == "INVALID":
+        return ""
     held = [
         p.ci_low <= p.theory <= p.ci_high
         for p in frontier.points
@@ -177,6 +182,7 @@ def missing(frontier: Frontier) -> list[str]:
 def rows(frontier: Frontier) -> list[FrontierRow]:
     """The table of all points, by curve."""
     found = []
+    judged = status(frontier) != "INVALID"
     for index, curve in enumerate(frontier.curves):
         for p in frontier.of(curve.name):
             low, high = (leverage_factor(v or 0) for v in (p.ci_low, p.ci_high))
@@ -192,7 +198,7 @@ def rows(frontier: Frontier) -> list[FrontierRow]:
                     f"{low} – {high}" if p.ci_low and p.ci_high else "",
                     "" if theory is None else leverage_factor(theory),
                     "" if off is None else f"{off:+.1%}".replace("-", "−").replace("%", " %"),
-                    p.status,
+                    p.status if judged or p.status == "INVALID" else "UNKNOWN",
                     f"{p.runs:,}",
                     p.why,
                 )

@@ -13,12 +13,14 @@ __all__ = ["render_league"]
 
 def render_league(league: League) -> str:
     """The page of a league as HTML text."""
+    invalid = bool(league.exit_code)
     ranked = bool(league.contenders)
+    word = "INVALID" if invalid else league.winner or ("No winner" if ranked else "No order")
     return render_template(
         "league.html.j2",
         league=league,
-        status="INVALID" if league.exit_code else "FOUND" if league.winner else "UNKNOWN",
-        word=league.winner or ("No winner" if ranked else "No order"),
+        status="INVALID" if invalid else "FOUND" if league.winner else "UNKNOWN",
+        word=word,
         size=wording.size(league),
         sentence=wording.sentence(league),
         undecided=wording.undecided(league),

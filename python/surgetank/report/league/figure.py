@@ -64,6 +64,7 @@ class _Content:
 def _content(league: League, name: str) -> _Content:
     names = [s.entrant.name for s in league.standings]
     cells = {(e, a): league.estimate(e, a, name) for e in names for a in league.attacks}
+    judged = () if league.exit_code else league.attacks
     return _Content(
         league,
         name,
@@ -71,7 +72,7 @@ def _content(league: League, name: str) -> _Content:
         names,
         cells,
         [e.mean for e in cells.values() if e.mean is not None],
-        {(e, a) for a in league.attacks for e in league.leaders(a, name)},
+        {(e, a) for a in judged for e in league.leaders(a, name)},
         Counter((m.entrant, m.attack) for m in league.invalid),
     )
 

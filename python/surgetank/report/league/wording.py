@@ -94,6 +94,11 @@ def _listed(names: list[str]) -> str:
 
 def sentence(league: League) -> str:
     """Which entrant is best, or which are tied for it, and which is worst."""
+    if league.exit_code:
+        return (
+            "No winner: a run or search failed its own checks. Places and means below leave it out "
+            "and say nothing about which entrant is best."
+        )
     ranked = [s for s in league.standings if s.place is not None]
     what = _lower(measure_title(league.rank))
     if not ranked:
@@ -145,7 +150,7 @@ def size(league: League) -> str:
 
 def undecided(league: League) -> str:
     """The sentence on the seeds needed for a winner; empty if there is one."""
-    if league.winner is not None or len(league.contenders) < 2:
+    if league.exit_code or league.winner is not None or len(league.contenders) < 2:
         return ""
     if league.rank in THRESHOLDS:
         return "Narrower intervals (--precision, --runs-max) may show a difference."
@@ -242,7 +247,7 @@ def league_rows(league: League) -> list[LeagueRow]:
                 {True: "significant", False: "not significant", None: ""}[s.significant],
                 others,
                 sum(m.entrant == s.entrant.name for m in league.invalid),
-                s.place == 1,
+                s.place == 1 and not league.exit_code,
             )
         )
     return rows

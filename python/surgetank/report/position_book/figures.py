@@ -87,7 +87,8 @@ def _leverage(summary: BookSummary) -> Picture:
             tip = f"{name}: {share(part)}"
             wide, tall = right - left, max(plot.bottom - top, 0.0)
             plot.put("rect", "bar f0", tip=tip, x=left, y=top, width=wide, height=tall)
-            short = name.replace("over ", ">").replace("×", "") if narrow else name
+            # On a phone, the lower bound alone.
+            short = f">{LEVERAGE_BINS[i]:g}" if narrow else name
             plot.text((left + right) / 2, plot.bottom + 17, short, "faint", "middle")
         return plot
 
