@@ -49,8 +49,8 @@ fn liquidation(rules: Rules, symbol: SymbolConfig) -> SymbolConfig {
     }
 }
 
-/// Two markets with odd rates; even accounts cross, odd ones isolated, all but the last two poor.
-fn venue(insurance: Money, rules: Rules) -> Desk {
+/// Two markets with odd rates.
+fn markets() -> [SymbolConfig; 2] {
     let first = SymbolConfig {
         initial_margin_ppm: 25_003,
         maintenance_margin_ppm: 12_501,
@@ -102,7 +102,12 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
         }),
         ..SymbolConfig::default()
     };
-    let symbols = [first, second].map(|symbol| liquidation(rules, symbol)).to_vec();
+    [first, second]
+}
+
+/// These markets; even accounts cross, odd ones isolated, all but the last two poor.
+fn venue(insurance: Money, rules: Rules) -> Desk {
+    let symbols = markets().map(|symbol| liquidation(rules, symbol)).to_vec();
     let config = Config { symbols, insurance };
     let mut market = Market::new(config, &PRICES);
     for account in 0..ACCOUNTS {
