@@ -87,6 +87,24 @@ def covered(fits: list[HawkesFit], branching: float) -> tuple[int, int]:
     return sum(of_branching), sum(f.decay_low <= DECAY <= f.decay_high for f in fits)
 
 
+@pytest.mark.parametrize(
+    ("base", "branching", "decay", "library"),
+    [
+        (8.0, 0.6, 15.0, 900.3421830147879),
+        (2.0, 0.9, 3.0, 953.8764773141202),
+        (18.0, 0.05, 200.0, 965.2369216687598),
+    ],
+)
+def test_the_likelihood_is_that_of_a_library(
+    base: float, branching: float, decay: float, library: float
+) -> None:
+    """HawkesPyLib 0.3.0, `uvhp_expo_logL([base, branching, 1 / decay], times, 26)`."""
+    number = np.arange(1, 501)
+    events = Events(np.sort(number * 0.05 + 0.04 * np.sin(number * number)), 26.0)
+    found, _ = likelihood(events, np.array([base]), branching, decay)
+    assert found == pytest.approx(library, rel=1e-12)
+
+
 def test_known_parameters_are_recovered() -> None:
     """Eight seeds: of 95 % intervals at least six hold (6 in 1,000 would not), and the means are
     near; `test_coverage_of_intervals` has more."""

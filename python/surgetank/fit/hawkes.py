@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 #: Twice the gain of the log likelihood over a Poisson process beyond which excitation is
 #: significant at 5 %. Without excitation β has no meaning and is searched for, so that the gain
-#: exceeds that of one parameter (3.84): simulated, tests/tape/test_hawkes.py.
+#: exceeds that of one parameter (3.84): simulated, tests/tape/test_fit.py.
 EXCITED: Final = 6.5
 #: Largest branching ratio that is searched: at 1 the process explodes.
 _BRANCHING_MAX: Final = 0.9995
