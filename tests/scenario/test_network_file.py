@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from hypothesis import strategies as some
 import surgetank as st
 from command_line import surgetank
 from surgetank.network_file.summary import mean_delays_ms, summarise
+from surgetank.report.scenario_text import command
 from surgetank.scenario.text import toml
+from surgetank.testing import executed, make_trace
 
 LATENCY = Path(__file__).resolve().parents[3] / "shared/data/latency"
 NODES = """name,power,region,machine,speed,uplink_mbps
@@ -352,3 +355,20 @@ def test_the_documents_show_what_the_example_prints() -> None:
     for name in ("network_nodes.csv", "network_links.csv"):
         rows = (docs / name).read_text().splitlines()
         assert [row for row in rows[:3] if row not in page] in ([], rows[2:3])
+
+
+def test_the_repeat_command_names_the_file_that_makes_the_scenario(tmp_path: Path) -> None:
+    """Only while it does: not after an override, and not without the file."""
+    path = written(tmp_path, links=BETWEEN_REGIONS)
+    chosen = st.with_network(st.load("calm"), st.read_network(path))
+
+    def repeat(scenario: st.Scenario) -> str:
+        trace = make_trace({"messages": [executed(1, 0, 5)]})
+        run = replace(trace.run, name="calm", scenario_hash=scenario.hash)
+        return command(replace(trace, run=run, scenario=scenario))
+
+    file = chosen.network_file
+    assert repeat(chosen) == f"surgetank run calm --network {file} --seed {make_trace({}).run.seed}"
+    assert "scenario.toml" in repeat(chosen.with_values({"duration_s": 30.0}))
+    path.unlink()
+    assert "scenario.toml" in repeat(chosen)
