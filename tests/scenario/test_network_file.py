@@ -171,6 +171,19 @@ def test_powers_keep_their_proportions(tmp_path: Path) -> None:
     path.write_text(f"moniker,stake\na,{3 * 10**25}\nb,{10**25}\n")
     found = st.read_network(path).powers
     assert found[0] == 3 * found[1] and found[0] <= 2**53
+    for least, most in (("1e-9", "1"), ("1", "1e30")):
+        path.write_text(f"moniker,stake\na,{most}\nb,{least}\n")
+        with pytest.raises(st.SurgetankError, match=f":3: the power {least} would count as 0"):
+            st.read_network(path)
+
+
+def test_what_is_out_of_bounds_is_said_to_be_the_file_s(tmp_path: Path) -> None:
+    """Not to come from the scenario, nor to be about its faults."""
+    path = written(tmp_path, "name\na\nb\n", links="from,to,delay_ms\na,b,1e30\n")
+    with pytest.raises(st.SurgetankError) as error:
+        st.with_network(st.load("calm"), st.read_network(path))
+    assert error.value.place.startswith(f"{path.name}: network.delay.links[0]")
+    assert "faults" not in error.value.hint
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,15 @@ def _powers(
     while max(exact) * factor > POWER_MAX or sum(exact) * factor > POWERS_MAX:
         factor /= 10
         said = [f"powers are counted in units of {float(1 / factor):g}"]
-    return tuple(round(power * factor) for power in exact), tuple(said)
+    powers = tuple(round(power * factor) for power in exact)
+    lost = [
+        row for row, power, whole in zip(rows, exact, powers, strict=True) if power and not whole
+    ]
+    if lost:
+        what = f"the power {columns.text(lost[0], 'power')} would count as 0: {said[0]}"
+        hint = "Give 0 to a node that only follows, or powers nearer to each other"
+        raise SurgetankError(what, place=lost[0].place, hint=hint)
+    return powers, tuple(said)
 
 
 def _machines(

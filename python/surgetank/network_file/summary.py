@@ -188,7 +188,7 @@ def _proposers(delay: Matrix, weights: list[int], names: tuple[str, ...]) -> Pro
         precommitted = np.maximum(prevoted, _quorum_ms(prevoted, delay, weights))
         decided = np.maximum(prevoted, _quorum_ms(precommitted, delay, weights))
         # Until nodes with more than two thirds of the power have decided.
-        spans[proposer] = float(_quorum_ms(decided, np.zeros_like(delay), weights)[0])
+        spans[proposer] = float(_quorum_ms(decided, np.zeros((len(delay), 1)), weights)[0])
     known = np.array([spans[k] for k in voters], dtype=np.float64)
     best, worst = voters[known.argmin()], voters[known.argmax()]
     return Proposers(
@@ -202,11 +202,12 @@ def _proposers(delay: Matrix, weights: list[int], names: tuple[str, ...]) -> Pro
 
 
 def _quorum_ms(sent: Matrix, delay: Matrix, weights: list[int]) -> Matrix:
-    """When each node has statements, sent at these times, of more than 2/3 of the power."""
-    arrivals = sent[:, None] + delay
-    order = np.argsort(arrivals, axis=0, kind="stable")
-    have = np.cumsum(np.array(weights, dtype=np.int64)[order], axis=0)
-    first = (3 * have > 2 * sum(weights)).argmax(axis=0)
-    nodes = np.arange(len(sent))
-    found: Matrix = arrivals[order[first, nodes], nodes]
+    """When each node has statements, sent at these times, of more than 2/3 of the power; `delay` is
+    from row to column."""
+    arrivals = np.ascontiguousarray((sent[:, None] + delay).T)
+    order = np.argsort(arrivals, axis=1, kind="stable")
+    have = np.cumsum(np.array(weights, dtype=np.int64)[order], axis=1)
+    first = (3 * have > 2 * sum(weights)).argmax(axis=1)
+    nodes = np.arange(len(arrivals))
+    found: Matrix = arrivals[nodes, order[nodes, first]]
     return found

@@ -49,11 +49,14 @@ def with_network(scenario: Scenario, file: NetworkFile) -> Scenario:
     try:
         return Scenario.build(data)
     except SurgetankError as error:
-        hint = f"{error.hint}. " if error.hint else ""
-        hint += f"{name} has {file.count} nodes; name some, as in --set faults.0.nodes=[0,1]"
-        raise SurgetankError(
-            error.message, place=": ".join(filter(None, (scenario.name, error.place))), hint=hint
-        ) from None
+        if error.place.startswith("network."):
+            # The scenario was good: what is out of bounds is in the file.
+            place, hint = ": ".join((name, error.place)), error.hint or "Correct it in the file"
+        else:
+            place = ": ".join(filter(None, (scenario.name, error.place)))
+            hint = f"{error.hint}. " if error.hint else ""
+            hint += f"{name} has {file.count} nodes; name some, as in --set faults.0.nodes=[0,1]"
+        raise SurgetankError(error.message, place=place, hint=hint) from None
 
 
 def taken_from(scenario: Scenario, file: NetworkFile) -> tuple[str, ...]:
