@@ -39,6 +39,7 @@ def test_page_can_be_read(
     visit.close()
 
 
+@pytest.mark.soak
 @needs_chromium
 @pytest.mark.parametrize("name", list(PAGES))
 def test_page_says_the_same_without_its_script(browser: Browser, tmp_path: Path, name: str) -> None:
@@ -52,6 +53,7 @@ def test_page_says_the_same_without_its_script(browser: Browser, tmp_path: Path,
     context.close()
 
 
+@pytest.mark.soak
 @needs_chromium
 @pytest.mark.parametrize("name", [*(name for name in PAGES if name not in LONG), "venue"])
 def test_page_on_paper(browser: Browser, tmp_path: Path, name: str) -> None:
