@@ -24,7 +24,7 @@ def mean_of(values: np.ndarray) -> Measure:
     return Measure(MEAN, found.value, found.low, found.high, found.n)
 
 
-def rejected(shift: float, runs: int = 3_000) -> float:
+def rejected(shift: float, runs: int = 1_000) -> float:
     """Share of pairs of runs that are called different at 5 %: normal observations, 500 a run,
     whose means are `shift` standard errors of their difference apart."""
     rng = np.random.default_rng(11)
@@ -39,9 +39,9 @@ def rejected(shift: float, runs: int = 3_000) -> float:
 
 
 def test_two_runs_of_equal_means_are_rarely_called_different() -> None:
-    """5 % at most, within the error of 3,000 pairs; and a difference of 4 standard errors nearly
+    """5 % at most, within the error of 1,000 pairs; and a difference of 4 standard errors nearly
     always."""
-    assert rejected(0.0) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 3_000)
+    assert rejected(0.0) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1_000)
     assert rejected(4.0, 300) > 0.9
 
 
