@@ -10,6 +10,7 @@ __all__ = [
     "NBSP",
     "apart",
     "clock",
+    "counted",
     "four_digits",
     "milliseconds",
     "number",
@@ -30,6 +31,11 @@ def number(x: float) -> str:
     if size >= 1000 or x == int(x):
         return _minus(f"{x:,.0f}")
     return _minus(f"{x:.1f}" if size >= 100 else f"{x:.3g}")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: 1 account, 1,200 accounts; for nouns whose plural ends with s."""
+    return f"{count:,}{NBSP}{noun}" + ("" if count == 1 else "s")
 
 
 def four_digits(x: float) -> str:

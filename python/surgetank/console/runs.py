@@ -17,7 +17,7 @@ from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.measure import failures
 from surgetank.measure.book_accounts import book_accounts
-from surgetank.number_format import apart, usd, value
+from surgetank.number_format import apart, counted, usd, value
 from surgetank.report.measure_text import FAILURES
 from surgetank.run import Result
 from surgetank.scenario.size import Size, byte_text
@@ -147,7 +147,7 @@ def _show_accounts(console: Console, result: Result) -> None:
     liquidated = found["liquidated_s"].is_not_null().sum()
     bad = found.filter(found["bad_debt_usd"] > 0)
     console.print(
-        f"Position book: of {len(book.accounts):,} accounts {found.height:,} became due, "
+        f"Position book: of {counted(len(book.accounts), 'account')} {found.height:,} became due, "
         f"{liquidated:,} were liquidated, {bad.height:,} left bad debt (accounts.csv)",
         highlight=False,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from surgetank.explain.interventions import FASTER
 from surgetank.explain.paired import DELAYS, Effect, Gain, LeftOut, charged
 from surgetank.measure.measured import plain
-from surgetank.number_format import NBSP
+from surgetank.number_format import NBSP, counted
 from surgetank.scenario import Scenario
 from surgetank.search.probe import RunOutcome
 from surgetank.shown import Shown
@@ -88,7 +88,7 @@ class Explanation(Shown):
                 "mean."
             )
         if self.best is None:
-            whose = f"{len(self.seeds)} seed" + ("s" if len(self.seeds) > 1 else "")
+            whose = counted(len(self.seeds), "seed")
             return (
                 f"No significant gain: none of {self._tried} changes reduces the {self.by} "
                 f"latency over {whose}.{self._more_executed}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from surgetank.errors import SurgetankError
 from surgetank.fit.hawkes import Events
-from surgetank.number_format import milliseconds
+from surgetank.number_format import counted, milliseconds
 from surgetank.tape import TapeFile
 from surgetank.tape.columns import CANCEL, ORDER, REPLACE
 
@@ -123,8 +123,8 @@ def _spread(times: Ints) -> tuple[Floats, int, list[str]]:
     width[bundle] = np.minimum(np.diff(ends[bundle], prepend=ends[bundle[0]]), _BUNDLE_MAX_NS)
     offset = times - draws.uniform(0.0, 1.0, len(times)) * width[group]
     said = (
-        f"{tied + len(bundle):,} messages came in {len(bundle):,} bundles: spread evenly over the "
-        "time since the bundle before"
+        f"{tied + len(bundle):,} messages came in {counted(len(bundle), 'bundle')}: "
+        "spread evenly over the time since the bundle before"
     )
     return np.sort(offset), 1, [said]
 

@@ -30,6 +30,7 @@ from surgetank.fit.hawkes import (
     without_excitation,
 )
 from surgetank.fit.residuals import Goodness, goodness
+from surgetank.number_format import counted
 
 __all__ = ["FlowFit", "Method", "fit_flow"]
 
@@ -121,7 +122,7 @@ def fit_flow(times: Events, progress: Callable[[str], None] = lambda text: None)
     for pieces in _PIECES:
         if pieces > 1 and len(times.times) < pieces * _PER_PIECE:
             break
-        progress(f"Fitting a base rate of {pieces} pieces")
+        progress(f"Fitting a base rate of {counted(pieces, 'piece')}")
         tried = replace(times, pieces=pieces)
         before = fit_hawkes(tried, before)
         lasts = before.lasts_s > _LASTS_MAX * times.span

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from surgetank.errors import SurgetankError
+from surgetank.number_format import counted
 from surgetank.positions.position_book import BookMarket, MarginAccount, MarginTier, PositionBook
 
 __all__ = ["Draft", "Held"]
@@ -100,7 +101,7 @@ class Draft:
                     hint="Correct it, or give the unit: --positions-units size=1e18",
                 )
         if without:
-            self.notes.append(f"{len(without):,} accounts without a position left out")
+            self.notes.append(f"{counted(len(without), 'account')} without a position left out")
         return PositionBook(
             markets=tuple(
                 BookMarket(name, prices[name], self.tiers.get(name, ())) for name in names
@@ -128,7 +129,9 @@ class Draft:
         """Positions that are not zero, each market of an account once."""
         held = [position for position in self.held if position.size != 0]
         if len(held) < len(self.held):
-            self.notes.append(f"{len(self.held) - len(held):,} positions of size 0 left out")
+            self.notes.append(
+                f"{counted(len(self.held) - len(held), 'position')} of size 0 left out"
+            )
         if not held:
             hint = "Give a file with open positions"
             raise SurgetankError("there is no open position", place=self.place, hint=hint)
@@ -212,7 +215,9 @@ class Draft:
             else:
                 profit[p.unit] += p.size * (marks[p.market] - p.entry_usd)
         if entryless:
-            self.notes.append(f"{entryless:,} positions without entry price: taken as at the mark")
+            self.notes.append(
+                f"{counted(entryless, 'position')} without entry price: taken as at the mark"
+            )
         found: dict[tuple[str, str], float] = {}
         first = {p.unit: p.place for p in reversed(held)}
         for unit in units:

@@ -15,6 +15,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from surgetank.number_format import counted
 from surgetank.shown import Shown
 
 Ints = NDArray[np.int64]
@@ -92,7 +93,8 @@ class PositionBook(Shown):
     def in_short(self) -> str:
         """File, accounts and notional."""
         gross = float(np.abs(self.notional_usd).sum())
-        return f"{self.file or 'unnamed'}: {self.owners:,} accounts, {gross:,.0f} USD notional"
+        accounts = counted(self.owners, "account")
+        return f"{self.file or 'unnamed'}: {accounts}, {gross:,.0f} USD notional"
 
     @property
     def options(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from surgetank.number_format import counted
 from surgetank.positions.position_book import Floats, MarginTier, PositionBook
 
 __all__ = ["MOVES", "BookSummary", "MarketLine", "maintenance_usd"]
@@ -163,11 +164,11 @@ class BookSummary:
         """What a reader should know before a run, as sentences."""
         found = []
         if self.bankrupt:
-            found.append(f"{self.bankrupt:,} accounts are bankrupt at the marks: they are kept")
+            found.append(f"bankrupt at the marks, and kept: {counted(self.bankrupt, 'account')}")
         below = self.below - self.bankrupt
         if below > 0:
             found.append(
-                f"{below:,} accounts are below maintenance at the marks: they are due at the start"
+                f"below maintenance at the marks, due at the start: {counted(below, 'account')}"
             )
         if self.top_share > 0.5 and len(self.by_owner_usd) > _TOP:
             found.append(f"the ten largest accounts hold {100 * self.top_share:.0f} % of notional")

@@ -11,7 +11,7 @@ import polars as pl
 from surgetank.measure import Measures, synchrony_of
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.measure.synchrony import Synchrony
-from surgetank.number_format import clock, milliseconds, number, share
+from surgetank.number_format import clock, counted, milliseconds, number, share
 from surgetank.scenario.flow import Constant, Piecewise, Spike
 from surgetank.trace import CLASSES, MarketKind, Quantity, Trace
 from surgetank.trace.frames import delays, groups_of
@@ -117,7 +117,7 @@ class RunView:
         found = []
         for row in rows.iter_rows(named=True):
             count = sum(node >= 0 for group in groups_of(row["nodes"]) for node in group)
-            whom = f"{count} node{'s' if count != 1 else ''}" if row["nodes"] else "all nodes"
+            whom = counted(count, "node") if row["nodes"] else "all nodes"
             until = min(row["until_ns"], self.end_ns)
             label = f"{row['kind']}{_extent(row['quantity'], row['asked'])}, {whom}"
             found.append((row["kind"], label, row["at_ns"], until))

@@ -10,7 +10,7 @@ import polars as pl
 
 from surgetank.measure import FailureKind
 from surgetank.measure.liquidations import Timing
-from surgetank.number_format import clock, milliseconds, share, usd
+from surgetank.number_format import clock, counted, milliseconds, share, usd
 from surgetank.report.run_view import RunView, Stress
 from surgetank.scenario.faults import KINDS
 from surgetank.trace import MarketKind, Outcome
@@ -129,7 +129,7 @@ def _liquidations(view: RunView) -> str:
         early = view.liquidated.filter(pl.col("qty") != 0).height
         if not early:
             return "no account became due for liquidation"
-        return f"{early:,} liquidation{_s(early)} of accounts due at the venue's mark only"
+        return f"{counted(early, 'liquidation')} of accounts due at the venue's mark only"
     closed = due.filter(pl.col("how") == "liquidated")
     lengths = (closed["ended_ns"] - closed["due_ns"]) / 1e6
     late_after_ms = view.trace.scenario.late_after_ms
@@ -142,7 +142,7 @@ def _liquidations(view: RunView) -> str:
         "never liquidated": due["how"].null_count(),
     }
     said = ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
-    return f"{due.height:,} account{_s(due.height)} became due for liquidation: {said}"
+    return f"{counted(due.height, 'account')} became due for liquidation: {said}"
 
 
 def _median(lateness_ms: pl.Series) -> str:
@@ -151,10 +151,6 @@ def _median(lateness_ms: pl.Series) -> str:
     if not isinstance(median, int | float):
         return ""
     return f" (half of them more than {milliseconds(float(median))} after becoming due)"
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def _money(view: RunView) -> str:
@@ -250,7 +246,7 @@ def _synchrony(view: RunView) -> list[Moment]:
         detail += f": lag beyond {milliseconds(view.lag_max_ns / 1e6)}"
     length = milliseconds(sum(until - begin for begin, until in episodes) / 1e6)
     count = len(episodes)
-    detail += f"; in all {length}, in {count} episode{_s(count)}"
+    detail += f"; in all {length}, in {counted(count, 'episode')}"
     found.append(Moment(first["time_ns"], "First node out of step", detail, "bad"))
     if worst["time_ns"] != out["time_ns"][0]:
         text = f"{worst['nodes']} of {nodes} nodes out of step"
@@ -286,7 +282,7 @@ def _solvency(view: RunView) -> list[Moment]:
         found.append(Moment(spent, "Insurance fund exhausted", detail, "bad"))
     against = view.facts(MarketKind.DELEVERAGED)
     if against.height:
-        detail = f"{against.height:,} positions in all"
+        detail = f"{counted(against.height, 'position')} in all"
         found.append(Moment(int(against["time_ns"][0]), "First deleveraging", detail, "bad"))
     return found
 

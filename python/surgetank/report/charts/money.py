@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.liquidations import Timing
-from surgetank.number_format import clock, milliseconds, number, share, usd
+from surgetank.number_format import clock, counted, milliseconds, number, share, usd
 from surgetank.report.charts.envelope import Floats
 from surgetank.report.charts.over_time import WIDE, Panel, Series, seconds, time_chart
 from surgetank.report.picture import NARROW, Key, Picture, twice
@@ -167,7 +167,7 @@ def due_charts(view: RunView) -> list[Picture]:
         step=True,
         fill=True,
     )
-    summary = f"At most {top['open']:,} accounts at once, at {clock(top['time_ns'])}."
+    summary = f"At most {counted(top['open'], 'account')} at once, at {clock(top['time_ns'])}."
     y = Scale(0.0, max(1.0, 1.08 * top["open"]), say=number, title="accounts")
     title = "Accounts due and not yet closed"
     return [time_chart(view, "due", title, summary, [Panel(y, (series,), 130)])]

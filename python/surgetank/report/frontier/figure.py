@@ -16,12 +16,11 @@ from typing import Final
 import numpy as np
 from markupsafe import Markup
 
-from surgetank.number_format import NBSP, number
+from surgetank.number_format import NBSP, counted, number
 from surgetank.report.frontier.wording import (
     budget_text,
     leverage_factor,
     leverage_text,
-    plural,
     status,
 )
 from surgetank.report.plot import Plot, Scale, spread
@@ -96,7 +95,7 @@ def frontier_svg(frontier: Frontier) -> str:
 
 def _description(frontier: Frontier) -> str:
     name = frontier.title or frontier.scenario
-    return f"Safe leverage against load, {plural(len(frontier.curves), 'curve')}: {name}"
+    return f"Safe leverage against load, {counted(len(frontier.curves), 'curve')}: {name}"
 
 
 def _scales(frontier: Frontier, *, narrow: bool) -> tuple[Scale, Scale]:
@@ -205,7 +204,7 @@ def _aside(plot: Plot, index: int) -> float:
 def _point(plot: Plot, p: Point, c: int, aside: float) -> None:
     where = mark(p)
     across = plot.x(p.load) + aside
-    tip = f"{p.curve} at {number(p.load)}/s: {leverage_text(p)}, {plural(p.runs, 'run')}"
+    tip = f"{p.curve} at {number(p.load)}/s: {leverage_text(p)}, {counted(p.runs, 'run')}"
     if p.theory is not None:
         tip += f"; closed form {p.theory:.3g}×"
     if where.at is None:

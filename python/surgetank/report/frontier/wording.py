@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surgetank.number_format import NBSP, number, share
+from surgetank.number_format import NBSP, counted, number, share
 from surgetank.search.frontier import Frontier, Point
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "how_to_read",
     "leverage_text",
     "missing",
-    "plural",
     "rows",
     "sentence",
     "status",
@@ -48,11 +47,6 @@ class FrontierTile:
     colour: int
     value: str
     detail: str
-
-
-def plural(count: int, word: str) -> str:
-    """1 run, 2 runs."""
-    return f"{count:,}{NBSP}{word}" + ("" if count == 1 else "s")
 
 
 def leverage_factor(v: float) -> str:
@@ -101,7 +95,7 @@ def _not_all(frontier: Frontier) -> str:
     if not count:
         return ""
     why = "the runs of one were INVALID" if status(frontier) == "INVALID" else ""
-    total = plural(len(frontier.points), "point")
+    total = counted(len(frontier.points), "point")
     return f"{count} of {total} without a sufficiently narrow interval{': ' if why else ''}{why}. "
 
 
@@ -141,7 +135,7 @@ def agreement(frontier: Frontier) -> str:
     confidence = f"{frontier.confidence:.0%}".replace("%", f"{NBSP}%")
     return (
         f"Where its assumptions hold, the closed form lies inside the {confidence} interval at "
-        f"{sum(held)} of {plural(len(held), 'point')}."
+        f"{sum(held)} of {counted(len(held), 'point')}."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surgetank.network_file.summary import Summary
-from surgetank.number_format import milliseconds
+from surgetank.number_format import counted, milliseconds
 from surgetank.report.network.figures import delay_figure, power_figure
 from surgetank.report.shell import render_template
 from surgetank.scenario.network import Network
@@ -33,7 +33,7 @@ def render_network(
 def sentence(found: Summary) -> str:
     """The network in one sentence."""
     halt = f"{found.nakamoto}" if found.nakamoto > 1 else f"{found.largest} alone"
-    text = f"{found.validators} validators, of which {halt} can halt the chain"
+    text = f"{counted(found.validators, 'validator')}, of which {halt} can halt the chain"
     if found.proposers is not None:
         text += f"; a block is decided {milliseconds(found.proposers.mean_ms)} after its proposal"
         text += " in the mean, by delays alone"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surgetank.number_format import number, share, usd
+from surgetank.number_format import counted, number, share, usd
 from surgetank.positions.summary import MOVES, BookSummary
 from surgetank.report.position_book.figures import pictures
 from surgetank.report.shell import render_template
@@ -58,7 +58,7 @@ def key_figures(summary: BookSummary) -> list[tuple[str, str, str]]:
     named = ", ".join(market.name for market in book.markets[:3])
     more = f" and {len(book.markets) - 3} more" if len(book.markets) > 3 else ""
     return [
-        ("Accounts", f"{book.owners:,}", f"{len(book.position_size):,} positions"),
+        ("Accounts", f"{book.owners:,}", counted(len(book.position_size), "position")),
         (
             "Notional",
             usd(float(summary.gross_usd.sum())),

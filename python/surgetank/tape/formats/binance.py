@@ -67,7 +67,7 @@ class Binance(Capture):
         columns.kinds[event] += 1
         if event not in _EVENTS or event == "forceOrder" or not columns.wants(data.get("s", "")):
             return
-        if event in ("trade", "aggTrade", "depthUpdate") and _COIN_M.search(data["s"]):
+        if event in ("trade", "aggTrade", "depthUpdate") and _COIN_M.search(data.get("s", "")):
             raise self.refuse(data["s"], "quantities are contracts of USD", LINEAR_HINT)
         match event:
             case "trade" | "aggTrade" if not self.reads("trades", event):
