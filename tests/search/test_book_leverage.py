@@ -17,6 +17,7 @@ from stations import fresh_seeds
 from surgetank.search.answer import Answer, PartThreshold
 from surgetank.search.book_parts import part_counts, parts_of
 from surgetank.search.parameter import parameter
+from surgetank.search.probe import Task, outcome_of
 from surgetank.search.question import question_of
 
 MAINTENANCE = 0.015
@@ -110,6 +111,19 @@ def test_each_part_has_the_threshold_of_its_fall(book: st.PositionBook, tmp_path
     assert [one.accounts for one in parts.values()] == [12, 8, 3, 11, 12]
     answer.write(tmp_path / "search.json")
     assert Answer.read(tmp_path / "search.json").parts == answer.parts
+
+
+def test_accounts_due_in_the_warm_up_count(tmp_path: Path) -> None:
+    """Where warm-up ends changes what is measured, and not who leaves bad debt: accounts of a book
+    may be due as the run begins."""
+    book = book_of(tmp_path, *[("BTC", 5_000.0, 20.0)] * 10)
+    for warmup_s in (0.0, 3.0):  # the price falls in between
+        scenario = venue(book).with_values({"warmup_s": warmup_s})
+        trace = st.simulate(scenario, seed=fresh_seeds()[0])
+        assert part_counts(trace)["book_accounts_bad"] == 10.0
+        for per in ("account", "run"):
+            goal = question_of(scenario, "safe-leverage", per=per).goal
+            assert goal.broke(outcome_of(Task(scenario, 20.0, 1), trace), 0.0), (per, warmup_s)
 
 
 @pytest.mark.soak

@@ -14,8 +14,8 @@ from surgetank.trace import Bearer, MarketKind, Trace
 __all__ = ["bad_debt", "debts", "exhausted", "triggers", "unbooked_usd"]
 
 
-def triggers(trace: Trace) -> pl.DataFrame:
-    """One row per liquidation triggered in the measured window.
+def triggers(trace: Trace, *, warmup: bool = False) -> pl.DataFrame:
+    """One row per liquidation triggered in the measured window, or with `warmup` also before it.
 
     Columns: account (UInt32), unit (Int32, as in `due_episodes`), due_ns (Int64), bad (Boolean). A
     liquidation is triggered when an account has become due and did not recover before any keeper
@@ -41,8 +41,9 @@ def triggers(trace: Trace) -> pl.DataFrame:
     )
     bankrupt = _still_open(trace).filter("bad")
     bad = [frame.select(*UNIT, "due_ns") for frame in (debts.drop_nulls("due_ns"), bankrupt)]
+    from_ns = 0 if warmup else trace.measured_from_ns
     return (
-        found.filter(found["due_ns"].is_between(trace.measured_from_ns, trace.flow_end_ns))
+        found.filter(found["due_ns"].is_between(from_ns, trace.flow_end_ns))
         .join(
             pl.concat(bad).unique().with_columns(bad=True),
             on=[*UNIT, "due_ns"],

@@ -61,13 +61,14 @@ def part_counts(trace: Trace) -> dict[str, float | None]:
     `book_accounts_bad.market.<name>` and so on. Empty without a book.
 
     Bad debt is that of `surgetank.measure.bad_debt.triggers`: booked, or of an account that is
-    still open beyond its bankruptcy price.
+    still open beyond its bankruptcy price. Accounts that are due in the warm-up count too: those of
+    a book below maintenance margin are due at its start.
     """
     book = trace.scenario.position_book
     if book is None:
         return {}
     bad = np.zeros(len(book.accounts))
-    found = triggers(trace)
+    found = triggers(trace, warmup=True)
     accounts = found["account"].filter(found["bad"]).to_numpy()
     bad[accounts[accounts < len(bad)]] = 1.0
     counts: dict[str, float | None] = {

@@ -73,7 +73,7 @@ class Goal:
         if self.find == "failure-threshold":
             return bool(outcome.failures)
         if self.find == "safe-leverage":
-            if self.per == "account" or self.part:
+            if "book_accounts" in outcome.values:
                 allowed = self.budget if self.per == "account" else 0.0
                 accounts = outcome.value(f"book_accounts{self.part}")
                 return outcome.value(f"book_accounts_bad{self.part}") > allowed * accounts
