@@ -35,7 +35,7 @@ def number(x: float) -> str:
 
 def counted(count: int, noun: str) -> str:
     """A number of things: 1 account, 1,200 accounts; for nouns whose plural ends with s."""
-    return f"{count:,}{NBSP}{noun}" + ("" if count == 1 else "s")
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def four_digits(x: float) -> str:

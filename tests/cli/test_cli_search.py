@@ -183,7 +183,10 @@ def test_an_error_before_the_first_run_leaves_nothing(
         (["explain", "small.toml", "--kept", "/dev/zero"], "is not a file"),
         (["explain", "runs/nowhere"], "no such folder"),
         (["search", "small.toml", "--find", "safe-leverage"], "needs a market"),
-        (["search", "small.toml", "--per", "day", "--find", "safe-leverage"], "liquidation or run"),
+        (
+            ["search", "small.toml", "--per", "day", "--find", "safe-leverage"],
+            "liquidation, run, account",
+        ),
         (["search", "small.toml", "--baseline", "nothing.json"], "nothing.json"),
         (["search", "small.toml", "--out", "small.toml"], "this is a file"),
         (["search", "small.toml", "--out", "s", "--resume"], "small.toml"),

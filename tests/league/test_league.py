@@ -405,7 +405,7 @@ def test_an_invalid_run_is_exit_code_3(here: Path) -> None:
     [
         (["small.toml"], "nothing to compare it with. Give two folders, or a scenario and --vary"),
         (["a", "b", "--vary", "layer.queue.rule"], "--vary is for a league"),
-        (["a", "b", "--seeds", "4", "--out", "c"], "Leave out --seeds --out"),
+        (["a", "b", "--seeds", "4", "--out", "c"], "Leave out --seeds, or give"),
         ([".", "--vary", "layer.queue.rule"], "this is a folder"),
         (["small.toml", "--vary", "layer.queue.rul"], "Did you mean `layer.queue.rule`"),
         (["small.toml", "--vary", "layer.queue.mempool_max"], "--vary layer.queue.mempool_max=A,B"),
