@@ -12,6 +12,7 @@ __all__ = [
     "clock",
     "counted",
     "four_digits",
+    "leverage",
     "milliseconds",
     "number",
     "share",
@@ -50,6 +51,13 @@ def _endless(x: float) -> str:
     if math.isnan(x):
         return "not known"
     return "∞" if x > 0 else "−∞"
+
+
+def leverage(x: float) -> str:
+    """Notional over equity at the start: 12.5×, 7,292×; without equity: bankrupt at the start."""
+    if not math.isfinite(x):
+        return "bankrupt at the start"
+    return f"{x:,.1f}×" if x < 999.95 else f"{x:,.0f}×"
 
 
 def milliseconds(ms: float) -> str:

@@ -80,6 +80,8 @@ TIME = 1_640_991_660  # 2021-12-31 23:01:00 UTC
 TABLES = [
     (f"timestamp,price\n{TIME},100\n{TIME + 2},101.5\n", [100.0, 101.5], [], 2e9),
     (f"Time,Price\n{TIME}.25,100\n{TIME}.75,101\n", [100.0, 101.0], [], 0.5e9),
+    (f"ts;price\n{TIME};7\n{TIME + 1};8\n", [7.0, 8.0], [], 1e9),
+    (f'ts\tprice\tnote\n{TIME}\t"7"\t"a,b"\n{TIME + 1}\t8\t\n', [7.0, 8.0], [], 1e9),
     ("date,px\n2021-12-31T23:01:00+00:00,7\n2022-01-01 00:01:00Z,8\n", [7.0, 8.0], [], 3600e9),
     (f'"ts","price"\n"{TIME}000","100"\n"{TIME}005","99"\n', [100.0, 99.0], [], 5e6),
     (
@@ -136,6 +138,7 @@ BAD = [
     ("unit.jsonl", capture([(1000, TICKER)]), ":1", "is between 1990 and 2100 in no unit"),
     ("units.csv", f"ts,price\n{TIME},1\n{TIME}000,1\n", ":3", "not in seconds as earlier ones"),
     ("month.csv", "date,price\n01/02/2024 10:00,1\n", ":2", "day and month exchanged"),
+    ("clock.csv", "time,price\n10:00:00.5,1\n", ":2", "'10:00:00.5' has no date"),
     ("zones.csv", "date,price\n2024-01-01Z,1\n2024-01-02,1\n", ":3", "unlike earlier ones"),
     ("leap.csv", "date,price\n2023-02-29,1\n", ":2", "there is no time '2023-02-29'"),
     ("nan.csv", "timestamp,price\nnan,1\n", ":2", "cannot be read"),

@@ -17,7 +17,7 @@ from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.measure import failures
 from surgetank.measure.book_accounts import book_accounts
-from surgetank.number_format import apart, counted, usd, value
+from surgetank.number_format import apart, counted, leverage, usd, value
 from surgetank.report.measure_text import FAILURES
 from surgetank.run import Result
 from surgetank.scenario.size import Size, byte_text
@@ -151,10 +151,8 @@ def _show_accounts(console: Console, result: Result) -> None:
         f"{liquidated:,} were liquidated, {bad.height:,} left bad debt (accounts.csv)",
         highlight=False,
     )
-    for label, debt, leverage in (
-        bad.head(_NAMED).select("label", "bad_debt_usd", "leverage").rows()
-    ):
-        console.print(f"  {label}: {usd(debt)} bad debt, {leverage:.1f}×", highlight=False)
+    for label, debt, levered in bad.head(_NAMED).select("label", "bad_debt_usd", "leverage").rows():
+        console.print(f"  {label}: {usd(debt)} bad debt, {leverage(levered)}", highlight=False)
 
 
 def _mark(status: Status) -> Text:

@@ -23,10 +23,10 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "size": (
         *("size", "qty", "quantity", "position_amt", "position_size", "szi", "coins"),
         *("size_coins", "base_size", "amount", "position", "net_size"),
+        "net_position",
     ),
     "notional": (
-        *("notional", "notional_usd", "size_usd", "size_in_usd", "position_value"),
-        *("exposure", "exposure_usd", "value_usd"),
+        *("notional", "size_usd", "size_in_usd", "position_value", "exposure", "value_usd"),
     ),
     "side": ("side", "direction", "position_side", "is_long"),
     "entry_price": (
@@ -36,12 +36,21 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "mark_price": ("mark_price", "mark", "mark_px", "index_price", "oracle_price", "price"),
     "leverage": ("leverage", "lev"),
     "collateral": (
-        *("collateral", "collateral_usd", "margin", "margin_usd", "wallet_balance", "balance"),
-        *("balance_usd", "isolated_wallet", "isolated_margin", "deposit", "cash"),
+        *("collateral", "margin", "wallet_balance", "balance", "isolated_wallet"),
+        *("isolated_margin", "deposit", "cash"),
     ),
-    "equity": ("equity", "equity_usd", "account_value", "margin_balance", "total_equity"),
+    "equity": ("equity", "account_value", "margin_balance", "total_equity"),
     "mode": ("mode", "margin_mode", "margin_type"),
 }
+#: Columns in USD, whose names may say so at their end: `wallet_balance_usd`, `Mark (USD)`.
+_IN_USD: Final = ("notional", "entry_price", "mark_price", "collateral", "equity")
+#: What every table needs, by any one of these columns.
+_NEEDED: Final = (
+    ("account",),
+    ("market",),
+    ("size", "notional"),
+    ("collateral", "equity", "leverage"),
+)
 #: Units that can be given for a column, with the divisor of its numbers.
 UNITS: Final[Mapping[str, float]] = {"usd": 1.0, "coins": 1.0, "1e6": 1e6, "1e8": 1e8} | {
     "1e9": 1e9,
@@ -73,7 +82,8 @@ def named(given: Sequence[str], chosen: Mapping[str, str], place: str) -> dict[s
     collateral (`collateral_ETH`).
 
     Raises:
-        SurgetankError: a column named by `--columns` is not there, or account or market is missing.
+        SurgetankError: a column named by `--columns` is not there, or one that every table needs is
+            missing.
     """
     found: dict[str, str] = {}
     by_name: dict[str, str] = {}
@@ -95,22 +105,31 @@ def named(given: Sequence[str], chosen: Mapping[str, str], place: str) -> dict[s
         found[column] = by_name[normal(wanted)]
     taken = set(found.values())
     for column, names in COLUMNS.items():
-        free = [by_name[n] for n in names if n in by_name and by_name[n] not in taken]
+        known = [form for n in names for form in ((n, f"{n}_usd") if column in _IN_USD else (n,))]
+        free = [by_name[n] for n in known if n in by_name and by_name[n] not in taken]
         if column not in found and free:
             found[column] = free[0]
             taken.add(free[0])
     for name, original in by_name.items():
         if ASSET.match(name) and original not in taken:
             found[name] = original
-    missing = [column for column in ("account", "market") if column not in found]
-    if missing:
-        raise SurgetankError(
-            f"has no column for the {' and the '.join(missing)}; its columns are "
-            f"{', '.join(given)}",
-            place=place,
-            hint=f"Name it: --positions-columns {missing[0]}=NAME (docs/positions.md)",
-        )
+    _check_needed(found, given, place)
     return found
+
+
+def _check_needed(found: Mapping[str, str], given: Sequence[str], place: str) -> None:
+    """Refuses a table without a column that it needs."""
+    for columns in _NEEDED:
+        if any(column in found for column in columns):
+            continue
+        if columns[0] == "collateral" and any(ASSET.match(name) for name in found):
+            continue
+        unread = [name for name in given if name not in found.values()]
+        what = f"has no column for the {' or the '.join(columns)}"
+        if unread:
+            what += f"; columns that were not recognised: {', '.join(unread)[:200]}"
+        hint = f"Name it: --positions-columns {columns[0]}=NAME (docs/positions.md)"
+        raise SurgetankError(what, place=place, hint=hint)
 
 
 def cell_number(value: Any, place: str, column: str) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from surgetank.measure.book_accounts import book_accounts
-from surgetank.number_format import NBSP, usd
+from surgetank.number_format import NBSP, leverage, usd
 from surgetank.trace import Trace
 
 __all__ = ["AccountTable", "account_table"]
@@ -43,8 +43,8 @@ def account_table(trace: Trace) -> AccountTable | None:
     return AccountTable(
         caption + "accounts.csv beside this page has them all.",
         [
-            (label, usd(size), f"{leverage:.1f}×", _time(due), _time(closed), usd(debt), usd(short))
-            for label, size, leverage, due, closed, debt, short in found.head(_ROWS)
+            (label, usd(size), leverage(levered), _time(due), _time(closed), usd(debt), usd(short))
+            for label, size, levered, due, closed, debt, short in found.head(_ROWS)
             .select(*columns, *losses)
             .iter_rows()
         ],

@@ -72,6 +72,10 @@ class TimeColumn:
         if re.fullmatch(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*", text):
             what = f"the time {text[:30]!r} can be read with day and month exchanged"
             raise broken(self._path, line, what, "Write ISO 8601: 2024-08-08T23:54:15.030Z")
+        if re.fullmatch(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?", text):
+            what = f"the time {text[:30]!r} has no date"
+            hint = "Write both into one column: 2024-08-08T23:54:15.030Z"
+            raise broken(self._path, line, what, hint)
         try:
             value = Decimal(text)
         except InvalidOperation:

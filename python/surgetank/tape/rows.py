@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -18,36 +18,40 @@ __all__ = ["Rows", "csv_rows", "json_rows", "parquet_rows"]
 
 #: Names of columns, then (line, cells) of every row.
 Rows = tuple[list[str], Iterator[tuple[int, Sequence[str]]]]
+_DELIMITERS: Final = ",;\t"
 
 
 def csv_rows(path: Path) -> Rows:
-    """Rows of a CSV file, whose first line names the columns.
+    """Rows of a CSV file, whose first line names the columns; the delimiter is a comma, a semicolon
+    or a tab, the one that this line has most of.
 
     Raises:
         SurgetankError: naming file and line; also from the iterator.
     """
     given = lines(path)
     _, first = next(given)
-    names = _cells(first)
-    return [name.lstrip("\ufeff").strip() for name in names], _csv(path, given, len(names))
+    delimiter = max(_DELIMITERS, key=first.count)
+    names = _cells(first, delimiter)
+    rows = _csv(path, given, len(names), delimiter)
+    return [name.lstrip("\ufeff").strip() for name in names], rows
 
 
 def _csv(
-    path: Path, given: Iterable[tuple[int, str]], width: int
+    path: Path, given: Iterable[tuple[int, str]], width: int, delimiter: str
 ) -> Iterator[tuple[int, list[str]]]:
     for number, text in given:
-        cells = _cells(text)
+        cells = _cells(text, delimiter)
         if len(cells) != width:
             what = f"{len(cells)} columns where the header has {width}"
             raise broken(path, number, what, "Record it again, or leave the line out")
         yield number, cells
 
 
-def _cells(text: str) -> list[str]:
+def _cells(text: str, delimiter: str) -> list[str]:
     if '"' not in text:
-        return text.split(",")
+        return text.split(delimiter)
     try:
-        return next(csv.reader([text]), [""])
+        return next(csv.reader([text], delimiter=delimiter), [""])
     except csv.Error:
         return []
 
