@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from stations import times
+from instant_venue import venue
 from surgetank.errors import SurgetankError
 from surgetank.report import render
 from surgetank.scenario.text import toml
@@ -33,40 +33,6 @@ carol,BTC,0.5,60000,50000,10000,isolated
 dave,BTC,0.1,50000,50000,5000,cross
 """
 DUE_USD = {0: 47_368.42, 1: 57_142.86, 2: 42_105.26}
-
-
-def venue(*prices: float) -> st.Scenario:
-    """A venue without load whose keeper acts at once, and whose price takes these values, one a
-    second; positions close at the mark."""
-    path = {"kind": "points", "at_s": [float(i) for i in range(len(prices))]}
-    return st.Scenario.build(
-        {
-            "name": "by-hand",
-            "duration_s": float(len(prices) + 1),
-            "warmup_s": 0.0,
-            "drain_s": 1.0,
-            "flow": {
-                "arrivals": {"kind": "none"},
-                "client_link": {"fixed_ms": 0.0, "jitter_ms": 0.0},
-                "keepers": {"count": 1, "reaction_ms": 0.0, "watch": "outside"},
-            },
-            "network": {"nodes": 1, "delay": {"kind": "fixed", "delay_ms": 0.0}},
-            "layer": {
-                "gossip": {"kind": "direct"},
-                "consensus": {"kind": "single", "window_ms": 0.0},
-                "service": {"validation": times(0.0), "execution": times(0.0)},
-            },
-            "market": {
-                "price": {
-                    "path": path | {"price_usd": list(prices)},
-                    "step_ms": 10.0,
-                    "feed": "block",
-                },
-                "margin": {"initial": 0.1, "maintenance": 0.05, "close_out": "oracle"},
-                "positions": {"count": 10, "leverage_max": 10.0},
-            },
-        }
-    )
 
 
 @pytest.fixture

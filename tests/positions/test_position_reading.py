@@ -230,7 +230,9 @@ def test_a_json_book_has_rules_and_fund(tmp_path: Path) -> None:
     assert any("percent" in note for note in book.notes)
     assert book.insurance_usd == 1e6
     assert book.equity_usd.tolist() == [200.0]
-    opened = st.load("calm").with_values({"market.price.step_ms": 50.0}).with_positions(book)
+    accepted = {"market.margin.mode": "cross", "market.collateral": [{"name": "X"}]}
+    calm = st.load("calm").with_values({"market.price.step_ms": 50.0} | accepted)
+    opened = calm.with_positions(book)
     assert opened.market is not None
     assert opened.market.margin.insurance_usd == 1e6
     assert opened.market.margin.maintenance == 0.01

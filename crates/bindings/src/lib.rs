@@ -179,6 +179,9 @@ fn read_positions(book: &Bound<'_, PyDict>) -> PyResult<PositionBook> {
         position_market: column(book, "positions", "position_market")?,
         position_size: column(book, "positions", "position_size")?,
         position_entry_usd: column(book, "positions", "position_entry_usd")?,
+        asset_account: column(book, "positions", "asset_account")?,
+        asset_index: column(book, "positions", "asset_index")?,
+        asset_usd: column(book, "positions", "asset_usd")?,
     };
     book.check().map_err(PyValueError::new_err)?;
     Ok(book)

@@ -3,11 +3,17 @@
 use proptest::prelude::*;
 use surgetank_lab::actors::Accounts;
 use surgetank_lab::exchange::{PositionBook, Units};
-use surgetank_market::{Config, Market, SymbolConfig};
+use surgetank_market::{AssetPrice, CollateralAsset, Config, Market, SymbolConfig};
 
 const UNITS: [Units; 2] = [
     Units { tick_usd: 0.1, lot: 0.001, start: 500_000 },
     Units { tick_usd: 0.01, lot: 0.01, start: 300_000 },
+];
+
+/// One priced by market 1 with 20 % haircut, and one of constant price.
+const ASSETS: [CollateralAsset; 2] = [
+    CollateralAsset { price: AssetPrice::Mark { symbol: 1 }, haircut_ppm: 200_000 },
+    CollateralAsset { price: AssetPrice::Constant {}, haircut_ppm: 0 },
 ];
 
 fn accounts(leveraged: u32) -> Accounts {
@@ -27,7 +33,9 @@ fn accounts(leveraged: u32) -> Accounts {
 fn opened(book: &PositionBook, accounts: &Accounts) -> Result<Market, String> {
     let symbols = vec![SymbolConfig::default(); 2];
     let mut market = Market::new(Config { symbols, insurance: 0 }, &UNITS.map(|u| u.start));
-    book.open(&mut market, accounts, &UNITS)?;
+    // The buyer of assets is the account after the hedgers.
+    market.accept_collateral(ASSETS.to_vec(), accounts.judged() + accounts.hedgers);
+    book.open(&mut market, accounts, &UNITS, &ASSETS)?;
     Ok(market)
 }
 
@@ -36,6 +44,7 @@ proptest! {
     fn every_account_opens_with_the_equity_of_the_book(
         equities in prop::collection::vec(-1e6..1e9_f64, 1..30),
         sizes in prop::collection::vec((0..30_u32, 0..2_u16, -1e4..1e4_f64, 1.0..1e5_f64), 0..60),
+        assets in prop::collection::vec((0..30_u32, 0..2_u16, 0.0..1e8_f64), 0..40),
     ) {
         let count = equities.len() as u32;
         let mut book = PositionBook { equity_usd: equities.clone(), ..PositionBook::default() };
@@ -44,6 +53,11 @@ proptest! {
             book.position_market.push(symbol);
             book.position_size.push(size);
             book.position_entry_usd.push(entry);
+        }
+        for (account, index, usd) in assets {
+            book.asset_account.push(account % count);
+            book.asset_index.push(index);
+            book.asset_usd.push(usd);
         }
         book.check().unwrap();
         let accounts = accounts(count);
@@ -70,6 +84,7 @@ fn sizes_are_rounded_to_lots_and_hedged() {
         position_market: vec![0, 0],
         position_size: vec![1.0004, -0.3],
         position_entry_usd: vec![40_000.0, 50_000.0],
+        ..PositionBook::default()
     };
     let mut market = opened(&book, &accounts(2)).unwrap();
     assert_eq!((market.position(0, 0), market.position(1, 0)), (1_000, -300));
@@ -80,6 +95,23 @@ fn sizes_are_rounded_to_lots_and_hedged() {
 }
 
 #[test]
+fn an_asset_opens_with_its_value_and_the_rest_of_the_equity_is_cash() {
+    let book = PositionBook {
+        equity_usd: vec![10_000.0, 50.0],
+        asset_account: vec![0, 0, 1],
+        asset_index: vec![0, 1, 0],
+        asset_usd: vec![6_001.0, 500.0, 90.0],
+        ..PositionBook::default()
+    };
+    let market = opened(&book, &accounts(2)).unwrap();
+    // A lot of market 1 is worth 0.01 coins × 3,000 USD = 30 USD: 200 lots, 1 USD stays cash.
+    assert_eq!((market.asset(0, 0), market.asset(0, 1)), (200, 5_000_000));
+    assert_eq!((market.equity(0), market.equity(1)), (100_000_000, 500_000));
+    // Account 1 owes 40 USD. At half the price 45 USD remain of the asset.
+    assert_eq!((market.asset(1, 0), market.worth(1, &[500_000, 150_000])), (3, 50_000));
+}
+
+#[test]
 fn a_book_that_does_not_fit_is_refused() {
     let book = |size, market| PositionBook {
         equity_usd: vec![1.0],
@@ -87,6 +119,7 @@ fn a_book_that_does_not_fit_is_refused() {
         position_market: vec![market],
         position_size: vec![size],
         position_entry_usd: vec![1.0],
+        ..PositionBook::default()
     };
     assert!(opened(&book(1e15, 0), &accounts(1)).unwrap_err().contains("lots"));
     assert!(opened(&book(1.0, 2), &accounts(1)).unwrap_err().contains("market 2"));
@@ -94,4 +127,13 @@ fn a_book_that_does_not_fit_is_refused() {
     let mut damaged = book(1.0, 0);
     damaged.position_account[0] = 1;
     assert!(damaged.check().unwrap_err().contains("names no account"));
+    let asset = |index, usd| PositionBook {
+        equity_usd: vec![1.0],
+        asset_account: vec![0],
+        asset_index: vec![index],
+        asset_usd: vec![usd],
+        ..PositionBook::default()
+    };
+    assert!(opened(&asset(2, 1.0), &accounts(1)).unwrap_err().contains("not in market.collateral"));
+    assert!(asset(0, -1.0).check().unwrap_err().contains("negative"));
 }

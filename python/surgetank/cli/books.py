@@ -127,6 +127,7 @@ def _summary(book: PositionBook, scenario: str | None) -> tuple[BookSummary, str
     from surgetank.console.books import own_summary
     from surgetank.positions.summary import BookSummary
     from surgetank.scenario import load
+    from surgetank.scenario.book_assets import asset_rules
     from surgetank.scenario.position_book import tiers_of
 
     if scenario is None:
@@ -138,4 +139,5 @@ def _summary(book: PositionBook, scenario: str | None) -> tuple[BookSummary, str
         hint = "Name a scenario with a [market]"
         raise SurgetankError("has no market", place=f"--scenario {scenario}", hint=hint)
     tiers = tiers_of(chosen.market, book)
-    return BookSummary(book, tiers), f"Maintenance margin of {chosen.name}"
+    rules = asset_rules(chosen.market, book)
+    return BookSummary(book, tiers, rules), f"Maintenance margin of {chosen.name}"

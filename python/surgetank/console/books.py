@@ -14,7 +14,7 @@ from surgetank.number_format import share, usd
 from surgetank.positions import PositionBook
 from surgetank.positions.position_book import MarginTier
 from surgetank.positions.summary import MOVES, BookSummary
-from surgetank.report.position_book import key_figures
+from surgetank.report.position_book import asset_rows, key_figures
 from surgetank.report.position_book.figures import by_leverage
 from surgetank.scenario.margin import Margin
 
@@ -66,6 +66,9 @@ def show_summary(console: Console, summary: BookSummary, rule: str) -> None:
         )
     console.print("")
     console.print(markets)
+    if summary.assets:
+        console.print("")
+        console.print(_assets(summary))
     console.print("")
     console.print("Notional by leverage", style="bold")
     bins = by_leverage(summary)
@@ -82,3 +85,13 @@ def show_summary(console: Console, summary: BookSummary, rule: str) -> None:
         console.print(f"{text:>9}  {usd(found):>10}  {share(found / whole):>7}", highlight=False)
     for warning in summary.warnings:
         console.print(Text.assemble(("Note: ", "bold yellow"), f"{warning}."))
+
+
+def _assets(summary: BookSummary) -> Table:
+    """Collateral by asset."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("collateral", "coins", "accounts", "value", "behind longs", "haircut", "price"):
+        table.add_column(name, justify="left" if name == "collateral" else "right")
+    for row in asset_rows(summary):
+        table.add_row(*row)
+    return table

@@ -111,8 +111,11 @@ def named(given: Sequence[str], chosen: Mapping[str, str], place: str) -> dict[s
             found[column] = free[0]
             taken.add(free[0])
     for name, original in by_name.items():
-        if ASSET.match(name) and original not in taken:
-            found[name] = original
+        # `collateral_stETH` has two words only as it is written.
+        written = re.sub(r"[^a-z0-9]+", "_", original.strip().lower())
+        asset = next((one for one in (written, name) if ASSET.match(one)), None)
+        if asset is not None and original not in taken:
+            found[asset] = original
     _check_needed(found, given, place)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
@@ -11,9 +11,16 @@ import numpy as np
 
 from surgetank.errors import SurgetankError
 from surgetank.number_format import counted
-from surgetank.positions.position_book import BookMarket, MarginAccount, MarginTier, PositionBook
+from surgetank.positions.position_book import (
+    DOLLARS,
+    BookMarket,
+    HeldAsset,
+    MarginAccount,
+    MarginTier,
+    PositionBook,
+)
 
-__all__ = ["Draft", "Held"]
+__all__ = ["Draft", "Held", "coin_of"]
 
 #: Most accounts, as `market.positions.count` has it.
 _ACCOUNTS_MAX: Final = 1_000_000
@@ -24,8 +31,6 @@ _USD_MAX: Final = 1e9
 _WORTH_MAX: Final = 1e15
 #: Marks of one market that differ by more than this share come from different times.
 _MARKS_APART: Final = 0.02
-#: Assets that are worth one USD.
-_DOLLARS: Final = ("USD", "USDC", "USDT", "USDE", "DAI", "FDUSD")
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,12 @@ class Draft:
         """
         held = self._open()
         names = list(dict.fromkeys(position.market for position in held))
-        unknown = [name for name in marks if name not in names]
+        self._check_assets()
+        assets = list(dict.fromkeys(name for held in self.assets.values() for name in held))
+        unknown = [name for name in marks if name not in (*names, *assets)]
         if unknown:
             hint = f"Its markets are: {', '.join(names)}"
+            hint += f"; its assets: {', '.join(assets)}" if assets else ""
             raise SurgetankError(
                 "the book has no such market", place=f"--mark {unknown[0]}=", hint=hint
             )
@@ -116,7 +124,7 @@ class Draft:
             ),
             insurance_usd=self.insurance_usd,
             assets=tuple(
-                (number[unit], asset, amount, self._price(asset, prices))
+                HeldAsset(number[unit], asset, amount, self._price(asset, prices, marks))
                 for unit in units
                 for asset, amount in self.assets.get(unit, {}).items()
             ),
@@ -180,36 +188,55 @@ class Draft:
             )
         return middle
 
-    def _price(self, asset: str, marks: Mapping[str, float]) -> float:
-        """Price of an asset: the file's, one USD, or the mark of the market named after it."""
-        if asset in self.prices:
-            return self.prices[asset]
-        if asset.upper() in _DOLLARS:
+    def _check_assets(self) -> None:
+        for (owner, _), held in self.assets.items():
+            for asset, amount in held.items():
+                if amount < 0:
+                    raise SurgetankError(
+                        f"account {owner} has {amount:g} {asset} as collateral",
+                        place=self.place,
+                        hint="Leave debts out of the assets, and take their value off the "
+                        "collateral, or give the equity",
+                    )
+
+    def _price(
+        self, asset: str, marks: Mapping[str, float], given: Mapping[str, float] | None = None
+    ) -> float:
+        """Price of an asset: the one given, the file's, one USD, or the mark of its market."""
+        found = _of_asset(asset, given or {}) or self.prices.get(asset)
+        if found is None and asset.upper() in DOLLARS:
             return 1.0
-        for name, usd in marks.items():
-            if name.upper() == asset.upper() or _coin(name) == asset.upper():
-                return usd
-        raise SurgetankError(
-            f"no price of {asset}, which accounts hold as collateral",
-            place=self.place,
-            hint="Give a book with a market of that coin, or a JSON book with its price_usd",
-        )
+        found = found or _of_asset(asset, marks)
+        if found is None:
+            raise SurgetankError(
+                f"no price of {asset}, which accounts hold as collateral",
+                place=self.place,
+                hint=f"Give --mark {asset}=PRICE, or its price_usd in a JSON book",
+            )
+        if not _USD_MIN <= found <= _USD_MAX:
+            hint = f"Give a price between {_USD_MIN:g} and {_USD_MAX:g}"
+            what = f"price {found:g} of {asset} is out of bounds"
+            raise SurgetankError(what, place=self.place, hint=hint)
+        return found
 
     def _equity(
         self,
         held: Sequence[Held],
         marks: Mapping[str, float],
         units: Sequence[tuple[str, str]],
-        given: Collection[str],
+        given: Mapping[str, float],
     ) -> dict[tuple[str, str], float]:
         """Equity of each margin account at `marks`. One that the file states is at the file's own
         marks, from which those of the markets in `given` differ."""
         profit, moved = dict.fromkeys(units, 0.0), dict.fromkeys(units, 0.0)
         entryless = 0
+        own: dict[str, float] = dict(self.marks)
         for p in held:
-            own = p.mark_usd or self.marks.get(p.market)
-            if p.market in given and own is not None:
-                moved[p.unit] += p.size * (marks[p.market] - own)
+            mark = p.mark_usd or self.marks.get(p.market)
+            if mark is not None:
+                own[p.market] = mark
+            if p.market in given and mark is not None:
+                moved[p.unit] += p.size * (marks[p.market] - mark)
             if p.entry_usd is None:
                 entryless += 1
             else:
@@ -221,7 +248,9 @@ class Draft:
         found: dict[tuple[str, str], float] = {}
         first = {p.unit: p.place for p in reversed(held)}
         for unit in units:
+            assets = self.assets.get(unit, {}).items()
             if unit in self.equity:
+                moved[unit] += sum(n * self._moved(asset, marks, given, own) for asset, n in assets)
                 found[unit] = self.equity[unit] + moved[unit]
                 continue
             if unit not in self.cash:
@@ -230,13 +259,33 @@ class Draft:
                     place=first[unit],
                     hint="Add one of these columns",
                 )
-            assets = self.assets.get(unit, {}).items()
-            worth = sum(amount * self._price(asset, marks) for asset, amount in assets)
+            worth = sum(amount * self._price(asset, marks, given) for asset, amount in assets)
             found[unit] = self.cash[unit] + worth + profit[unit]
         return found
 
+    def _moved(
+        self,
+        asset: str,
+        marks: Mapping[str, float],
+        given: Mapping[str, float],
+        own: Mapping[str, float],
+    ) -> float:
+        """What one coin of an asset has gained since the file was written, whose marks are `own`;
+        0 if the file has no price of it."""
+        before = self.prices.get(asset) or _of_asset(asset, own)
+        if before is None or asset.upper() in DOLLARS:
+            return 0.0
+        return self._price(asset, marks, given) - before
 
-def _coin(market: str) -> str:
+
+def _of_asset(asset: str, prices: Mapping[str, float]) -> float | None:
+    """The price under the name of an asset, or of the market of that coin."""
+    name = asset.upper()
+    exact = [usd for of, usd in prices.items() if of.upper() == name]
+    return next(iter([*exact, *(usd for of, usd in prices.items() if coin_of(of) == name)]), None)
+
+
+def coin_of(market: str) -> str:
     """The coin of a market's name: `ETH-USD`, `ETH/USD`, `ETHUSDT` and `ETH-PERP` are ETH."""
     name = market.upper().replace("/", "-").replace("_", "-").split("-")[0]
     for quote in ("USDT", "USDC", "USD", "PERP"):

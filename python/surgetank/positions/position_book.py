@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from blake3 import blake3
@@ -21,7 +21,13 @@ from surgetank.shown import Shown
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-__all__ = ["BookMarket", "Floats", "Ints", "MarginAccount", "MarginTier", "PositionBook"]
+__all__ = [
+    *("DOLLARS", "BookMarket", "Floats", "HeldAsset", "Ints", "MarginAccount", "MarginTier"),
+    "PositionBook",
+]
+
+#: Assets that are worth one USD.
+DOLLARS: Final = ("USD", "USDC", "USDT", "USDE", "DAI", "FDUSD")
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,22 @@ class MarginAccount:
         return f"{self.owner} ({self.isolated})" if self.isolated else self.owner
 
 
+class HeldAsset(NamedTuple):
+    """An asset that an account holds as collateral."""
+
+    account: int
+    """Index of the account in the book."""
+    asset: str
+    amount: float
+    """Coins."""
+    price_usd: float
+
+    @property
+    def value_usd(self) -> float:
+        """Amount × price."""
+        return self.amount * self.price_usd
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class PositionBook(Shown):
     """Accounts with their positions.
@@ -80,9 +102,8 @@ class PositionBook(Shown):
     position_entry_usd: Floats
     insurance_usd: float | None = None
     """The insurance fund, if the file gives it."""
-    assets: tuple[tuple[int, str, float, float], ...] = ()
-    """Collateral that is not cash: account, asset, amount in coins, price in USD. Its value is part
-    of the account's equity."""
+    assets: tuple[HeldAsset, ...] = ()
+    """Collateral that is not cash. Its value is part of the account's equity."""
     notes: tuple[str, ...] = ()
     """What was detected and assumed when the file was read."""
     file: str = ""
@@ -165,17 +186,20 @@ class PositionBook(Shown):
         prices of assets."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(
-            ["account", "market", "mode", "size", "entry_price", "mark_price", "equity"]
-        )
+        assets = list(dict.fromkeys(held.asset for held in self.assets))
+        amounts = {(held.account, held.asset): held.amount for held in self.assets}
+        head = ["account", "market", "mode", "size", "entry_price", "mark_price", "equity"]
+        writer.writerow([*head, *(f"collateral_{asset}" for asset in assets)])
         for i, (size, entry) in enumerate(
             zip(self.position_size.tolist(), self.position_entry_usd.tolist(), strict=True)
         ):
-            account = self.accounts[int(self.position_account[i])]
+            index = int(self.position_account[i])
+            account = self.accounts[index]
             market = self.markets[int(self.position_market[i])]
             mode = "isolated" if account.isolated else "cross"
             row = [account.owner, market.name, mode, size, entry]
-            writer.writerow([*row, market.mark_usd, account.equity_usd])
+            held = [amounts.get((index, asset), "") for asset in assets]
+            writer.writerow([*row, market.mark_usd, account.equity_usd, *held])
         return out.getvalue()
 
     def save(self, path: str | Path) -> Path:

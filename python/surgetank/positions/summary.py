@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from surgetank.number_format import counted
+from surgetank.positions.assets import AssetLine, AssetRule, Assets
 from surgetank.positions.position_book import Floats, MarginTier, PositionBook
 
 __all__ = ["MOVES", "BookSummary", "MarketLine", "maintenance_usd"]
@@ -53,10 +54,12 @@ class BookSummary:
 
     book: PositionBook
     tiers: tuple[tuple[MarginTier, ...], ...]
+    rules: Mapping[str, AssetRule] = field(default_factory=dict)
+    """How the venue counts the book's collateral assets, by name; without: `Assets`."""
 
     def margin_after(self, move: float | Floats) -> Floats:
-        """Equity less maintenance requirement of each margin account, in USD, after a relative move
-        of all prices; one for all accounts, or one for each."""
+        """Equity less haircuts and maintenance requirement of each margin account, in USD, after a
+        relative move of all prices; one for all accounts, or one for each."""
         book = self.book
         moves = np.broadcast_to(np.asarray(move, dtype=np.float64), len(book.accounts))
         factor = 1.0 + moves[book.position_account]
@@ -66,7 +69,8 @@ class BookSummary:
             after = np.abs(book.notional_usd[here]) * factor[here]
             required[here] = maintenance_usd(after, tiers)
         gain = book.by_account(book.notional_usd * (factor - 1.0))
-        return book.equity_usd + gain - book.by_account(required)
+        held = Assets(book, self.rules).counted(moves)
+        return book.equity_usd + gain + held - book.by_account(required)
 
     @cached_property
     def below(self) -> int:
@@ -159,6 +163,27 @@ class BookSummary:
             )
         return found
 
+    @cached_property
+    def assets(self) -> list[AssetLine]:
+        """One line for each asset that accounts hold as collateral."""
+        return Assets(self.book, self.rules).lines
+
+    @property
+    def falling_share(self) -> float:
+        """Share of all equity that is held in assets whose prices move with the markets; NaN: there
+        is no equity."""
+        return self._of_equity(sum(line.value_usd for line in self.assets if line.moves))
+
+    @property
+    def wrong_way_share(self) -> float:
+        """The part of `falling_share` that accounts of net long notional hold: collateral that
+        falls when their positions lose."""
+        return self._of_equity(sum(line.behind_longs_usd for line in self.assets if line.moves))
+
+    def _of_equity(self, usd: float) -> float:
+        equity = float(self.book.equity_usd.sum())
+        return usd / equity if equity > 0 else math.nan
+
     @property
     def warnings(self) -> list[str]:
         """What a reader should know before a run, as sentences."""
@@ -210,4 +235,7 @@ class BookSummary:
             },
             "liquidated_usd": {f"{100 * move:+g} %": self.liquidated_usd(move) for move in MOVES},
             "markets": [vars(line) for line in self.markets],
+            "assets": [vars(line) for line in self.assets],
+            "falling_share": self.falling_share,
+            "wrong_way_share": self.wrong_way_share,
         }

@@ -14,6 +14,7 @@ from surgetank.errors import SurgetankError
 from surgetank.number_format import usd
 from surgetank.positions import PositionBook
 from surgetank.positions.position_book import BookMarket, MarginTier
+from surgetank.scenario.book_assets import asset_columns, collateral_values
 from surgetank.scenario.market import MARKETS_MAX, Market
 
 __all__ = ["book_values", "columns_of", "tiers_of"]
@@ -36,7 +37,8 @@ def book_values(
     `event` its text.
 
     Raises:
-        SurgetankError: if the scenario has no market, or not room for those of the book.
+        SurgetankError: if the scenario has no market, not room for those of the book, or does not
+            accept its collateral assets.
     """
     if market is None:
         hint = "Add a [market], or take a scenario with one"
@@ -78,6 +80,10 @@ def book_values(
         )
     if further:
         found["market.perpetuals"] = further
+    if market.collateral or book.assets:
+        names = [found.get("market.name", market.name), *(one["name"] for one in further)]
+        renamed = dict(zip(market.names, names, strict=False))
+        found["market.collateral"] = collateral_values(market, book, renamed, names)
     if known != book.hash:
         found |= _texts(book, place, event, [book.markets[i].name for i in new])
     return found
@@ -89,10 +95,14 @@ def columns_of(
     """The book as the core takes it, with the market indices of the scenario.
 
     `first_usd` is the first price of a recording, which the book's mark of the first market gives
-    way to: its positions keep their notional, entry prices their ratio to the mark.
+    way to: its positions keep their notional, entry prices their ratio to the mark. Assets keep
+    their value.
+
+    Raises:
+        SurgetankError: the market does not accept an asset of the book.
     """
     index = [market.names.index(_name(one)) for one in book.markets]
-    columns = book.as_core()
+    columns = book.as_core() | asset_columns(book, market)
     columns["position_market"] = [index[i] for i in columns["position_market"]]
     if first_usd is not None and 0 in index:
         ratio = book.markets[index.index(0)].mark_usd / first_usd

@@ -34,7 +34,8 @@ pub fn open(
     let units: Vec<Units> = perpetuals.iter().map(Units::of).collect();
     let mut market = open_market(scenario, config, &accounts, &ticks, seed, book.is_none());
     if let Some(book) = book {
-        book.open(&mut market, &accounts, &units)?;
+        let accepted: Vec<_> = config.collateral.iter().map(|held| held.asset).collect();
+        book.open(&mut market, &accounts, &units, &accepted)?;
     }
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     if let Some(book) = book {

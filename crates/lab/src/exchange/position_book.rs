@@ -6,14 +6,19 @@
 //! 2. Every position opens at the outside price at the start, so that equity does not depend on the
 //!    rounding of quantities. Its entry price ranks it for deleveraging only.
 //! 3. The hedgers hold the other side of each market without leverage.
+//! 4. Collateral in assets is part of the equity: an asset opens with the value given, in whole lots
+//!    of the market that prices it, and the rest of the equity is cash, which may be negative.
 
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
-use surgetank_market::{MONEY_MAX, MarginMode, Market, PRICE_MAX, QTY_MAX};
+use surgetank_market::{
+    AssetPrice, CollateralAsset, MONEY_MAX, MarginMode, Market, PRICE_MAX, QTY_MAX,
+};
 
 use super::perpetual::Perpetual;
 use crate::actors::Accounts;
 
-/// Accounts and their positions. The `position_*` have equal lengths.
+/// Accounts, their positions and assets. The `position_*` have equal lengths, and so have the
+/// `asset_*`.
 #[derive(Clone, Debug, Default)]
 pub struct PositionBook {
     /// Equity of each account at the mark prices, in USD; negative if it is bankrupt.
@@ -26,6 +31,12 @@ pub struct PositionBook {
     pub position_size: Vec<f64>,
     /// Entry price of each position, in USD.
     pub position_entry_usd: Vec<f64>,
+    /// Account of each amount of an asset held as collateral: an index of `equity_usd`.
+    pub asset_account: Vec<AccountId>,
+    /// The asset: an index of the assets that the venue accepts.
+    pub asset_index: Vec<u16>,
+    /// Its value at the start, in USD; part of the account's equity.
+    pub asset_usd: Vec<f64>,
 }
 
 impl PositionBook {
@@ -34,32 +45,42 @@ impl PositionBook {
     /// # Errors
     /// Names the column and the index.
     pub fn check(&self) -> Result<(), String> {
-        let positions = self.position_account.len();
+        let (positions, assets) = (self.position_account.len(), self.asset_account.len());
         let lengths = [
-            ("position_market", self.position_market.len()),
-            ("position_size", self.position_size.len()),
-            ("position_entry_usd", self.position_entry_usd.len()),
+            ("position_market", self.position_market.len(), positions),
+            ("position_size", self.position_size.len(), positions),
+            ("position_entry_usd", self.position_entry_usd.len(), positions),
+            ("asset_index", self.asset_index.len(), assets),
+            ("asset_usd", self.asset_usd.len(), assets),
         ];
-        for (name, length) in lengths {
-            if length != positions {
+        for (name, length, due) in lengths {
+            if length != due {
                 return Err(format!(
-                    "positions: `{name}` has {length} entries where {positions} are due"
+                    "positions: `{name}` has {length} entries where {due} are due"
                 ));
             }
         }
         let accounts = self.equity_usd.len();
-        if let Some(at) = self.position_account.iter().position(|&a| a as usize >= accounts) {
-            return Err(format!("positions: `position_account` names no account at entry {at}"));
+        let named =
+            [("position_account", &self.position_account), ("asset_account", &self.asset_account)];
+        for (name, of) in named {
+            if let Some(at) = of.iter().position(|&account| account as usize >= accounts) {
+                return Err(format!("positions: `{name}` names no account at entry {at}"));
+            }
         }
         let finite = [
             ("equity_usd", &self.equity_usd),
             ("position_size", &self.position_size),
             ("position_entry_usd", &self.position_entry_usd),
+            ("asset_usd", &self.asset_usd),
         ];
         for (name, values) in finite {
             if let Some(at) = values.iter().position(|value| !value.is_finite()) {
                 return Err(format!("positions: `{name}` is no number at entry {at}"));
             }
+        }
+        if let Some(at) = self.asset_usd.iter().position(|&usd| usd < 0.0) {
+            return Err(format!("positions: `asset_usd` is negative at entry {at}"));
         }
         if let Some(at) = self.position_entry_usd.iter().position(|&usd| usd <= 0.0) {
             return Err(format!("positions: `position_entry_usd` is not positive at entry {at}"));
@@ -67,15 +88,17 @@ impl PositionBook {
         Ok(())
     }
 
-    /// Opens the accounts of the book and their counterparties in these markets.
+    /// Opens the accounts of the book and their counterparties in these markets. `accepted` are the
+    /// collateral assets that the market accepts, in its order.
     ///
     /// # Errors
-    /// Names a position or an account that the market's integers cannot hold.
+    /// Names a position, an asset or an account that the market's integers cannot hold.
     pub fn open(
         &self,
         market: &mut Market,
         accounts: &Accounts,
         markets: &[Units],
+        accepted: &[CollateralAsset],
     ) -> Result<(), String> {
         if self.equity_usd.len() != accounts.leveraged as usize {
             let (given, counted) = (self.equity_usd.len(), accounts.leveraged);
@@ -84,7 +107,7 @@ impl PositionBook {
             ));
         }
         let quantum_usd = markets.first().map_or(1.0, |units| units.tick_usd * units.lot);
-        let sum_usd: f64 = self.equity_usd.iter().map(|usd| usd.abs()).sum();
+        let sum_usd: f64 = self.equity_usd.iter().chain(&self.asset_usd).map(|usd| usd.abs()).sum();
         if sum_usd / quantum_usd > MONEY_MAX as f64 / 4.0 {
             return Err(format!(
                 "positions: the accounts have {sum_usd:e} USD, and the market counts {:.3e}; make \
@@ -97,6 +120,7 @@ impl PositionBook {
             market.deposit(account, quanta.max(0), MarginMode::Cross);
             market.withdraw(account, (-quanta).max(0));
         }
+        self.deposit_assets(market, markets, accepted)?;
         let mut net = vec![0; markets.len()];
         for i in 0..self.position_account.len() {
             let (account, symbol) = (self.position_account[i], self.position_market[i]);
@@ -118,6 +142,38 @@ impl PositionBook {
         }
         for ((&units, &net), symbol) in markets.iter().zip(&net).zip(0..) {
             hedge(market, accounts, (symbol, units.start), MarginMode::Cross, -net);
+        }
+        Ok(())
+    }
+
+    /// Replaces cash by the assets that accounts hold.
+    fn deposit_assets(
+        &self,
+        market: &mut Market,
+        markets: &[Units],
+        accepted: &[CollateralAsset],
+    ) -> Result<(), String> {
+        let quantum_usd = markets.first().map_or(1.0, |units| units.tick_usd * units.lot);
+        for (i, &usd) in self.asset_usd.iter().enumerate() {
+            let (account, index) = (self.asset_account[i], self.asset_index[i]);
+            let asset = accepted.get(usize::from(index)).ok_or_else(|| {
+                format!("positions: asset {index} at entry {i} is not in market.collateral")
+            })?;
+            let (price, most) = match asset.price {
+                AssetPrice::Mark { symbol } => {
+                    (Money::from(markets[usize::from(symbol)].start), Money::from(QTY_MAX) / 4)
+                }
+                AssetPrice::Constant {} => (1, MONEY_MAX / 4),
+            };
+            let amount = (usd / quantum_usd).round() as Money / price;
+            if amount > most {
+                return Err(format!(
+                    "positions: the asset at entry {i} is of {amount} lots, and the market counts \
+                     {most}; make market.lot larger"
+                ));
+            }
+            market.deposit_asset(account, index, amount);
+            market.withdraw(account, amount * price);
         }
         Ok(())
     }

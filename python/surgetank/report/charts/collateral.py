@@ -78,7 +78,10 @@ def _prices(view: RunView, asset: Collateral) -> pl.DataFrame:
         return pl.DataFrame({"time_ns": [0], "price": [1.0]}, schema=schema)
     names = [name for name, _ in view.perpetuals]
     market = names.index(asset.market) if asset.market else 0
-    rows = view.facts(MarketKind.MARK).filter(pl.col("market").fill_null(0) == market)
+    # Prices that blocks bring leave no marks: the mark is then the index.
+    both = (view.facts(kind) for kind in (MarketKind.MARK, MarketKind.INDEX))
+    marks, index = (rows.filter(pl.col("market").fill_null(0) == market) for rows in both)
+    rows = index if marks.is_empty() else marks
     return rows.select("time_ns", pl.col("price").cast(pl.Float64))
 
 

@@ -7,7 +7,7 @@ from surgetank.positions.summary import MOVES, BookSummary
 from surgetank.report.position_book.figures import pictures
 from surgetank.report.shell import render_template
 
-__all__ = ["key_figures", "render_book"]
+__all__ = ["asset_rows", "key_figures", "render_book"]
 
 
 def render_book(summary: BookSummary, rule: str) -> str:
@@ -39,6 +39,7 @@ def render_book(summary: BookSummary, rule: str) -> str:
             )
             for line in summary.markets
         ],
+        assets=asset_rows(summary),
     )
 
 
@@ -56,6 +57,7 @@ def key_figures(summary: BookSummary) -> list[tuple[str, str, str]]:
     book = summary.book
     quantile, quantiles = summary.leverage_quantile, summary.distance_quantile
     named = ", ".join(market.name for market in book.markets[:3])
+    assets = sum(line.value_usd for line in summary.assets)
     more = f" and {len(book.markets) - 3} more" if len(book.markets) > 3 else ""
     return [
         ("Accounts", f"{book.owners:,}", counted(len(book.position_size), "position")),
@@ -65,6 +67,18 @@ def key_figures(summary: BookSummary) -> list[tuple[str, str, str]]:
             f"in {named}{more}",
         ),
         ("Equity", usd(float(book.equity_usd.sum())), "at the mark prices"),
+        *(
+            [
+                (
+                    "Collateral in assets",
+                    usd(assets),
+                    f"{share(summary.falling_share)} of equity falls with the market; behind net "
+                    f"longs {share(summary.wrong_way_share)}",
+                )
+            ]
+            if summary.assets
+            else []
+        ),
         (
             "Leverage, median",
             f"{quantile(0.5):.1f}×",
@@ -78,4 +92,21 @@ def key_figures(summary: BookSummary) -> list[tuple[str, str, str]]:
         ("Ten largest accounts", share(summary.top_share), "of the notional"),
         ("Herfindahl index", f"{summary.herfindahl:.2g}", "of notional by account"),
         ("Below maintenance", f"{summary.below:,}", f"of them {summary.bankrupt:,} bankrupt"),
+    ]
+
+
+def asset_rows(summary: BookSummary) -> list[tuple[str, str, str, str, str, str, str]]:
+    """Asset, coins, accounts, value, the part behind net longs, haircut, and whether its price
+    moves with the markets; as text."""
+    return [
+        (
+            line.name,
+            number(line.amount),
+            f"{line.accounts:,}",
+            usd(line.value_usd),
+            usd(line.behind_longs_usd),
+            share(line.haircut),
+            "moves" if line.moves else "constant",
+        )
+        for line in summary.assets
     ]
