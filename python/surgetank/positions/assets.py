@@ -29,7 +29,7 @@ class AssetLine:
     name: str
     accounts: int
     amount: float
-    """Coins."""
+    """Sum over accounts, coins."""
     value_usd: float
     behind_longs_usd: float
     """Part of the value that accounts of net long notional hold."""

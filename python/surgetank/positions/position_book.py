@@ -76,7 +76,7 @@ class HeldAsset(NamedTuple):
     """Index of the account in the book."""
     asset: str
     amount: float
-    """Coins."""
+    """How much of it, coins."""
     price_usd: float
 
     @property
