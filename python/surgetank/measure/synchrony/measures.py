@@ -1,14 +1,15 @@
-"""The numbers of a run's synchrony."""
+"""The numbers of a run's synchrony: nodes out of step, divergence of view, age of the state."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from surgetank.measure.measured import Measure
-from surgetank.measure.synchrony import trailing, view
+from surgetank.measure.synchrony import view
 from surgetank.measure.synchrony.budget import BUDGET, Synchrony
+from surgetank.measure.synchrony.trailing import longest_ns
 
-__all__ = ["synchrony"]
+__all__ = ["nodes", "state", "views"]
 
 _MS: Final = 1e6
 
@@ -18,12 +19,8 @@ _UNSEEN: Final = (
 )
 
 
-def synchrony(found: Synchrony) -> list[Measure]:
-    """Nodes out of step, fault budget, standstill, divergence of view and age of the state."""
-    return [*_nodes(found), *_view(found), *_state(found)]
-
-
-def _nodes(found: Synchrony) -> list[Measure]:
+def nodes(found: Synchrony) -> list[Measure]:
+    """Nodes out of step, the fault budget that they use, standstills, and the longest lag."""
     trace = found.trace
     if not trace.orders and trace["receipts"].is_empty():
         return []
@@ -44,7 +41,7 @@ def _nodes(found: Synchrony) -> list[Measure]:
         "standstill_s": still,
     }
     if not trace["executions"].is_empty():
-        rows["lag_max_ms"] = trailing.longest_ns(trace) / _MS
+        rows["lag_max_ms"] = longest_ns(trace) / _MS
     if trace.stats.live is not None and trace.nodes == 1:
         # The only node of a live target cannot fall behind another.
         rows = {name: value for name, value in rows.items() if name not in _UNSEEN}
@@ -63,10 +60,11 @@ def _nothing_seen(found: Synchrony) -> bool:
     return blank and not (seen or trace["faults"].height)
 
 
-def _view(found: Synchrony) -> list[Measure]:
-    rows, nodes = found.in_view, found.trace.nodes
-    share = view.divergence(rows, nodes)
-    if share is None or nodes < 2:
+def views(found: Synchrony) -> list[Measure]:
+    """view_divergence_share and view_lag_max_ms."""
+    rows, count = found.in_view, found.trace.nodes
+    share = view.divergence(rows, count)
+    if share is None or count < 2:
         return []
     n = len(rows.known_ns)
     apart = view.longest_apart_ns(rows) / _MS
@@ -76,7 +74,8 @@ def _view(found: Synchrony) -> list[Measure]:
     ]
 
 
-def _state(found: Synchrony) -> list[Measure]:
+def state(found: Synchrony) -> list[Measure]:
+    """stale_s, and quantiles of the age of the executed state by class."""
     begin, end = found.trace.measured_from_ns, found.trace.flow_end_ns
     if not found.ages or begin >= end:
         return []
