@@ -306,6 +306,10 @@ def test_hyperliquid(tmp_path: Path) -> None:
     assert lines.hash == mapped.hash == book.hash
     with pytest.raises(SurgetankError, match="twice"):
         st.read_positions(write(tmp_path, "d.json", [hyperliquid("0x1", 1.0)] * 2))
+    # As the endpoint gives it: without the address.
+    alone = st.read_positions(write(tmp_path, "e.json", answers[0]))
+    assert [a.label for a in alone.accounts] == ["account-1"]
+    assert alone.equity_usd.tolist() == [1_000.0]
 
 
 def test_dydx(tmp_path: Path) -> None:

@@ -52,10 +52,10 @@ _NEEDED: Final = (
     ("collateral", "equity", "leverage"),
 )
 #: Units that can be given for a column, with the divisor of its numbers.
-UNITS: Final[Mapping[str, float]] = {"usd": 1.0, "coins": 1.0, "1e6": 1e6, "1e8": 1e8} | {
-    "1e9": 1e9,
-    "1e18": 1e18,
-    "1e30": 1e30,
+UNITS: Final[Mapping[str, float]] = {
+    "usd": 1.0,
+    "coins": 1.0,
+    **{power: float(power) for power in ("1e6", "1e8", "1e9", "1e18", "1e30")},
 }
 #: Columns with an amount of an asset held as collateral: `collateral_eth`.
 ASSET: Final = re.compile(r"^collateral_(?!usd$)([a-z0-9]+)$")
@@ -156,8 +156,8 @@ def cell_number(value: Any, place: str, column: str) -> float | None:
     return found
 
 
-def pairs_of(texts: Iterable[str], flag: str) -> dict[str, str]:
-    """`NAME=VALUE` pairs of an option, separated by commas.
+def pairs_of(texts: Iterable[str], flag: str, example: str) -> dict[str, str]:
+    """`NAME=VALUE` pairs of an option, such as `example`, separated by commas.
 
     Raises:
         SurgetankError: one has no `=`.
@@ -167,7 +167,7 @@ def pairs_of(texts: Iterable[str], flag: str) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not (equals and name.strip() and value.strip()):
             raise SurgetankError(
-                "is not NAME=VALUE", place=f"{flag} {text}", hint=f"Write {flag} size=qty,..."
+                "is not NAME=VALUE", place=f"{flag} {text}", hint=f"Write {flag} {example}"
             )
         found[name.strip()] = value.strip()
     return found

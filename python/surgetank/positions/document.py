@@ -12,7 +12,7 @@ from surgetank.positions.draft import Draft, Held
 from surgetank.positions.files import PositionRows
 from surgetank.positions.position_book import MarginTier
 
-__all__ = ["as_table", "is_of", "is_rows", "number_at", "objects"]
+__all__ = ["as_table", "draft_of", "is_of", "is_rows", "number_at", "objects"]
 
 _BOOK: Final = {"accounts", "markets", "insurance_usd"}
 _ACCOUNT: Final = {"account", "mode", "collateral", "equity", "assets", "positions"}

@@ -1,7 +1,8 @@
 """Snapshots of Hyperliquid: answers of its info endpoint to `clearinghouseState`.
 
 One answer, or many: a list or JSON lines of objects with `user` and the answer's keys (or the
-answer under `clearinghouseState`), or an object of answers by address.
+answer under `clearinghouseState`), or an object of answers by address. Answers without an address
+are accounts by their number.
 
 - `szi` is the signed size in coins, `positionValue` its notional at the mark: their ratio is the
   mark.
@@ -40,7 +41,9 @@ def draft_of(content: Any, place: str) -> Draft:
         "Hyperliquid clearinghouseState: `szi` in coins, mark = positionValue / szi, equity = "
         "accountValue"
     )
-    for owner, where, answer in _answers(content, place):
+    for named, where, answer in _answers(content, place):
+        # An answer does not say whose it is.
+        owner = named or "account-1"
         if (owner, "") in found.equity:
             hint = "Keep one answer of each account"
             raise SurgetankError(f"account {owner} is there twice", place=where, hint=hint)
@@ -88,7 +91,7 @@ def _position(owner: str, one: Any, place: str, found: Draft) -> None:
     isolated = of.get("type") == "isolated"
     mark = abs(number_at(one, "positionValue", place) / size) if size else None
     entry = number_at(one, "entryPx", place) if one.get("entryPx") is not None else None
-    found.held.append(Held(place, owner or "account-1", isolated, coin, size, entry, mark))
+    found.held.append(Held(place, owner, isolated, coin, size, entry, mark))
     if isolated:
         raw = of.get("rawUsd")
         equity = (
@@ -96,4 +99,4 @@ def _position(owner: str, one: Any, place: str, found: Draft) -> None:
             if raw is None
             else number_at(of, "rawUsd", place) + size * (mark or 0.0)
         )
-        found.equity[owner or "account-1", coin] = equity
+        found.equity[owner, coin] = equity

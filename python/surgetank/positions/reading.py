@@ -15,8 +15,12 @@ from surgetank.positions.position_book import PositionBook
 
 __all__ = ["read_positions"]
 
-#: Options of the command line for columns, units and marks.
-_FLAGS: Final = ("--positions-columns", "--positions-units", "--mark")
+#: Options of the command line for columns, units and marks, with an example of each.
+_FLAGS: Final = {
+    "--positions-columns": "size=qty",
+    "--positions-units": "size=usd",
+    "--mark": "BTC=65000",
+}
 #: Formats of JSON documents: whether one is of it, and what it says.
 _FORMATS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any, str], Draft]], ...]] = (
     (hyperliquid.is_of, hyperliquid.draft_of),
@@ -44,12 +48,15 @@ def read_positions(
     """
     path = Path(path)
     asked = [*columns], [*units], [*marks]
-    own, given = pairs_of(asked[0], _FLAGS[0]), pairs_of(asked[1], _FLAGS[1])
-    prices = _prices(pairs_of(asked[2], _FLAGS[2]))
-    found = _draft(path, read_file(path), own, given, prices)
+    own, given, prices = (
+        pairs_of(texts, flag, example)
+        for texts, (flag, example) in zip(asked, _FLAGS.items(), strict=True)
+    )
+    marks_usd = _prices(prices)
+    found = _draft(path, read_file(path), own, given, marks_usd)
     how = [text for flag, texts in zip(_FLAGS, asked, strict=True) for one in texts
            for text in (flag, one)]  # fmt: skip
-    return found.book(prices, file=str(path), how=how)
+    return found.book(marks_usd, file=str(path), how=how)
 
 
 def _draft(
@@ -65,7 +72,7 @@ def _draft(
     if isinstance(content, PositionRows) and not gmx.is_of(content.rows):
         return table.draft_of(content, place, columns, units, marks)
     if columns or units:
-        hint = f"Leave {_FLAGS[0]} and {_FLAGS[1]} out"
+        hint = "Leave --positions-columns and --positions-units out"
         raise SurgetankError("its keys have names and units of their own", place=place, hint=hint)
     if isinstance(content, PositionRows):
         return gmx.draft_of(content.rows, place)

@@ -24,7 +24,7 @@ __all__ = ["scaled", "size_in_usd", "units_given"]
 _MOST_USD: Final = {"entry_price": 1e7, "mark_price": 1e7, "collateral": 1e10, "equity": 1e10}
 _MOST_USD_OF_SIZE: Final = 1e11
 _LEVERAGE_MAX: Final = 1_000.0
-_POWERS: Final = ("1e6", "1e8", "1e9", "1e18", "1e30")
+_POWERS: Final = tuple(unit for unit, divisor in UNITS.items() if divisor > 1)
 
 
 def units_given(asked: Mapping[str, str]) -> Mapping[str, str]:

@@ -272,11 +272,6 @@ class Market(Section):
         return (self.name, *(perpetual.name for perpetual in self.perpetuals))
 
     @property
-    def ticks_usd(self) -> tuple[float, ...]:
-        """Smallest price step of each perpetual, in USD, by market index."""
-        return (self.tick_usd, *(perpetual.tick_usd for perpetual in self.perpetuals))
-
-    @property
     def rates(self) -> tuple[Rates, ...]:
         """Margin rates of each perpetual, by market index."""
         return (self.margin, *(perpetual.margin or self.margin for perpetual in self.perpetuals))

@@ -188,7 +188,7 @@ def _entry(id_: str, folder: Path, kind: _Kind, written: datetime) -> Entry:
     try:
         facts, problem = kind.read(folder), ""
     except SurgetankError as error:
-        facts, problem = _Facts("", "", ""), f"{error.place}: {error.message}. {error.hint}"
+        facts, problem = _Facts("", "", ""), str(error)
     except (KeyError, TypeError, ValueError, AttributeError):
         facts, problem = _Facts("", "", ""), "written by another version of surgetank"
     return Entry(id_, folder, kind.name, kind.page, written, facts, problem)

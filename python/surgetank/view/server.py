@@ -51,7 +51,7 @@ class ViewServer(ThreadingHTTPServer):
         self.folder = folder
         self._entries = entries_in(folder)
         self._pages: OrderedDict[tuple[object, ...], str] = OrderedDict()
-        self._lock = threading.Lock()
+        self._looking, self._making = threading.Lock(), threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
 
     @property
@@ -61,13 +61,14 @@ class ViewServer(ThreadingHTTPServer):
 
     def entries(self) -> dict[str, Entry]:
         """What lies in the folder now."""
-        with self._lock:
+        with self._looking:
             self._entries = entries_in(self.folder, self._entries)
             return self._entries
 
     def kept(self, key: tuple[object, ...], make: Callable[[], str]) -> str:
-        """The page of this key, made once; one page is made at a time."""
-        with self._lock:
+        """The page of this key, made once; one page is made at a time,
+        and the list is served meanwhile."""
+        with self._making:
             if key not in self._pages:
                 self._pages[key] = make()
             self._pages.move_to_end(key)
@@ -91,8 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, page = self._answer()
         except SurgetankError as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
-            text = f"{error.place}: {error.message}. {error.hint}"
-            page = message_page("This cannot be shown", text)
+            page = message_page("This cannot be shown", str(error))
         raw = page.encode()
         self.send_response(status)
         for name, text in _HEADERS.items():
