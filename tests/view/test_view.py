@@ -82,10 +82,16 @@ def server(results: Path) -> Iterator[ViewServer]:
 
 
 def get(
-    server: ViewServer, path: str, host: str = "localhost", method: str = "GET"
+    server: ViewServer,
+    path: str,
+    host: str = "localhost",
+    method: str = "GET",
+    timeout_s: float = 60,
 ) -> tuple[int, str]:
     """Status and page, of the path as it stands."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", server.server_address[1], timeout=timeout_s
+    )
     connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     page = answer.read().decode()
@@ -150,6 +156,12 @@ def test_pages_are_made_and_nothing_is_written(server: ViewServer, results: Path
     status, page = get(server, "/compare?a=before%2F1&b=after%2F2&seeds=all")
     assert status == 200 and "Over 2 seeds" in page
     assert files(results) == before
+
+
+def test_the_list_is_served_while_a_page_is_made(server: ViewServer) -> None:
+    seen = []
+    server.kept(("slow",), lambda: seen.append(get(server, "/", timeout_s=10)[0]) or "")
+    assert seen == [200]
 
 
 def test_a_page_that_was_written_is_served_as_it_is(server: ViewServer, results: Path) -> None:

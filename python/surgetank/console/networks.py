@@ -10,6 +10,7 @@ from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.network_file import NetworkFile, with_network
 from surgetank.network_file.summary import Summary, summarise
+from surgetank.number_format import share
 from surgetank.report.network import facts, sentence
 from surgetank.scenario import load
 
@@ -45,11 +46,11 @@ def show_network(
     bars.add_column("power", justify="right")
     bars.add_column("")
     for k in order[:_SHOWN]:
-        share = summary.shares[k]
-        length = round(_BAR * share / summary.largest_share)
+        part = summary.shares[k]
+        length = round(_BAR * part / summary.largest_share)
         label = Text(printable(summary.names[k]), overflow="ellipsis", no_wrap=True)
-        bars.add_row(label, f"{share:.1%}", "█" * length)
+        bars.add_row(label, share(part), "█" * length)
     console.print(bars)
     if len(order) > _SHOWN:
         rest = sum(summary.shares[k] for k in order[_SHOWN:])
-        console.print(dim(f"… and {len(order) - _SHOWN} more with {rest:.1%}; --json has all"))
+        console.print(dim(f"… and {len(order) - _SHOWN} more with {share(rest)}; --json has all"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surgetank.network_file.summary import Summary
-from surgetank.number_format import counted, milliseconds
+from surgetank.number_format import counted, milliseconds, share
 from surgetank.report.network.figures import delay_figure, power_figure
 from surgetank.report.shell import render_template
 from surgetank.scenario.network import Network
@@ -43,9 +43,9 @@ def sentence(found: Summary) -> str:
 def facts(found: Summary) -> list[tuple[str, str]]:
     """Name and value of each number, for a table."""
     followers = found.nodes - found.validators
-    power = f"at most {found.largest_share:.1%}, {found.largest}"
+    power = f"at most {share(found.largest_share)}, {found.largest}"
     if found.largest_share * found.validators < 1 + 1e-9:
-        power = f"{found.largest_share:.1%} each"
+        power = f"{share(found.largest_share)} each"
     rows = [
         (
             "Nodes",
@@ -65,7 +65,7 @@ def facts(found: Summary) -> list[tuple[str, str]]:
             ("Furthest pair", f"{most}, {delays.furthest[0]} to {delays.furthest[1]}"),
         ]
         if delays.loss_most:
-            rows.append(("Largest loss", f"{delays.loss_most:.2%}"))
+            rows.append(("Largest loss", share(delays.loss_most)))
         if delays.unlinked:
             rows.append(("Pairs without a link", f"{delays.unlinked} of {delays.pairs}"))
     if found.proposers is not None:
@@ -90,7 +90,7 @@ def _rows(found: Summary, network: Network) -> list[dict[str, str]]:
     return [
         {
             "name": found.names[k],
-            "power": f"{found.shares[k]:.1%}" if found.shares[k] else "none",
+            "power": share(found.shares[k]) if found.shares[k] else "none",
             "region": places[k] if places else "—",
             "machine": machine.get(k, "usual"),
             "decided": "—" if (ms := spans[k]) is None else milliseconds(ms),

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from surgetank.network_file.summary import Summary, mean_delays_ms
-from surgetank.number_format import milliseconds
+from surgetank.number_format import milliseconds, share
 from surgetank.report.plot import Plot, Scale
 from surgetank.scenario.network import Network
 
@@ -35,8 +35,8 @@ def power_figure(found: Summary) -> tuple[Markup, Markup]:
     rows = [(found.names[k], found.shares[k]) for k in ranked if found.shares[k]]
     if len(rows) > _BARS_MAX:
         rest = rows[_BARS_MAX - 1 :]
-        rows = [*rows[: _BARS_MAX - 1], (f"{len(rest)} others", sum(share for _, share in rest))]
-    text = f"Voting power of {len(rows)} nodes, the largest {found.largest_share:.1%}"
+        rows = [*rows[: _BARS_MAX - 1], (f"{len(rest)} others", sum(part for _, part in rest))]
+    text = f"Voting power of {len(rows)} nodes, the largest {share(found.largest_share)}"
     wide, narrow = (_bars(rows, found.nakamoto, width) for width in (_WIDE, _NARROW))
     return wide.svg(text, "wide"), narrow.svg(text, "narrow")
 
@@ -44,15 +44,15 @@ def power_figure(found: Summary) -> tuple[Markup, Markup]:
 def _bars(rows: list[tuple[str, float]], halting: int, width: int) -> Plot:
     left = _label_width([name for name, _ in rows], width)
     plot = Plot((width, _BAR * len(rows) + 6), _NO_SCALE, _NO_SCALE, (0, 0, 0, 0))
-    room, most = width - left - 64, max(share for _, share in rows)
-    for i, (name, share) in enumerate(rows):
+    room, most = width - left - 64, max(part for _, part in rows)
+    for i, (name, part) in enumerate(rows):
         y = i * _BAR + 4
         kind = "f1" if i < halting else "f0"
         plot.text(left - 10, y + 14, _short(name, left), "row", "end")
-        tip = f"{name}: {share:.2%} of the voting power"
-        span = max(1.5, room * share / most)
+        tip = f"{name}: {share(part)} of the voting power"
+        span = max(1.5, room * part / most)
         plot.put("rect", kind, tip=tip, x=left, y=y, width=span, height=_BAR - 8)
-        plot.text(left + span + 8, y + 14, f"{share:.1%}")
+        plot.text(left + span + 8, y + 14, share(part))
     return plot
 
 
