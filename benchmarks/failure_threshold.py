@@ -11,7 +11,6 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 import surgetank as st
 from surgetank.measure import FailureKind

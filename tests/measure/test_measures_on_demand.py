@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from random_worlds import world
 from surgetank.catalogue import CATALOGUE
 from surgetank.measure import Measures, measure, parts
-from surgetank.measure.parts import PARTS, MeasurePart, MeasuresOnDemand
+from surgetank.measure.parts import PARTS, MeasuresOnDemand, MeasurePart
 from surgetank.simulate import simulate
 from surgetank.trace import LiveStats, Trace
 from venue_under_attack import CRASH, venue

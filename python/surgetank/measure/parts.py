@@ -29,7 +29,7 @@ from surgetank.measure.throughput import throughput
 from surgetank.measure.waiting import waiting
 from surgetank.trace import Trace
 
-__all__ = ["PARTS", "MeasurePart", "MeasuresOnDemand", "RunFacts"]
+__all__ = ["PARTS", "MeasuresOnDemand", "MeasurePart", "RunFacts"]
 
 
 @dataclass(frozen=True)
