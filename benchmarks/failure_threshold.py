@@ -16,7 +16,7 @@ import surgetank as st
 from surgetank.measure import FailureKind
 from surgetank.search.parameter import parameter
 from surgetank.search.pool import pool_of
-from surgetank.search.probe import RunOutcome, Task, outcome_of
+from surgetank.search.probe import RunOutcome, Task
 
 SCENARIOS = ("calm", "black-thursday", "slow-proposer", "rollup-sequencer")
 LEVELS, SEEDS = 8, 5
@@ -26,16 +26,6 @@ SPREAD = 2.0
 TOLERANCES = (2.0, 3.0, 5.0, 10.0)
 #: Seeds that no search draws.
 FIRST_SEED = 9_000
-#: Measures of classes that are sent all the time.
-AGES = [f"state_age_max_ms.{name}" for name in ("price-update", "cancel", "order")]
-
-
-def observe(task: Task) -> RunOutcome:
-    """Runs a task and adds the ages of the state, which a search does not read."""
-    trace = st.simulate(task.scenario, seed=task.seed)
-    found, made = st.measure(trace), outcome_of(task, trace)
-    ages = {name: found.value(name) for name in AGES if name in found}
-    return replace(made, values={**made.values, **ages})
 
 
 def sweep(
@@ -47,7 +37,7 @@ def sweep(
     loads = [load.rounded(middle * SPREAD ** (2 * k / (count - 1) - 1)) for k in range(count)]
     seeds = range(FIRST_SEED, FIRST_SEED + each)
     tasks = [Task(load.at(scenario, level), level, seed) for level in loads for seed in seeds]
-    with pool_of(None, 2, None, work=observe) as pool:
+    with pool_of(None, 2, None) as pool:
         found = pool.all(tasks)
     return [(level, found[i * each : (i + 1) * each]) for i, level in enumerate(loads)]
 
@@ -70,7 +60,9 @@ def kinds(runs: Sequence[RunOutcome]) -> str:
 
 def oldest_ms(run: RunOutcome) -> float:
     """The oldest that the executed state ever was, in classes that are sent all the time."""
-    ages = [run.values[name] for name in AGES if name in run.values]
+    ages = [
+        run.values.get(f"state_age_max_ms.{name}") for name in ("price-update", "cancel", "order")
+    ]
     return max((age for age in ages if age is not None), default=0.0)
 
 

@@ -48,10 +48,8 @@ def judged(trace: Trace, measures: Measures | None = None) -> JudgedRun:
     """The run of a trace; `measures` saves computing them again."""
     found = measure(trace) if measures is None else measures
     verdict = judge(found, trace.scenario.limits.as_mapping(), trace)
-    # Not `found`, which refers to the tables.
-    numbers = Measures(found.values())
     return JudgedRun(
-        trace.run, trace.scenario, trace.stats, trace.chains, trace.complete, numbers, verdict
+        trace.run, trace.scenario, trace.stats, trace.chains, trace.complete, found, verdict
     )
 
 

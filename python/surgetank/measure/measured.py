@@ -87,19 +87,19 @@ class Measures(Mapping[str, Measure]):
 
     def value(self, name: str) -> float | None:
         """The value of a measure, without its interval."""
-        return self[name].value
+        return self._by_name[name].value
 
     def frame(self) -> pl.DataFrame:
         """One row per measure: name, value, unit, low, high, n, what, note."""
         fields = ("name", "value", "unit", "low", "high", "n", "what", "note")
         dtypes = (pl.String, pl.Float64, pl.String, pl.Float64, pl.Float64, pl.Int64)
-        columns = {f: [getattr(m, f) for m in self.values()] for f in fields}
+        columns = {f: [getattr(m, f) for m in self._by_name.values()] for f in fields}
         kinds = dict(zip(fields, (*dtypes, pl.String, pl.String), strict=True))
         return pl.DataFrame(columns, schema=kinds)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values for JSON."""
-        return {name: m.to_dict() for name, m in self.items()}
+        return {name: m.to_dict() for name, m in self._by_name.items()}
 
 
 def plain(value: Any) -> Any:

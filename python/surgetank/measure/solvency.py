@@ -1,4 +1,4 @@
-"""Cost of latency: stale prices, bad debt, and its bearers.
+"""Cost of latency: stale prices, late liquidations, bad debt, and its bearers.
 
 Money counts over the whole run, from its begin to its end.
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from surgetank.measure.bad_debt import bad_debt
+from surgetank.measure.cascades import cascade_measures
+from surgetank.measure.liquidations import liquidation_measures
 from surgetank.measure.market_rows import index_of, latest, market_of
 from surgetank.measure.measured import Measure
+from surgetank.measure.shortfall import shortfall
 from surgetank.measure.statistics import KaplanMeier
 from surgetank.trace import Bearer, MarketKind, Trace
 
-__all__ = ["money", "stale_prices", "staleness"]
+__all__ = ["solvency", "staleness"]
 
 _MS = 1e6
 
@@ -35,8 +39,21 @@ def staleness(trace: Trace) -> pl.DataFrame:
     return pl.DataFrame({"time_ns": time_ns[kept], "age_ns": age_ns})
 
 
-def stale_prices(trace: Trace) -> list[Measure]:
-    """staleness_p50_ms and staleness_p99_ms."""
+def solvency(trace: Trace, late_after_ms: float | None) -> list[Measure]:
+    """All measures of money and of lateness; none if the scenario has no market."""
+    if trace["market"].is_empty():
+        return []
+    return [
+        *_staleness(trace),
+        *liquidation_measures(trace, late_after_ms),
+        *_money(trace),
+        *bad_debt(trace),
+        *cascade_measures(trace),
+        *shortfall(trace),
+    ]
+
+
+def _staleness(trace: Trace) -> list[Measure]:
     ages = staleness(trace)["age_ns"].to_numpy().astype(np.float64) / _MS
     found = []
     for name, p in (("staleness_p50_ms", 0.5), ("staleness_p99_ms", 0.99)):
@@ -49,9 +66,7 @@ def stale_prices(trace: Trace) -> list[Measure]:
     return found
 
 
-def money(trace: Trace) -> list[Measure]:
-    """bad_debt_usd, insurance_drawn_usd, deleveraged_usd; with payments of funding,
-    funding_paid_usd."""
+def _money(trace: Trace) -> list[Measure]:
     quantum = trace.stats.quantum_usd
     notional = trace.stats.tick_usd * trace.stats.lot
     debts = market_of(trace, MarketKind.BAD_DEBT)

@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from surgetank.catalogue import MEASURES
 from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind, failures, measure
 from surgetank.measure.measured import plain
@@ -29,14 +28,6 @@ __all__ = ["Crashed", "RunOutcome", "Saturated", "Task", "outcome_of", "probe"]
 
 #: Saturated resources recorded of each run.
 _KEPT = 8
-
-#: Measures recorded of each run: all that a search or a prediction reads, whatever it is for, since
-#: a journal serves several. Limits are judged before.
-_RECORDED = (
-    *("delay_p50_ms", "delay_p99_ms", "offered_per_s", "throughput_per_s", "executed_share"),
-    *("backlog_growth", "backlog_growth_sent", "liquidations_triggered", "bad_debts"),
-    *(name for name in MEASURES if name.startswith("saturation.")),
-)
 
 
 @dataclass(frozen=True)
@@ -72,7 +63,7 @@ class RunOutcome:
     messages: int
     """Client messages simulated."""
     values: Mapping[str, float | None]
-    """Measures that a search reads; infinite where a quantile was never reached."""
+    """Every measure; infinite where a quantile was never reached."""
     failed: tuple[str, ...]
     """Limits of the scenario that were violated."""
     unknown: tuple[str, ...]
@@ -89,7 +80,7 @@ class RunOutcome:
     """It is invalid only because the sender was behind its schedule; it sent every message."""
 
     def value(self, name: str) -> float:
-        """A measure; NaN if the run has no data for it, or no search reads it."""
+        """A measure; NaN if the run has no data for it."""
         found = self.values.get(name)
         return math.nan if found is None else found
 
@@ -165,7 +156,7 @@ def outcome_of(task: Task, trace: Trace) -> RunOutcome:
         level=task.level,
         seed=task.seed,
         messages=trace["messages"].height,
-        values={n: measures.value(n) for n in _RECORDED if n in measures} | part_counts(trace),
+        values={name: m.value for name, m in measures.items()} | part_counts(trace),
         failed=tuple(by_status[Status.FAIL]),
         unknown=tuple(by_status[Status.UNKNOWN]),
         invalid=tuple(by_status[Status.INVALID]),

@@ -9,6 +9,7 @@ is unknown to another; a **stale** state lacks what happened outside, however we
 from surgetank.measure.synchrony.blocks import blocks
 from surgetank.measure.synchrony.budget import BUDGET, Synchrony, SynchronyBounds
 from surgetank.measure.synchrony.failures import Failure, FailureKind
+from surgetank.measure.synchrony.measures import synchrony
 from surgetank.measure.synchrony.node_outages import crashes, cut_off
 from surgetank.measure.synchrony.trailing import trailing
 
@@ -21,5 +22,6 @@ __all__ = [
     "blocks",
     "crashes",
     "cut_off",
+    "synchrony",
     "trailing",
 ]

@@ -1,15 +1,14 @@
-"""The numbers of a run's synchrony: nodes out of step, divergence of view, age of the state."""
+"""The numbers of a run's synchrony."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from surgetank.measure.measured import Measure
-from surgetank.measure.synchrony import view
+from surgetank.measure.synchrony import trailing, view
 from surgetank.measure.synchrony.budget import BUDGET, Synchrony
-from surgetank.measure.synchrony.trailing import longest_ns
 
-__all__ = ["nodes", "state", "views"]
+__all__ = ["synchrony"]
 
 _MS: Final = 1e6
 
@@ -19,8 +18,12 @@ _UNSEEN: Final = (
 )
 
 
-def nodes(found: Synchrony) -> list[Measure]:
-    """Nodes out of step, the fault budget that they use, standstills, and the longest lag."""
+def synchrony(found: Synchrony) -> list[Measure]:
+    """Nodes out of step, fault budget, standstill, divergence of view and age of the state."""
+    return [*_nodes(found), *_view(found), *_state(found)]
+
+
+def _nodes(found: Synchrony) -> list[Measure]:
     trace = found.trace
     if not trace.orders and trace["receipts"].is_empty():
         return []
@@ -41,7 +44,7 @@ def nodes(found: Synchrony) -> list[Measure]:
         "standstill_s": still,
     }
     if not trace["executions"].is_empty():
-        rows["lag_max_ms"] = longest_ns(trace) / _MS
+        rows["lag_max_ms"] = trailing.longest_ns(trace) / _MS
     if trace.stats.live is not None and trace.nodes == 1:
         # The only node of a live target cannot fall behind another.
         rows = {name: value for name, value in rows.items() if name not in _UNSEEN}
@@ -60,11 +63,10 @@ def _nothing_seen(found: Synchrony) -> bool:
     return blank and not (seen or trace["faults"].height)
 
 
-def views(found: Synchrony) -> list[Measure]:
-    """view_divergence_share and view_lag_max_ms."""
-    rows, count = found.in_view, found.trace.nodes
-    share = view.divergence(rows, count)
-    if share is None or count < 2:
+def _view(found: Synchrony) -> list[Measure]:
+    rows, nodes = found.in_view, found.trace.nodes
+    share = view.divergence(rows, nodes)
+    if share is None or nodes < 2:
         return []
     n = len(rows.known_ns)
     apart = view.longest_apart_ns(rows) / _MS
@@ -74,8 +76,7 @@ def views(found: Synchrony) -> list[Measure]:
     ]
 
 
-def state(found: Synchrony) -> list[Measure]:
-    """stale_s, and quantiles of the age of the executed state by class."""
+def _state(found: Synchrony) -> list[Measure]:
     begin, end = found.trace.measured_from_ns, found.trace.flow_end_ns
     if not found.ages or begin >= end:
         return []
