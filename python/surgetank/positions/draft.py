@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -287,7 +288,7 @@ def _of_asset(asset: str, prices: Mapping[str, float]) -> float | None:
 
 def coin_of(market: str) -> str:
     """The coin of a market's name: `ETH-USD`, `ETH/USD`, `ETHUSDT` and `ETH-PERP` are ETH."""
-    name = market.upper().replace("/", "-").replace("_", "-").split("-")[0]
-    for quote in ("USDT", "USDC", "USD", "PERP"):
+    name = re.split(r"[-/_:]", market.upper())[0]
+    for quote in ("PERP", "USDT", "USDC", "USD"):
         name = name.removesuffix(quote) or name
     return name

@@ -6,21 +6,19 @@ import math
 import re
 from dataclasses import asdict
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from surgetank.errors import SurgetankError
 from surgetank.number_format import usd
 from surgetank.positions import PositionBook
+from surgetank.positions.draft import coin_of
 from surgetank.positions.position_book import BookMarket, MarginTier
 from surgetank.scenario.book_assets import asset_columns, collateral_values
 from surgetank.scenario.market import MARKETS_MAX, Market
 
 __all__ = ["book_values", "columns_of", "tiers_of"]
-
-#: Quote currencies at the end of a market's name: `ETH-USD`, `ETHUSDT` and `ETH-PERP` are ETH.
-_QUOTES: Final = ("PERP", "USDT", "USDC", "USD")
 
 
 def book_values(
@@ -133,14 +131,6 @@ def _name(market: BookMarket) -> str:
     return re.sub(r"[^\w.-]+", "-", market.name).strip("-")[:32] or "market"
 
 
-def _coin(name: str) -> str:
-    """The coin of a market's name."""
-    coin = re.split(r"[-/_:]", name.upper())[0]
-    for quote in _QUOTES:
-        coin = coin.removesuffix(quote) or coin
-    return coin
-
-
 def _places(market: Market, book: PositionBook, by_market: Any) -> list[int | None]:
     """For each market of the scenario the index of the book's market of that name, or of its coin;
     None: the book has none. If none is named, the largest of the book takes the first place."""
@@ -149,7 +139,7 @@ def _places(market: Market, book: PositionBook, by_market: Any) -> list[int | No
         alike = [
             i
             for i, one in enumerate(book.markets)
-            if i not in found and (_name(one) == name or _coin(one.name) == _coin(name))
+            if i not in found and (_name(one) == name or coin_of(one.name) == coin_of(name))
         ]
         found.append(alike[0] if alike else None)
     if all(i is None for i in found):
