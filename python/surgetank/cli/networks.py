@@ -24,8 +24,7 @@ Examples:
 
   surgetank network my_nodes.csv --scenario black-thursday --json
 
-The file goes with run, search, risk, explain, frontier, compare and attack:
---network my_nodes.csv.
+The file goes with run, search, risk, explain, frontier, compare and attack: --network my_nodes.csv.
 
 Exit codes: 0 read · 2 usage.
 """
