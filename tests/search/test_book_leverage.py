@@ -105,6 +105,8 @@ def test_each_part_has_the_threshold_of_its_fall(book: st.PositionBook, tmp_path
     ]
     assert covers(parts["tier", "up to $10 k"], 10.0) and covers(parts["market", "BTC"], 10.0)
     assert covers(parts["tier", "$100 k to $1 M"], 5.0) and covers(parts["market", "ALT"], 5.0)
+    small, btc = parts["tier", "up to $10 k"], parts["market", "BTC"]  # the same accounts
+    assert (small.ci_low, small.estimate, small.ci_high) == (btc.ci_low, btc.estimate, btc.ci_high)
     safe = parts["tier", "$1 M to $10 M"]
     assert safe.estimate is None and safe.ci_high is None
     assert safe.ci_low is not None and safe.ci_low > 10.0

@@ -47,7 +47,7 @@ def part_thresholds(search: Search) -> tuple[PartThreshold, ...]:
         key=lambda part: max(members[part]) if part[0] == "tier" else 1e300 / sum(members[part]),
     )
     parts.sort(key=lambda part: part[0], reverse=True)
-    made, found = list(state.outcomes), list[PartThreshold]()
+    made, states = list(state.outcomes), list[SearchState]()
     for i, (division, member) in enumerate(parts):
         left = min(_RUNS_MAX, max(0, q.runs_max - search.spent) // (len(parts) - i))
         part = _search_of(search, f".{division}.{member}", member, left, made)
@@ -56,9 +56,13 @@ def part_thresholds(search: Search) -> tuple[PartThreshold, ...]:
             state.status, state.bound = "INVALID", part.state.bound
             return ()
         made += part.state.refined
-        count = len(members[division, member])
-        found.append(_threshold(part.state, made, (division, member), count))
-    return tuple(found)
+        states.append(part.state)
+    # Only now, so that every part has all runs: also those that were made for the parts after it.
+    found = (SearchState(s.question, climbed=made, top=s.top) for s in states)
+    return tuple(
+        _threshold(whole, part, len(members[part]))
+        for whole, part in zip(found, parts, strict=True)
+    )
 
 
 def _search_of(
@@ -86,12 +90,9 @@ def _is_beyond(state: SearchState) -> bool:
     return high > state.top - _EDGE * room and low > state.top - _NEAR * room
 
 
-def _threshold(
-    state: SearchState, made: Sequence[RunOutcome], part: tuple[str, str], accounts: int
-) -> PartThreshold:
+def _threshold(state: SearchState, part: tuple[str, str], accounts: int) -> PartThreshold:
     """Estimate and interval, or the one end of it that lies inside the range."""
-    q, post = state.question, state.posterior
-    assert post is not None
+    q, post = state.question, state.fit()
     low, high = post.interval()
     edge = _EDGE * (state.top - q.u(q.low))
     ends: list[float | None] = [q.level(low), q.level(high)]
@@ -100,4 +101,4 @@ def _threshold(
     if high > state.top - edge:
         ends[1] = None
     estimate = None if None in ends else q.level(post.median)
-    return PartThreshold(*part, accounts, len(made), estimate, *ends)
+    return PartThreshold(*part, accounts, len(state.outcomes), estimate, *ends)
