@@ -189,6 +189,28 @@ def test_an_asset_is_priced_by_the_market_of_its_coin(tmp_path: Path) -> None:
         assert due["account"].to_list() == [0]
 
 
+def two_markets(tmp_path: Path, asset: str, *marks: str) -> st.PositionBook:
+    """Longs of BTC and ETH, each with two coins of the asset as collateral."""
+    table = f"account,market,size,mark_price,collateral,collateral_{asset}\n"
+    table += "a,BTC,0.5,50000,0,2\nb,ETH-USD,10,2500,0,2\n"
+    (tmp_path / "two.csv").write_text(table)
+    return st.read_positions(tmp_path / "two.csv", marks=marks)
+
+
+def test_wrapped_and_staked_coins_follow_their_coin(tmp_path: Path) -> None:
+    """WETH has the price of ETH, stETH one of its own; both move with it, and not with the first
+    market, which other assets follow."""
+    with pytest.raises(SurgetankError, match="no price of STETH"):
+        two_markets(tmp_path, "STETH")
+    cases = (("WETH", "", "ETH-USD"), ("stETH", "STETH=2400", "ETH-USD"), ("LINK", "LINK=9", ""))
+    for asset, mark, market in cases:
+        book = two_markets(tmp_path, asset, *filter(None, [mark]))
+        assert asset != "WETH" or book.equity_usd.tolist() == [5_000.0, 5_000.0]
+        scenario = accepting({"name": asset, "haircut": 0.0}, prices=(50_000.0, 50_000.0))
+        opened = scenario.with_positions(book).market
+        assert opened is not None and opened.collateral[0].market == market
+
+
 def test_prices_of_assets_can_be_given(tmp_path: Path) -> None:
     """`--mark` prices an asset without market, moves stated equity by what the asset gains, and a
     table that is written has the assets again."""

@@ -366,6 +366,10 @@ def test_gmx(tmp_path: Path) -> None:
     assert book.position_entry_usd.tolist() == pytest.approx([60_000.0, 50_000.0])
     assert book.equity_usd.tolist() == pytest.approx([-4_000.0, 5_000.0])
     assert all(account.isolated == "BTC" for account in book.accounts)
+    # USDC is cash; the BTC behind the short is an asset, also of rows that state its value.
+    assert [(held.account, held.asset, held.value_usd) for held in book.assets] == [(1, "BTC", 5e3)]
+    rows[1]["collateralUsd"] = str(5_000 * 10**30)
+    assert st.read_positions(write(tmp_path, "b.json", content)).assets == book.assets
     del content["tokens"]
     with pytest.raises(SurgetankError, match="list of tokens"):
         st.read_positions(write(tmp_path, "c.json", content))

@@ -19,6 +19,7 @@ from surgetank.positions.position_book import (
     MarginAccount,
     MarginTier,
     PositionBook,
+    coin_of_asset,
 )
 
 __all__ = ["Draft", "Held", "coin_of"]
@@ -280,10 +281,10 @@ class Draft:
 
 
 def _of_asset(asset: str, prices: Mapping[str, float]) -> float | None:
-    """The price under the name of an asset, or of the market of that coin."""
-    name = asset.upper()
+    """The price under the name of an asset, or of the market of its coin."""
+    name, coin = asset.upper(), coin_of_asset(asset, staked=False)
     exact = [usd for of, usd in prices.items() if of.upper() == name]
-    return next(iter([*exact, *(usd for of, usd in prices.items() if coin_of(of) == name)]), None)
+    return next(iter([*exact, *(usd for of, usd in prices.items() if coin_of(of) == coin)]), None)
 
 
 def coin_of(market: str) -> str:

@@ -7,7 +7,8 @@ A JSON object with `positions` and the venue's published `tokens` (address, symb
 - USD are whole numbers of 10⁻³⁰ USD: `sizeInUsd` (at the entry price), `collateralUsd`.
 - `sizeInTokens` and `collateralAmount` are whole numbers of 10^−decimals tokens; a ticker's price
   is USD × 10^(30 − decimals) per token.
-- A position is isolated: backed by its `collateralToken`.
+- A position is isolated: backed by its `collateralToken`, a dollar or an asset with a price. Rows
+  with `collateralUsd` in a file without `tokens` and `tickers` do not say which: cash.
 
 Source: docs.gmx.io, "API: REST" (tokens, markets, prices), and "SDK: positions".
 """
@@ -21,6 +22,7 @@ from typing import Any, Final
 from surgetank.errors import SurgetankError
 from surgetank.positions.document import number_at, objects
 from surgetank.positions.draft import Draft, Held
+from surgetank.positions.position_book import DOLLARS
 
 __all__ = ["draft_of", "is_of"]
 
@@ -73,7 +75,8 @@ def draft_of(content: Any, place: str) -> Draft:
     venue = _venue(about, place)
     found = Draft(place)
     found.notes.append(
-        "GMX v2 positions: USD in 1e30, tokens in their own decimals; every position isolated"
+        "GMX v2 positions: USD in 1e30, tokens in their own decimals; every position isolated; "
+        "collateral other than dollars is an asset, whose price moves"
     )
     for i, row in enumerate(rows):
         _position(row, f"{place}: positions[{i}]", venue, found)
@@ -119,7 +122,7 @@ def _position(row: Mapping[str, Any], place: str, venue: _Venue, found: Draft) -
     owner = f"{owner} {'long' if sign > 0 else 'short'} {_backing(row)[:10]}".rstrip()
     held = Held(place, owner, True, name, sign * size, entry or None, mark)
     found.held.append(held)
-    found.cash[held.unit] = _collateral_usd(row, place, venue)
+    _back(held, row, venue, found)
 
 
 def _is_long(row: Mapping[str, Any], place: str) -> bool:
@@ -134,11 +137,20 @@ def _backing(row: Mapping[str, Any]) -> str:
     return str(row.get("collateralToken", row.get("collateralTokenAddress", "")))
 
 
-def _collateral_usd(row: Mapping[str, Any], place: str, venue: _Venue) -> float:
-    if row.get("collateralUsd") is not None:
-        return number_at(row, "collateralUsd", place) / _USD
-    token = venue.token(_backing(row), place)
+def _back(held: Held, row: Mapping[str, Any], venue: _Venue, found: Draft) -> None:
+    """Adds the collateral of a position to the draft: cash, or an amount of an asset."""
+    known = venue.tokens.get(_backing(row).lower())
+    if row.get("collateralUsd") is not None and (known is None or known.price_usd is None):
+        found.cash[held.unit] = number_at(row, "collateralUsd", held.place) / _USD
+        return
+    token = venue.token(_backing(row), held.place)
+    amount = number_at(row, "collateralAmount", held.place) / 10.0**token.decimals
     if token.price_usd is None:
         hint = "Add the venue's `tickers` to the file"
-        raise SurgetankError(f"there is no price of {token.symbol}", place=place, hint=hint)
-    return number_at(row, "collateralAmount", place) / 10.0**token.decimals * token.price_usd
+        raise SurgetankError(f"there is no price of {token.symbol}", place=held.place, hint=hint)
+    if token.symbol.upper() in DOLLARS:
+        found.cash[held.unit] = amount * token.price_usd
+        return
+    found.cash[held.unit] = 0.0
+    found.assets[held.unit] = {token.symbol: amount}
+    found.prices[token.symbol] = token.price_usd

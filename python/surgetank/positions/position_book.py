@@ -23,11 +23,31 @@ Floats = NDArray[np.float64]
 
 __all__ = [
     *("DOLLARS", "BookMarket", "Floats", "HeldAsset", "Ints", "MarginAccount", "MarginTier"),
-    "PositionBook",
+    *("PositionBook", "coin_of_asset"),
 ]
 
 #: Assets that are worth one USD.
-DOLLARS: Final = ("USD", "USDC", "USDT", "USDE", "DAI", "FDUSD")
+DOLLARS: Final = ("USD", "USDC", "USDC.E", "USDT", "USDT.E", "USDE", "DAI", "DAI.E", "FDUSD")
+#: Tokens that are redeemed one for one against a coin, and staked ones, whose price is another.
+_WRAPPED: Final = {
+    "BTC": ("WBTC", "WBTC.E", "WBTC.B", "BTC.B", "TBTC", "CBBTC"),
+    "ETH": ("WETH", "WETH.E"),
+    "SOL": ("WSOL",),
+    "AVAX": ("WAVAX",),
+    "BNB": ("WBNB",),
+}
+_STAKED: Final = {
+    "ETH": ("STETH", "WSTETH", "RETH", "CBETH", "WEETH"),
+    "SOL": ("JITOSOL", "MSOL", "BNSOL"),
+}
+
+
+def coin_of_asset(asset: str, *, staked: bool = True) -> str:
+    """The coin whose price an asset follows, in upper case: `WETH` and `stETH` follow ETH. Without
+    `staked`, the coin whose price it has."""
+    name = asset.upper()
+    groups = (*_WRAPPED.items(), *(_STAKED.items() if staked else ()))
+    return next((coin for coin, tokens in groups if name in tokens), name)
 
 
 @dataclass(frozen=True)

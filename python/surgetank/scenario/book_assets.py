@@ -9,7 +9,7 @@ from surgetank.errors import SurgetankError
 from surgetank.positions import PositionBook
 from surgetank.positions.assets import AssetRule
 from surgetank.positions.draft import coin_of
-from surgetank.positions.position_book import DOLLARS
+from surgetank.positions.position_book import DOLLARS, coin_of_asset
 from surgetank.scenario.market import Collateral, Market
 
 __all__ = ["asset_columns", "asset_rules", "collateral_values"]
@@ -76,8 +76,9 @@ def collateral_values(
     """`market.collateral` once the book's markets are in the scenario.
 
     An asset without constant price that names no market, and that the book holds, is priced by the
-    market of its own name or coin. `renamed` are new names of the scenario's markets by their old
-    ones, `names` the names of all markets, those of the book included.
+    market of its own name or coin; a wrapped or staked coin by that of the coin. `renamed` are new
+    names of the scenario's markets by their old ones, `names` the names of all markets, those of
+    the book included.
 
     Raises:
         SurgetankError: the market does not accept an asset of the book.
@@ -96,6 +97,6 @@ def collateral_values(
 
 def _market_of(held: Collateral, names: Sequence[str]) -> str:
     """The market of the asset's name, or of its coin; empty: there is none."""
-    name = held.name.upper()
-    alike = [one for one in names if one.upper() == name or coin_of(one) == name]
-    return alike[0] if alike else ""
+    name, coin = held.name.upper(), coin_of_asset(held.name)
+    exact = [one for one in names if one.upper() == name]
+    return next(iter([*exact, *(one for one in names if coin_of(one) == coin)]), "")
