@@ -203,7 +203,7 @@ def test_what_is_out_of_bounds_is_said_to_be_the_file_s(tmp_path: Path) -> None:
         ("name,power\na,1\nb,\n", None, "nodes.csv:3: the node has no power", "follows"),
         ("name,power\na,0\nb,0\n", None, "all powers are 0", ""),
         ("name,power\na,1,2\n", None, "3 cells under 2 columns", ""),
-        ("name,name\na,1\n", None, "the column 'name' is twice there", ""),
+        ("name,name\na,1\n", None, "two columns are named `name`", ""),
         ("name,uplink\na,10\nb,10\n", None, "uplink: '10' has no unit", "uplink_mbps"),
         ("name,uplink\na,10 parsecs\n", None, "unknown unit", ""),
         ("name,machine,speed\na,m,1\nb,m,2\n", None, "has another speed than at", ""),

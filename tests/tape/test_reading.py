@@ -154,7 +154,7 @@ BAD = [
     ("empty.jsonl", "", "", "empty"),
     ("head.csv", BARS, "", "no rows"),
     ("columns.csv", "a,b\n1,2\n", ":1", "unknown columns"),
-    ("short.csv", BARS + "2021-12-31 23:01:00,1\n", ":2", "2 columns where the header has 6"),
+    ("short.csv", BARS + "2021-12-31 23:01:00,1\n", ":2", "2 cells under 6 columns"),
     ("word.csv", BARS + BAR.format(1).replace("110.0", "high"), ":2", "cannot be read"),
     ("zero.csv", BARS + BAR.format(1).replace("99.0", "0.0"), ":2", "not positive"),
     ("noise.jsonl", "hello\n", ":1", "not a line of a capture"),

@@ -13,7 +13,7 @@ from surgetank.network_file.columns import LINK_COLUMNS, NODE_COLUMNS, NetworkCo
 from surgetank.network_file.content import NetworkFile
 from surgetank.network_file.links import Links, as_shadow_routes, links_beside, read_links
 from surgetank.network_file.nodes import Nodes, read_nodes
-from surgetank.network_file.rows import FileRow, csv_rows, gml_rows
+from surgetank.network_file.rows import FileRow, gml_rows, table_rows
 
 __all__ = ["NODES_MAX", "read_network"]
 
@@ -38,7 +38,7 @@ def read_network(file: str | Path) -> NetworkFile:
     if path.suffix.lower() == ".gml" or content.lstrip().lower().startswith(("graph", "creator")):
         nodes, edges, directed = gml_rows(content, path.name)
         return _assembled([path], "Shadow graph (GML)", nodes, edges, directed=directed)
-    rows = csv_rows(content, path.name)
+    rows = table_rows(content, path.name)
     if not rows:
         raise SurgetankError("there are no rows", place=path.name, hint="Add a row for each node")
     if {"from", "to"} <= NetworkColumns(rows, LINK_COLUMNS).found.keys():
@@ -46,7 +46,7 @@ def read_network(file: str | Path) -> NetworkFile:
     partner = next((found for found in links_beside(path) if found.exists()), None)
     if partner is None:
         return _assembled([path], "nodes (CSV)", rows, [])
-    links = csv_rows(_content(partner), partner.name)
+    links = table_rows(_content(partner), partner.name)
     return _assembled([path, partner], "nodes and links (CSV)", rows, links)
 
 

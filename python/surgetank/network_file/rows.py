@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from surgetank.csv_file import csv_rows
 from surgetank.errors import SurgetankError
 
-__all__ = ["FileRow", "csv_rows", "gml_rows"]
-
-_DELIMITERS = ",;\t"
+__all__ = ["FileRow", "gml_rows", "table_rows"]
 
 
 @dataclass(frozen=True)
@@ -23,37 +20,13 @@ class FileRow:
     cells: Mapping[str, str]
 
 
-def csv_rows(text: str, file: str) -> list[FileRow]:
-    """The rows of a CSV file with a header; the delimiter is a comma, a semicolon or a tab.
+def table_rows(text: str, file: str) -> list[FileRow]:
+    """The rows of a CSV file with a header.
 
     Raises:
-        SurgetankError: a line has more or fewer cells than the header, or a column is twice there.
+        SurgetankError: as `surgetank.csv_file.csv_rows`.
     """
-    head = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        lines = [
-            (reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)
-        ]
-    except csv.Error as error:
-        raise SurgetankError(f"not CSV: {error}", place=f"{file}:{reader.line_num}") from None
-    if not lines:
-        raise SurgetankError("the file is empty", place=file, hint="Give a header and rows")
-    header = [_plain(name) for name in lines[0][1]]
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        hint = "Name each column once"
-        raise SurgetankError(f"the column {twice!r} is twice there", place=f"{file}:1", hint=hint)
-    found = []
-    for number, cells in lines[1:]:
-        if len(cells) != len(header):
-            what = f"{len(cells)} cells under {len(header)} columns"
-            hint = f"Give each row a cell for each of {', '.join(header)}"
-            raise SurgetankError(what, place=f"{file}:{number}", hint=hint)
-        stripped = (cell.strip() for cell in cells)
-        found.append(FileRow(f"{file}:{number}", dict(zip(header, stripped, strict=True))))
-    return found
+    return [FileRow(place, cells) for place, cells in csv_rows(text, file, named=_plain)]
 
 
 def _plain(name: str) -> str:

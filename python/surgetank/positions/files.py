@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -13,13 +12,13 @@ from typing import Any, Final
 
 import polars as pl
 
+from surgetank.csv_file import csv_rows, line_of
 from surgetank.errors import SurgetankError
 
 __all__ = ["PositionRows", "read_file"]
 
 _FORMS: Final = "Give a .csv, .parquet, .json or .jsonl file (docs/positions.md)"
 _EMPTY: Final = "Give a file with positions"
-_DELIMITERS: Final = ",;\t"
 
 
 @dataclass(frozen=True)
@@ -72,32 +71,10 @@ def _text(path: Path) -> str:
 
 
 def _csv(path: Path) -> PositionRows:
-    """Rows under a header, as text: a cell that is no number is reported with its line."""
-    text = _text(path)
-    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
-    except csv.Error as error:
-        place = f"{path}: line {reader.line_num}"
-        raise SurgetankError(f"not CSV ({error})", place=place, hint=_FORMS) from None
-    names = [name.strip() for name in lines[0][1]] if lines else []
-    if len(lines) < 2:
+    rows = csv_rows(_text(path), path)
+    if not rows:
         raise SurgetankError("has no rows", place=str(path), hint=_EMPTY)
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        what = f"two columns are named {twice}"
-        raise SurgetankError(what, place=f"{path}: line {lines[0][0]}", hint="Rename one")
-    rows, places = [], []
-    for number, cells in lines[1:]:
-        place = f"{path}: line {number}"
-        if len(cells) != len(names):
-            what = f"{len(cells)} cells under {len(names)} columns"
-            hint = "Give each row a cell for each column; a cell with a comma needs quotes"
-            raise SurgetankError(what, place=place, hint=hint)
-        rows.append({name: cell for name, cell in zip(names, cells, strict=True) if name})
-        places.append(place)
-    return PositionRows(rows, places, "CSV")
+    return PositionRows([cells for _, cells in rows], [place for place, _ in rows], "CSV")
 
 
 def _parquet(path: Path) -> PositionRows:
@@ -119,8 +96,8 @@ def _lines(path: Path) -> PositionRows | Any:
             rows.append(json.loads(line))
         except ValueError:
             hint = "Write one JSON object a line"
-            raise SurgetankError("not JSON", place=f"{path}: line {number}", hint=hint) from None
-        places.append(f"{path}: line {number}")
+            raise SurgetankError("not JSON", place=line_of(path, number), hint=hint) from None
+        places.append(line_of(path, number))
     if not rows:
         raise SurgetankError("has no rows", place=str(path), hint=_EMPTY)
     if not all(isinstance(row, dict) for row in rows):

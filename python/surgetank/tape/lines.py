@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from surgetank.csv_file import line_of
 from surgetank.errors import SurgetankError
 
 __all__ = ["broken", "first_bytes", "lines"]
@@ -18,7 +19,7 @@ _LINE_MAX = 4 << 20
 
 def broken(path: Path, line: int, what: str, hint: str) -> SurgetankError:
     """An error at a line (counted from 1)."""
-    return SurgetankError(what, place=f"{path}:{line}", hint=hint)
+    return SurgetankError(what, place=line_of(path, line), hint=hint)
 
 
 def first_bytes(path: Path, count: int) -> bytes:

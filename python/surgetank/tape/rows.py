@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
+from surgetank.csv_file import delimiter_of
 from surgetank.errors import SurgetankError
 from surgetank.tape.lines import broken, lines
 
@@ -18,7 +19,6 @@ __all__ = ["Rows", "csv_rows", "json_rows", "parquet_rows"]
 
 #: Names of columns, then (line, cells) of every row.
 Rows = tuple[list[str], Iterator[tuple[int, Sequence[str]]]]
-_DELIMITERS: Final = ",;\t"
 
 
 def csv_rows(path: Path) -> Rows:
@@ -30,7 +30,7 @@ def csv_rows(path: Path) -> Rows:
     """
     given = lines(path)
     _, first = next(given)
-    delimiter = max(_DELIMITERS, key=first.count)
+    delimiter = delimiter_of(first)
     names = _cells(first, delimiter)
     rows = _csv(path, given, len(names), delimiter)
     return [name.lstrip("\ufeff").strip() for name in names], rows
@@ -42,7 +42,7 @@ def _csv(
     for number, text in given:
         cells = _cells(text, delimiter)
         if len(cells) != width:
-            what = f"{len(cells)} columns where the header has {width}"
+            what = f"{len(cells)} cells under {width} columns"
             raise broken(path, number, what, "Record it again, or leave the line out")
         yield number, cells
 
