@@ -209,6 +209,12 @@ def test_what_is_out_of_bounds_is_said_to_be_the_file_s(tmp_path: Path) -> None:
         ("name,machine,speed\na,m,1\nb,m,2\n", None, "has another speed than at", ""),
         ("name,speed\na,0\n", None, "speed: 0 is out of range", ""),
         (NODES, "from,to\neu,us\n", "no column has the delays", "delay_ms"),
+        (
+            NODES,
+            "from,to,delay_ms,rtt_ms\neu,us,5,11\n",
+            "delay_ms and rtt_ms both give",
+            "one way",
+        ),
         (NODES, "from,to,delay\neu,us,5\n", "has no unit", "delay_ms"),
         (NODES, "from,to,delay_ms\nams-1,fra1,5\n", "links.csv:2: unknown node 'fra1'", "fra-1"),
         (NODES, "from,to,delay_ms\neu,us,5\neu,usa,5\n", "unknown region 'usa'", "'us'"),

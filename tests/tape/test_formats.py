@@ -127,7 +127,7 @@ def of(recording: TapeFile) -> tuple[list[float], Messages]:
 def test_the_page_is_current(tmp_path: Path) -> None:
     """`python tests/support/tape_examples.py` writes it again."""
     assert current(TEXT, tmp_path) == TEXT
-    seeded = TEXT.replace("2 trade\n", "3 trade\n", 1)
+    seeded = TEXT.replace("trade 2\n", "trade 3\n", 1)
     assert seeded != TEXT and current(seeded, tmp_path) == TEXT
 
 

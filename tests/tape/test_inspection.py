@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from command_line import surgetank
+from surgetank.report.tape.figure import price_figure
 from surgetank.tape import read_recording
 from surgetank.tape.inspection import inspect
 from surgetank.tape.inspection_text import facts, sparkline
@@ -94,3 +95,11 @@ def test_the_command(tmp_path: Path) -> None:
     assert kept["tape_hash"] == json.loads(done.stdout)["hash"]
     lone = surgetank("run", "calm", "--time-unit", "ms", cwd=tmp_path)
     assert lone.returncode == 2 and "--tape" in lone.stderr
+
+
+def test_the_unit_of_time_follows_the_length(tmp_path: Path) -> None:
+    """Ten hours are drawn as hours: the last label is 10, not 36,000."""
+    rows = [(600_000 * i, 100.0 + i) for i in range(61)]
+    wide, _ = price_figure(inspect(read_recording(table(tmp_path / "a.csv", rows))).series)
+    assert "hours from the first row" in wide and ">10</text>" in wide
+    assert "36,000" not in wide

@@ -138,6 +138,7 @@ BAD = [
     ("unit.jsonl", capture([(1000, TICKER)]), ":1", "is between 1990 and 2100 in no unit"),
     ("units.csv", f"ts,price\n{TIME},1\n{TIME}000,1\n", ":3", "not in seconds as earlier ones"),
     ("month.csv", "date,price\n01/02/2024 10:00,1\n", ":2", "day and month exchanged"),
+    ("high.csv", BARS + BAR.format(1).replace("110.0", "104.0"), ":2", "close 105 are not between"),
     ("clock.csv", "time,price\n10:00:00.5,1\n", ":2", "'10:00:00.5' has no date"),
     ("zones.csv", "date,price\n2024-01-01Z,1\n2024-01-02,1\n", ":3", "unlike earlier ones"),
     ("leap.csv", "date,price\n2023-02-29,1\n", ":2", "there is no time '2023-02-29'"),
@@ -302,8 +303,8 @@ def test_the_order_of_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", f"ts,price\n{TIME},1\n{TIME + 5},3\n{TIME + 2},2\n")
     recording = read_recording(path)
     assert recording.prices_usd.tolist() == [1.0, 2.0, 3.0]
-    assert (recording.disordered, recording.disorder_ns) == (1, 3 * 10**9)
-    assert "1 rows out of order, by at most 3 s: sorted" in recording.said
+    assert (recording.steps.back, recording.steps.back_ns) == (1, 3 * 10**9)
+    assert f"1 row goes back in time, by at most 3 s ({path}:4): sorted" in recording.said
     rows = f"{TIME + 5},9\n{TIME + 2},2\n{TIME + 2},1\n{TIME},0.5\n"
     turned = read_recording(write(tmp_path / "b.csv", "ts,price\n" + rows))
     assert turned.prices_usd.tolist() == [0.5, 1.0, 2.0, 9.0]
@@ -359,3 +360,51 @@ def test_one_instrument_of_several(tmp_path: Path) -> None:
     with pytest.raises(st.SurgetankError, match=r"2 instruments: BTC, ETH\. Give --symbol BTC"):
         read_recording(path)
     assert read_recording(path, ReadOptions(symbol="ETH")).prices_usd.tolist() == [5.0]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        # Hours before the first row of the recording, at an end of it, and after its last row.
+        (
+            (0, 0, -5, 0),
+            "1 row goes back in time, by at most 17940 s ({}:4): sorted; check the times",
+        ),
+        (
+            (0, 0, 5, 0),
+            "1 row goes back in time, by at most 17940 s ({}:5): sorted; check the times",
+        ),
+        ((0, 0, 0, 5), "no row for 18060 of its 18180 s, before {}:5; check the time"),
+        ((0, 0, 0, 0), None),
+    ],
+)
+def test_a_row_that_is_hours_off_is_named(
+    tmp_path: Path, hours: tuple[int, ...], said: str | None
+) -> None:
+    """By its line, or that of the row after it."""
+    rows = [TIME + 60 * i + 3600 * h for i, h in enumerate(hours)]
+    path = write(tmp_path / "a.csv", "ts,price\n" + "".join(f"{at},1\n" for at in rows))
+    doubts = [text for text in read_recording(path).said if "check" in text]
+    assert len(doubts) == (said is not None)
+    assert said is None or doubts[0].startswith(said.format(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date,time,price\n2022-01-01,9:30:00,7\n2022-01-01,10:30:00.5,8\n",
+        "date;time;price\n2022/01/01;09:30;7\n2022.01.01;10:30:00.5;8\n",
+        "timestamp,price\n2022/01/01 09:30,7\n2022.01.01 10:30:00.5,8\n",
+        "date,time,price\nignored,2022-01-01 09:30,7\nignored,2022-01-01 10:30:00.5,8\n",
+    ],
+)
+def test_dates_and_times_of_two_columns(tmp_path: Path, text: str) -> None:
+    """A year that stands first, with slashes or points; a date and a time of day apart."""
+    tape = st.read_tape(write(tmp_path / "a.csv", text))
+    assert tape.prices_ns.tolist() == [0, 3_600_500_000_000]
+
+
+def test_a_day_of_a_column_that_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "d,t,px\n2022-01-01,09:30,7\n2022-01-01,09:31,8\n")
+    options = ReadOptions(columns={"day": "d", "time": "t", "price": "px"})
+    assert st.read_tape(path, options=options).prices_ns.tolist() == [0, 60 * 10**9]

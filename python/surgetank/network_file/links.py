@@ -42,13 +42,19 @@ def read_links(rows: Sequence[FileRow], nodes: Nodes, *, directed: bool | None) 
     """The links of rows, whose ends are nodes or, all of them, regions.
 
     Raises:
-        SurgetankError: an end is unknown, a link is twice there or has no delay, or there is no
+        SurgetankError: an end is unknown, a link is twice there or has no delay, delays are given
+            one way and there and back, or there is no
             path between two nodes.
     """
     columns = NetworkColumns(rows, LINK_COLUMNS)
     if "delay" not in columns and "rtt" not in columns:
         hint = "Name a column delay_ms (one way) or rtt_ms"
         raise SurgetankError("no column has the delays", place=rows[0].place, hint=hint)
+    if "delay" in columns and "rtt" in columns:
+        one, other = (columns.found[what][0] for what in ("delay", "rtt"))
+        hint = f"Leave one of them out: {one} is one way, {other} there and back"
+        what = f"the columns {one} and {other} both give the delay"
+        raise SurgetankError(what, place=rows[0].place, hint=hint)
     ends, placement = _ends(rows, columns, nodes)
     found: dict[tuple[int, int], tuple[Edge, FileRow]] = {}
     selves: list[FileRow] = []

@@ -17,15 +17,16 @@ from zoneinfo import ZoneInfo
 from surgetank.tape.lines import broken
 from surgetank.tape.options import UNITS_NS, ReadOptions
 
-__all__ = ["TimeColumn", "of_day"]
+__all__ = ["TimeColumn", "is_of_day", "of_day"]
 
 _FROM_S: Final = 631_152_000  # 1990-01-01
 _UNTIL_S: Final = 4_102_444_800  # 2100-01-01
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?)?"
+    r"(\d{4}([-/.])\d\d\2\d\d)(?:[T ](\d{1,2}:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?)?"
     r" ?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?"
 )
+_OF_DAY: Final = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?")
 _TITLES: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _ENDINGS: Final = ("_s", "_ms", "_us", "_ns")
 #: Where a clock's unit came from.
@@ -71,10 +72,10 @@ class TimeColumn:
             return self._calendar(match, text, line)
         if re.fullmatch(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*", text):
             what = f"the time {text[:30]!r} can be read with day and month exchanged"
-            raise broken(self._path, line, what, "Write ISO 8601: 2024-08-08T23:54:15.030Z")
-        if re.fullmatch(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?", text):
+            raise broken(self._path, line, what, "Write the year first: 2024-08-08T23:54:15.030Z")
+        if is_of_day(text):
             what = f"the time {text[:30]!r} has no date"
-            hint = "Write both into one column: 2024-08-08T23:54:15.030Z"
+            hint = "Add a column `date`, or name it: --columns time=…,day=…"
             raise broken(self._path, line, what, hint)
         try:
             value = Decimal(text)
@@ -106,14 +107,16 @@ class TimeColumn:
         return int(value * UNITS_NS[self._unit])
 
     def _calendar(self, match: re.Match[str], text: str, line: int) -> int:
-        date, clock, fraction, zone = match.groups()
+        date, separator, clock, fraction, zone = match.groups()
+        date, clock = date.replace(separator, "-"), clock or "00:00"
         if self._stated not in (None, bool(zone)) or (self._unit and self._how == _BY_SIZE):
             what = f"the time {text[:40]!r} is written unlike earlier ones"
             raise broken(self._path, line, what, "Write all times alike, with a zone")
         self._stated = bool(zone)
+        clock = clock if clock[2] == ":" else f"0{clock}"
         nanos = int((fraction or "0").ljust(9, "0"))
         try:
-            return self._seconds(date, clock or "00:00", zone, text, line) * 10**9 + nanos
+            return self._seconds(date, clock, zone, text, line) * 10**9 + nanos
         except ValueError:
             hint = "Leave the line out, or correct it"
             raise broken(self._path, line, f"there is no time {text[:40]!r}", hint) from None
@@ -135,6 +138,11 @@ class TimeColumn:
         if hours > 23 or minutes > 59 or seconds > 60:
             raise ValueError
         return self._days[date] + hours * 3600 + minutes * 60 + seconds - _offset(zone)
+
+
+def is_of_day(text: str) -> bool:
+    """Whether it is a time of a day, without the date."""
+    return _OF_DAY.fullmatch(text) is not None
 
 
 def _by_size(value: int | Decimal) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from surgetank.errors import SurgetankError
 from surgetank.tape.lines import broken
 from surgetank.tape.options import ReadOptions
 
-__all__ = ["BUY", "CANCEL", "ORDER", "REPLACE", "SELL", "SOURCES", "Columns", "side_of"]
+__all__ = ["BUY", "CANCEL", "ORDER", "REPLACE", "SELL", "SOURCES", "Columns", "Steps", "side_of"]
 
 BUY, SELL = 1, 2
 #: Numbers of message classes, as crates/layer has them.
@@ -49,6 +50,27 @@ def side_of(word: str) -> int:
     return _SIDES[word.strip().lower()]
 
 
+@dataclass
+class Steps:
+    """The steps of time from row to row of a file: how many go back, and where the largest are."""
+
+    back: int = 0
+    back_ns: int = 0
+    back_line: int = 0
+    """The largest step back is to this line, counted from 1."""
+    ahead_ns: int = 0
+    ahead_line: int = 0
+
+    def add(self, ns: int, line: int) -> None:
+        """Takes the step to a line."""
+        if ns < 0:
+            self.back += 1
+            if -ns > self.back_ns:
+                self.back_ns, self.back_line = -ns, line
+        elif ns > self.ahead_ns:
+            self.ahead_ns, self.ahead_line = ns, line
+
+
 class Columns:
     """Columns that grow row by row; times are nanoseconds since 1970."""
 
@@ -56,6 +78,7 @@ class Columns:
         self.path, self.options = path, options
         self.line, self.now = 0, 0
         self.rows_ns = array("q")
+        self.steps = Steps()
         self.lags_ns = array("q")
         """The recorder's clock less the exchange's, of rows that have both."""
         self.kinds: Counter[str] = Counter()
@@ -79,6 +102,8 @@ class Columns:
             hint = "Give a part of it"
             raise SurgetankError(f"more than {ROWS_MAX:,} rows", place=str(self.path), hint=hint)
         self.line, self.now = line, at
+        if self.rows_ns:
+            self.steps.add(at - self.rows_ns[-1], line)
         self.rows_ns.append(at)
         if exchange_ns is not None and abs(exchange_ns) <= _TIME_MAX_NS:
             self.lags_ns.append(at - exchange_ns)

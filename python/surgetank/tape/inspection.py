@@ -117,6 +117,7 @@ class Inspection(Shown):
     lag: Lag | None
     bar_s: float | None
     disordered: int
+    """Rows whose time is before that of the row before them, and by how much at most."""
     disorder_s: float
     duplicates: int
     series: Binned
@@ -159,8 +160,8 @@ def inspect(recording: TapeFile) -> Inspection:
         moves=[_move(prices, usd, window, first) for window in _windows(recording)],
         lag=_lag(recording.lags_ns),
         bar_s=None if recording.bar_ns is None else recording.bar_ns / 1e9,
-        disordered=recording.disordered,
-        disorder_s=recording.disorder_ns / 1e9,
+        disordered=recording.steps.back,
+        disorder_s=recording.steps.back_ns / 1e9,
         duplicates=recording.duplicates,
         series=_series(recording, first, last),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from surgetank.number_format import NBSP, milliseconds, number, share
+from surgetank.number_format import NBSP, counted, milliseconds, number, share
 from surgetank.tape.columns import SOURCES
 from surgetank.tape.inspection import LONG, Inspection, Lag, RowRate
 
-__all__ = ["facts", "sparkline"]
+__all__ = ["facts", "sparkline", "unit_of"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -19,9 +19,9 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
     rows = [
         ("begins", found.began or "beyond the calendar"),
         ("span", _span(found.span_s)),
-        ("rows", f"{found.rows.count:,}: {_counted(found.kinds)}"),
+        ("rows", f"{found.rows.count:,}: {_kinds(found.kinds)}"),
         ("prices", _prices(found)),
-        ("messages", _counted(found.messages) if found.messages else "none: only the price"),
+        ("messages", _messages(found.messages) if found.messages else "none: only the price"),
         ("rows a second", _rate(found.rows)),
     ]
     if found.sent is not None:
@@ -51,8 +51,13 @@ def sparkline(values: list[float], width: int) -> str:
     return "".join(_BLOCKS[round(steps * (v - low) / (high - low or 1))] for v in tops)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+def _kinds(counts: Mapping[str, int]) -> str:
+    """Names of kinds are the venue's, and have no plural."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _messages(counts: Mapping[str, int]) -> str:
+    return ", ".join(counted(count, name.removesuffix("s")) for name, count in counts.items())
 
 
 def _prices(found: Inspection) -> str:
@@ -86,8 +91,14 @@ def _at(seconds: float) -> str:
     return f"{number(seconds)}{NBSP}s"
 
 
-def _span(seconds: float) -> str:
+def unit_of(span_s: float) -> tuple[float, str]:
+    """The unit in which times of a recording of this length are shown: its seconds and its name."""
     for size, name in ((86_400.0, "days"), (3_600.0, "hours")):
-        if seconds >= 2 * size:
-            return f"{seconds:,.0f} s, {seconds / size:.1f} {name}"
-    return f"{seconds:,.3f} s"
+        if span_s >= 2 * size:
+            return size, name
+    return 1.0, "seconds"
+
+
+def _span(seconds: float) -> str:
+    size, name = unit_of(seconds)
+    return f"{seconds:,.3f} s" if size == 1 else f"{seconds:,.0f} s, {seconds / size:.1f} {name}"

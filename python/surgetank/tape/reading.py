@@ -98,7 +98,6 @@ def _recording(
     rows_ns, messages_ns = _array(columns.rows_ns), _array(columns.messages_ns)
     number, side, usd, coins, key = (_array(column) for column in columns.messages)
     first, then = _order(prices_ns), _order(messages_ns)
-    back = np.maximum.accumulate(rows_ns) - rows_ns
     return TapeFile(
         file=str(path),
         format=form.name,
@@ -111,8 +110,7 @@ def _recording(
         price_source=source,
         bar_ns=columns.bar_ns,
         duplicates=columns.duplicates,
-        disordered=int((back > 0).sum()),
-        disorder_ns=int(back.max(initial=0)),
+        steps=columns.steps,
         rows_ns=np.sort(rows_ns),
         lags_ns=_array(columns.lags_ns),
         prices_ns=prices_ns[first],

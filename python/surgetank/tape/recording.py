@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
@@ -12,7 +12,10 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from surgetank.csv_file import line_of
 from surgetank.errors import SurgetankError
+from surgetank.number_format import counted
+from surgetank.tape.columns import Steps
 from surgetank.tape.options import ReadOptions
 
 Ints = NDArray[np.int64]
@@ -22,6 +25,8 @@ __all__ = ["Floats", "Ints", "Tape", "TapeFile"]
 
 #: As the scenario's `duration_s` allows; its nanoseconds fit into 64 bits.
 _LONGEST_S: Final = 1e9
+#: A step of time from a row to the next one, either way, that is called doubtful: ten minutes.
+_DOUBTFUL_NS: Final = 600 * 10**9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -135,9 +140,7 @@ class TapeFile:
     bar_ns: int | None
     duplicates: int
     """Trades that were there twice and are left out."""
-    disordered: int
-    """Rows whose time is before that of an earlier row, and by how much at most."""
-    disorder_ns: int
+    steps: Steps
     rows_ns: Ints
     lags_ns: Ints
     """The recorder's clock less the exchange's, of every row that has both, in the file's order."""
@@ -160,14 +163,25 @@ class TapeFile:
     def said(self) -> list[str]:
         """How it was read, in sentences for a person."""
         found = [f"{self.title} ({self.detected})", f"times: {self.clock}", *self.notes]
-        if self.disordered:
-            found.append(
-                f"{self.disordered:,} rows out of order, by at most {self.disorder_ns / 1e9:g} s: "
-                "sorted"
-            )
+        found += self._doubts()
         if self.duplicates:
-            found.append(f"{self.duplicates:,} trades are there twice: left out")
+            of = counted(self.duplicates, "trade")
+            found.append(f"{of} with the identifier of an earlier one: left out")
         return found
+
+    def _doubts(self) -> Iterator[str]:
+        """What is said of rows out of order, and of a row far from all others."""
+        steps, span_ns = self.steps, int(self.rows_ns[-1] - self.rows_ns[0])
+        if steps.back:
+            verb = "goes" if steps.back == 1 else "go"
+            text = f"{counted(steps.back, 'row')} {verb} back in time, by at most "
+            text += f"{steps.back_ns / 1e9:g} s ({line_of(self.file, steps.back_line)}): sorted"
+            if steps.back_ns > _DOUBTFUL_NS:
+                text += "; check the times of this row and the one before"
+            yield text
+        elif len(self.rows_ns) > 2 and steps.ahead_ns > max(_DOUBTFUL_NS, span_ns / 2):
+            text = f"no row for {steps.ahead_ns / 1e9:g} of its {span_ns / 1e9:g} s, before "
+            yield f"{text}{line_of(self.file, steps.ahead_line)}; check the time of this row"
 
     def cut(self, *, start_s: float = 0.0, seconds: float | None = None) -> TapeFile:
         """The part of it from `start_s` on, `seconds` long: rows, prices and messages.

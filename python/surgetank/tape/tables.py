@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 
 from surgetank.errors import SurgetankError
-from surgetank.tape.clock import TimeColumn
+from surgetank.tape.clock import TimeColumn, is_of_day
 from surgetank.tape.columns import Columns
 from surgetank.tape.formats import TABLES, Table
 from surgetank.tape.formats.table import NAMES, Head
@@ -45,11 +45,15 @@ def read(
         for role in ("time", "received")
         if head.has(role) and (column := names[head.at[role]]) is not None
     }
+    of_day = _of_day(head)
     main = "received" if "received" in clocks else "time"
     for number, cells in given:
         columns.line = number
         try:
-            times = {role: clock.ns(cells[head.at[role]], number) for role, clock in clocks.items()}
+            times = {
+                role: clock.ns(of_day(cells) if role == "time" else cells[head.at[role]], number)
+                for role, clock in clocks.items()
+            }
             if not head.has("symbol") or columns.wants(table.text(cells, "symbol")):
                 columns.row(number, times[main], times["time"] if len(times) == 2 else None)
                 table.take(cells)
@@ -65,6 +69,19 @@ def read(
     _in_order(table, columns)
     table.finish()
     return columns, kind, f"column `{head.names[main]}`, {clocks[main].said}"
+
+
+def _of_day(head: Head) -> Callable[[Sequence[str]], str]:
+    """The text of a row's time: where it is a time of day only, with the date of another column."""
+    at, day = head.at.get("time", 0), head.at.get("day")
+    if day is None or day == at:
+        return lambda cells: cells[at]
+
+    def joined(cells: Sequence[str]) -> str:
+        text = cells[at].strip()
+        return f"{cells[day].strip()} {text}" if is_of_day(text) else text
+
+    return joined
 
 
 def _in_order(table: Table, columns: Columns) -> None:

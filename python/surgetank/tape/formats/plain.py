@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from surgetank.errors import SurgetankError
 from surgetank.tape.columns import Columns
 from surgetank.tape.formats.table import Head, Table
+from surgetank.tape.lines import broken
 
 __all__ = ["Bars", "Prices", "Quotes", "Trades"]
 
@@ -83,6 +84,13 @@ class Bars(Table):
         prices = tuple(self.number(cells, role) for role in _OHLC)
         for usd in prices:
             columns.check_price(usd)
+        first, high, low, last = prices
+        if low > min(first, last) or high < max(first, last):
+            what = (
+                f"open {first:g} and close {last:g} are not between low {low:g} and high {high:g}"
+            )
+            hint = "Check the order of the columns, or leave the line out"
+            raise broken(columns.path, columns.line, what, hint)
         self._bars.append((columns.now, columns.line, prices))
 
     def finish(self) -> None:

@@ -18,6 +18,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *(f"{name}_{unit}" for name in ("timestamp", "time", "ts") for unit in ("s", "ms", "us")),
         *("timestamp_ns", "time_ns", "ts_ns", "trade_time", "transact_time", "created_at"),
     ),
+    "day": ("date", "day", "trade_date"),
     "received": ("local_timestamp", "local_ts", "local_time", "received_at", "ts_recv"),
     "open": ("open", "o"),
     "high": ("high", "h"),
