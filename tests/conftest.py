@@ -18,6 +18,9 @@ from chromium import CHROMIUM, QUIET
 # reads this when it is first imported, which nothing above does; worker processes inherit it.
 for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
+# A console takes its size from these when it is made, and tests set them for the commands they run.
+for size in ("COLUMNS", "LINES"):
+    os.environ.pop(size, None)
 
 # A busy machine is no failure, and the same commit gives the same examples.
 settings.register_profile("surgetank", deadline=None, derandomize=True)

@@ -20,7 +20,7 @@ import pytest
 import typer
 
 import surgetank as st
-from command_line import TINY, surgetank
+from command_line import TINY, surgetank_process
 from surgetank.cli.app import app
 from surgetank.cli.exit_codes import ended
 from surgetank.cli.ignored import refuse_ignored
@@ -192,14 +192,14 @@ def test_closed_streams_change_no_exit_code(here: Path, closed: str) -> None:
 def test_terminals_without_unicode(here: Path) -> None:
     """A character that cannot be shown does not end the program, and marks stay apart."""
     asked = ["run", "bad.toml", "--no-report", "--set", "duration_s=1", "--set", "warmup_s=0"]
-    done = surgetank(*asked, cwd=here, PYTHONIOENCODING="ascii")
+    done = surgetank_process(*asked, cwd=here, PYTHONIOENCODING="ascii")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert "X FAIL" in done.stdout and "?" not in done.stdout
 
 
 def test_ascii_terminals_lose_no_character_of_the_shipped_scenarios(here: Path) -> None:
     """Minus signs, quotes and roots have substitutes; a question mark stands for what has none."""
-    plain = surgetank("scenarios", cwd=here, PYTHONIOENCODING="ascii").stdout
+    plain = surgetank_process("scenarios", cwd=here, PYTHONIOENCODING="ascii").stdout
     assert plain.isascii() and "?" not in plain and "(-14 %)" in plain
 
 
@@ -324,14 +324,14 @@ def test_the_options_that_are_refused_have_an_effect_beside_what_they_need() -> 
 def test_the_log_is_silent_until_it_is_asked_for(here: Path) -> None:
     """A level of standard logging, on standard error; standard output is as without it."""
     run = ["run", "good.toml", "--no-report", "--json", "--out"]
-    silent = surgetank(*run, "a", cwd=here)
+    silent = surgetank_process(*run, "a", cwd=here)
     assert not silent.stderr.strip()
-    info = surgetank("--log-level", "info", *run, "b", cwd=here)
+    info = surgetank_process("--log-level", "info", *run, "b", cwd=here)
     assert re.search(r"INFO surgetank\.simulate: simulated tiny, seed 7: \d+ messages", info.stderr)
     assert "DEBUG" not in info.stderr
     assert json.loads(info.stdout)["trace_hash"] == json.loads(silent.stdout)["trace_hash"]
-    assert "DEBUG" in surgetank("--log-level", "debug", *run, "c", cwd=here).stderr
-    wrong = surgetank("--log-level", "loud", *run, "d", cwd=here)
+    assert "DEBUG" in surgetank_process("--log-level", "debug", *run, "c", cwd=here).stderr
+    wrong = surgetank_process("--log-level", "loud", *run, "d", cwd=here)
     assert wrong.returncode == 2 and "Give debug, info, warning or error" in wrong.stderr
     library = "import surgetank as st; st.run(st.load('good.toml'))"
     done = subprocess.run(
@@ -443,7 +443,7 @@ def test_a_full_disk_and_too_many_files(here: Path) -> None:
     short = ["run", "good.toml", "--no-report", "--set", "duration_s=1", "--set", "warmup_s=0"]
     done = limited("-f 8", *short, "--out", "full", cwd=here)
     assert (done.returncode, "File too large" in done.stderr) == (74, True), done.stderr
-    done = surgetank(*short, "--out", "copied", "--junit", "/dev/full", cwd=here)
+    done = surgetank_process(*short, "--out", "copied", "--junit", "/dev/full", cwd=here)
     assert (done.returncode, "no space left" in done.stderr) == (74, True), done.stderr
     done = limited("-n 24", *short, "--target", "memory:", cwd=here)
     assert (done.returncode, "too many open files" in done.stderr.lower()) == (74, True)

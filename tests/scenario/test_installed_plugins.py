@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
-from command_line import TINY, surgetank
+from command_line import TINY, surgetank_process
 from surgetank.live.registry import parse, target_class
 from surgetank.plugins import QUEUE_RULES, code_refused, installed
 
@@ -86,11 +86,11 @@ def test_a_rule_that_is_installed_has_a_name(packages: Path, tmp_path: Path) -> 
     path = f"{ROOT / 'python'}:{packages}"
     command = ["run", "good.toml", "--no-report", "--out", "x", "--quiet"]
     rule = ["--set", "layer.queue.rule=lottery", "--set", "layer.consensus.kind=single"]
-    done = surgetank(*command, *rule, cwd=tmp_path, PYTHONPATH=path)
+    done = surgetank_process(*command, *rule, cwd=tmp_path, PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
     queue = json.loads((tmp_path / "x/run.json").read_text())["scenario"]["layer"]["queue"]
     assert queue["rule"] == queue["discipline"] == "term_rules:Lottery"
-    gone = surgetank(*command[:-1], *rule, cwd=tmp_path)
+    gone = surgetank_process(*command[:-1], *rule, cwd=tmp_path)
     assert gone.returncode == 2 and "no such rule" in gone.stderr
 
 

@@ -1,11 +1,18 @@
-"""`surgetank` as a process, and the small scenarios that its tests are given."""
+"""The command `surgetank`, and the small scenarios that its tests are given."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from surgetank.cli import main
 
 #: Four nodes; to be formatted with `limit`, the p50 allowed in ms.
 TINY = """
@@ -59,7 +66,28 @@ UNTIL = ["--until", "delay_p99_ms_max", "--vary", "load", "--range", "100:5000"]
 QUICK = [*UNTIL, "--precision", "0.2", "--workers", "1", "--no-remedies", "--quiet"]
 
 
-def surgetank(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def surgetank(*arguments: str, cwd: Path, **environment: str) -> CompletedProcess[str]:
+    """Runs the command in this process, from `main` to its exit code: its imports alone take longer
+    than most commands of the tests. Where the process is the point, see `surgetank_process`."""
+    buffers = BytesIO(), BytesIO()
+    streams = [TextIOWrapper(each, encoding="utf-8", write_through=True) for each in buffers]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["surgetank", *arguments])
+        for name, value in ({"COLUMNS": "200"} | environment).items():
+            patch.setenv(name, value)
+        with (
+            redirect_stdout(streams[0]),
+            redirect_stderr(streams[1]),
+            pytest.raises(SystemExit) as end,
+        ):
+            main()
+    assert isinstance(end.value.code, int)
+    out, err = (each.getvalue().decode("utf-8") for each in buffers)
+    return CompletedProcess(arguments, end.value.code, out, err)
+
+
+def surgetank_process(*arguments: str, cwd: Path, **environment: str) -> CompletedProcess[str]:
     """Runs the command in a process of its own."""
     command = [sys.executable, "-c", "from surgetank.cli import main; main()", *arguments]
     env = os.environ | {"COLUMNS": "200"} | environment
