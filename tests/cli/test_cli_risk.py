@@ -71,6 +71,18 @@ def test_a_change_is_tried_after_the_fact(here: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80 or "Most is saved" in done.stdout
 
 
+def test_a_run_with_bad_debt_names_this_command(here: Path) -> None:
+    """With the run's own options, as they were given; a run without bad debt does not."""
+    again = "crash.toml --set limits.bad_debt_usd_max=0"
+    done = surgetank("run", *again.split(), "--out", "r", "--no-report", cwd=here)
+    assert done.returncode == 1, done.stderr
+    assert f"surgetank risk {again} --remedies" in " ".join(done.stdout.split())
+    path = "market.price.path.price_usd=[100,100,100]"
+    safe = ["--set", path, "--set", "limits.delay_p50_ms_max=0", "--out", "s", "--no-report"]
+    done = surgetank("run", "crash.toml", *safe, cwd=here)
+    assert "surgetank risk" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -17,6 +17,7 @@ from surgetank.measure import FailureKind
 from surgetank.number_format import NBSP
 from surgetank.report.search import render_search, sentence
 from surgetank.report.shell import save
+from surgetank.scenario.recording import ONE_RECORDING
 from surgetank.search.answer import Answer, Failed
 from surgetank.search.bound import Bound, BoundKind
 
@@ -32,6 +33,13 @@ PICTURES = {
 
 def spaced(text: str) -> str:
     return text.replace(NBSP, " ")
+
+
+def test_intervals_of_a_recording_are_said_to_be_those_of_one() -> None:
+    """Above the figures, with the recording's name; written, read and shown again."""
+    taped = dataclasses.replace(found(), recording="bars.csv: 60 s from 0 s on")
+    assert f"{ONE_RECORDING} bars.csv: 60 s" in render_search(taped)
+    assert ONE_RECORDING not in render_search(found())
 
 
 @needs_chromium

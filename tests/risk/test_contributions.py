@@ -83,6 +83,28 @@ def test_what_is_not_booked_is_a_cause_of_its_own() -> None:
     }
 
 
+def test_what_is_not_booked_has_the_names_of_a_book(tmp_path: Path) -> None:
+    """A venue without keepers and a fall of 10 %: the account of 25× lacks 6 % of its notional, and
+    is named with its leverage and size; nothing is left under `unbooked`."""
+    path = tmp_path / "book.csv"
+    rows = ["risky,BTC,100,100,400", "safe,BTC,100,100,2000"]
+    path.write_text("\n".join(["account,market,size,mark_price,equity", *rows]) + "\n")
+    scenario = crash(falling(0.9), leverage=50.0).with_values(
+        {"market.margin.maintenance": 0.015, "flow.keepers.count": 0}
+    )
+    scenario = scenario.with_positions(st.read_positions(path))
+    trace = simulate(scenario, seed=1)
+    found = by_group(trace)
+    assert {name: list(parts) for name, parts in found.items()} == {
+        "leverage": ["20-50"],
+        "size": ["1000-10000"],
+        "name": ["risky"],
+    }
+    for parts in found.values():
+        assert sum(parts.values()) == pytest.approx(trace.stats.uncovered_usd)
+    assert found["name"]["risky"] == pytest.approx(600.0, abs=0.01)
+
+
 def test_what_becomes_due_in_the_drain_is_not_counted() -> None:
     """A fall after the last message: no keeper could have acted. Before it, it counts."""
     path = falling(0.7) | {"at_s": [0.0, 4.3, 4.4]}

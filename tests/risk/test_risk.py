@@ -17,11 +17,14 @@ from crashes import crash, falling, jumping
 from stations import fresh_seeds
 from surgetank.errors import SurgetankError
 from surgetank.measure.bad_debt import debts, exhausted
-from surgetank.risk import RUNS, risk
+from surgetank.report.risk import render_risk
+from surgetank.risk import RUNS, Risk, risk
 from surgetank.risk.changes import candidates
-from surgetank.risk.estimates import shortfall_runs
+from surgetank.risk.estimates import estimates_of, shortfall_runs
+from surgetank.risk.limits import judged
 from surgetank.risk.losses import Losses, losses_of, observe
 from surgetank.risk.paired import differences
+from surgetank.scenario.recording import ONE_RECORDING
 from surgetank.search.probe import Task
 from surgetank.simulate import simulate
 from surgetank.testing import make_trace
@@ -192,7 +195,105 @@ def test_remedies_fit_the_scenario() -> None:
         found = candidates(scenario)
         assert len(found) >= 8, name
         for change in found:
-            assert scenario.with_values(change.values).hash != scenario.hash, change.text
+            try:
+                assert change.applied(scenario).hash != scenario.hash, change.text
+            except SurgetankError as error:
+                # No message of its flow is executed, and its blocks come from a sequencer.
+                assert (name, error.message) == (
+                    "rollup-sequencer",
+                    "it changes nothing in this scenario",
+                )
+
+
+def test_a_change_that_is_not_allowed_is_named() -> None:
+    """It counts neither as tried nor in the intervals' correction, and says why."""
+    scenario = crash(falling(0.7))
+    tries: dict[str, dict[str, object]] = {
+        "same": {"flow.keepers.count": 1},
+        "half": {"market.positions.leverage_min": 2.0},
+    }
+    seen: list[tuple[int, int]] = []
+    found = risk(scenario, runs=30, workers=1, tries=tries, progress=lambda *at: seen.append(at))
+    assert seen[-1] == (60, 60)
+    assert [(one.text, one.left_out) for one in found.effects] == [("half", False), ("same", True)]
+    assert "changes nothing" in found.effects[1].why
+    one = risk(scenario, runs=30, workers=1, tries={"half": tries["half"]})
+    assert one.effects[0].differences == found.effects[0].differences
+
+
+def test_higher_margins_are_those_of_all_perpetuals_and_tiers() -> None:
+    """Losses in the second perpetual only, which has rates of its own: each margin remedy changes
+    them too, and higher margins reduce the losses by what they add to the collateral."""
+    tier = {"above_usd": 5_000.0, "initial": 0.05, "maintenance": 0.04}
+    rates = {"initial": 0.02, "maintenance": 0.01, "tiers": [tier]}
+    other = {"name": "ALT", "tick_usd": 0.01, "price": {"path": falling(0.9)}, "margin": rates}
+    scenario = crash(falling(0.999), accounts=40, leverage=50.0)
+    scenario = scenario.with_values({"market.perpetuals": [other]})
+    higher, earlier = candidates(scenario)[:2]
+    assert "tiers, ALT" in higher.text and "tiers, ALT" in earlier.text
+    new = higher.applied(scenario).market
+    assert new is not None and new.perpetuals[0].margin is not None
+    assert new.margin.initial == pytest.approx(0.03)
+    assert new.perpetuals[0].margin.initial == pytest.approx(0.03)
+    assert new.perpetuals[0].margin.tiers[0].initial == pytest.approx(0.075)
+    later = earlier.applied(scenario).market
+    assert later is not None and later.perpetuals[0].margin is not None
+    assert later.perpetuals[0].margin.maintenance == pytest.approx(0.015)
+    assert later.perpetuals[0].margin.tiers[0].maintenance == pytest.approx(0.045)
+    found = risk(scenario, runs=30, workers=1, tries={higher.text: higher.values})
+    assert found.effects[0].differences["mean"].reduces
+
+
+def test_equal_losses_decide_a_limit_and_say_how_sure_that_is() -> None:
+    """No interval can be resampled from them; a greater loss is bounded in probability."""
+    same = {one.name: one for one in estimates_of(np.full(40, 7.0))}
+    bound = 1 - 0.025 ** (1 / 40)
+    mean = same["bad_debt_mean_usd"]
+    assert (mean.value, mean.low, mean.above) == (7.0, None, pytest.approx(bound))
+    assert {one.above for one in estimates_of(np.arange(40.0))} == {None}
+    limits = {"bad_debt_mean_usd_max": 6.0}
+    for number, status in ((6.0, Status.FAIL), (8.0, Status.PASS)):
+        limits["bad_debt_mean_usd_max"] = number
+        reason = judged(limits, list(same.values()))[0]
+        assert reason.status is status and "at most 8.8 % of runs" in reason.text
+    # An interval that could not be computed of losses that differ decides nothing.
+    odd = {**same, "bad_debt_mean_usd": replace(mean, above=None)}
+    assert judged(limits, list(odd.values()))[0].status is Status.UNKNOWN
+
+
+def test_an_answer_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Its page is the same, figures included; what is no answer is refused."""
+    scenario = crash(jumping(0.9, math.log(0.9)), accounts=20, leverage=50.0)
+    tries: dict[str, dict[str, object]] = {
+        "less": {"market.positions.leverage_max": 20.0, "market.positions.leverage_min": 20.0},
+        "same": {"flow.keepers.count": 1},
+    }
+    limits = {"bad_debt_mean_usd_max": 10.0, "bad_debt_es95_usd_max": 1e9}
+    found = risk(scenario, runs=40, workers=1, tries=tries, limits=limits)
+    found.write(tmp_path / "risk.json")
+    again = Risk.read(tmp_path)
+    assert again.to_dict() == found.to_dict()
+    assert render_risk(again) == render_risk(found)
+    (tmp_path / "risk.json").write_text('{"runs_usd": 3}')
+    with pytest.raises(SurgetankError, match="no risk answer"):
+        Risk.read(tmp_path)
+
+
+def test_without_limits_there_is_no_verdict_but_an_exit_code_of_zero() -> None:
+    """NO LIMIT, on the page too: a PASS would be a statement about the venue."""
+    found = risk(crash(falling(0.7)), runs=30, workers=1)
+    assert found.verdict.status is Status.NO_LIMIT and found.verdict.exit_code == 0
+    assert found.to_dict()["verdict"]["status"] == "NO LIMIT"
+    page = render_risk(found)
+    assert 'class="verdict no-limit"' in page and "PASS" not in page
+
+
+def test_intervals_of_a_recording_are_said_to_be_those_of_one() -> None:
+    """On the page of an answer, with the recording's name."""
+    found = risk(crash(falling(0.7)), runs=30, workers=1)
+    assert ONE_RECORDING not in render_risk(found)
+    taped = replace(found, recording="bars.csv: 60 s from 0 s on")
+    assert f"{ONE_RECORDING} bars.csv: 60 s" in render_risk(taped)
 
 
 def test_same_seeds_same_bytes_whatever_the_workers(tmp_path: Path) -> None:

@@ -49,6 +49,15 @@ def test_least_allowed() -> None:
     assert status(ratio, goodput_ratio_min=0.99) is Status.FAIL
 
 
+def test_a_limit_inside_the_interval_is_said_either_way() -> None:
+    """A run of 10 s whose goodput is 97 % (80 % to 100 %) is below 99.9 %, and cannot tell."""
+    ratio = Measures([Measure("goodput_ratio", 0.97, 0.8, 1.0, 1_500)])
+    for limit, inside in ((0.999, True), (1.0, True), (0.9, True), (0.7, False)):
+        reason = judge(ratio, {"goodput_ratio_min": limit}, make_trace()).reasons[-1]
+        assert reason.inside is inside, limit
+        assert ("another seed or a longer run may meet it" in reason.text) is (limit > 0.97)
+
+
 def test_the_far_end_of_the_interval_does_not_make_it_sure() -> None:
     def few(high: float) -> Measures:
         return Measures([Measure("staleness_p99_ms", 5.0, 1.0, high, 20)])

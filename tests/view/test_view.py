@@ -19,9 +19,11 @@ from playwright.sync_api import Browser
 import hand_made
 from accessible import violations
 from chromium import Visit, needs_chromium
+from crashes import crash, falling
 from surgetank.cli import app
 from surgetank.cli.exit_codes import ended
 from surgetank.measure import measure
+from surgetank.risk import risk
 from surgetank.run import write
 from surgetank.testing import executed, make_trace
 from surgetank.verdict import judge
@@ -30,6 +32,7 @@ from surgetank.view.pages import Wanted
 from surgetank.view.server import ViewServer
 
 MS = 1_000_000
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def written(folder: Path, seed: int, delay_ms: int, limit_ms: float = 30.0) -> None:
@@ -48,10 +51,24 @@ def written(folder: Path, seed: int, delay_ms: int, limit_ms: float = 30.0) -> N
     )
 
 
+def inspected(files: Path, root: Path) -> None:
+    """A position book, the nodes of docs/ and a recording, each inspected by its own command."""
+    (files / "book.csv").write_text("account,market,size,mark_price,equity\na,BTC,1,100,50\n")
+    prices = "".join(f"{1_600_000_000 + i},{100 + i % 3}\n" for i in range(60))
+    (files / "bars.csv").write_text("timestamp,price\n" + prices)
+    for command, file in (
+        ("book", files / "book.csv"),
+        ("network", DOCS / "network_nodes.csv"),
+        ("tape", files / "bars.csv"),
+    ):
+        arguments = [command, str(file), "--json", "--out", str(root / command)]
+        assert ended(lambda given=arguments: app(given)) == 0
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four runs, two of either scenario, a search, a frontier, a run that is damaged, and a secret
-    beside the folder."""
+    """Four runs, two of either scenario, a search, a frontier, a risk answer without a page, what
+    `book`, `network` and `tape` wrote, a run that is damaged, and a secret beside the folder."""
     base = tmp_path_factory.mktemp("base")
     (base / "secret.html").write_text("secret")
     root = base / "runs"
@@ -62,6 +79,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hand_made.found().write(root / "search" / "search.json")
     (root / "frontier").mkdir()
     hand_made.frontier().write(root / "frontier" / "frontier.json")
+    (root / "risk").mkdir()
+    risk(crash(falling(0.7)), runs=30, workers=1).write(root / "risk" / "risk.json")
+    inspected(base, root)
     (root / "damaged").mkdir()
     (root / "damaged" / "run.json").write_text('{"run": 3}')
     (root / "<b>odd & name").mkdir()
@@ -113,10 +133,17 @@ def test_the_list_has_every_result(results: Path) -> None:
         "search": ("search", "FOUND"),
         "<b>odd & name": ("search", "FOUND"),
         "frontier": ("frontier", ""),
+        "risk": ("risk", "NO LIMIT"),
+        "book": ("book", ""),
+        "network": ("network", ""),
+        "tape": ("tape", ""),
         "damaged": ("run", ""),
     }
     assert "is not a run of surgetank" in found["damaged"].problem
     assert dict(found["before/1"].facts.figures)["goodput"].startswith("100")
+    assert dict(found["book"].facts.figures)["accounts"] == "1"
+    assert dict(found["network"].facts.figures)["validators"] == "12"
+    assert found["tape"].facts.scenario == "bars.csv" and not found["tape"].problem
     assert found["before/1"].facts.seed == "1" and found["before/1"].facts.scenario == "hand-made"
 
 
@@ -148,7 +175,9 @@ def test_the_list_is_filtered_and_sorted(
 def test_pages_are_made_and_nothing_is_written(server: ViewServer, results: Path) -> None:
     """Reports of runs without one, of searches and frontiers, and a comparison."""
     before = files(results)
-    for id_, words in (("after/1", "FAIL"), ("search", "capacity"), ("frontier", "leverage")):
+    made = (("after/1", "FAIL"), ("search", "capacity"), ("frontier", "leverage"))
+    written = (("book", "leverage"), ("network", "ember"), ("tape", "bars.csv"))
+    for id_, words in (*made, ("risk", "NO LIMIT"), *written):
         status, page = get(server, f"/page?of={quote(id_, safe='')}")
         assert status == 200 and words in page
     status, page = get(server, "/compare?a=before%2F1&b=after%2F1")
@@ -262,7 +291,11 @@ def test_a_reader_filters_opens_and_compares(
     page = visit.page
     page.goto(server.address)
     assert violations(visit) == [] and visit.overflow() <= 0
-    assert page.locator(".results tbody tr").count() == 8
+    assert page.locator(".results tbody tr").count() == 12
+    page.click("a:text-is('risk')")
+    assert page.locator("#verdict-word").inner_text() == "NO LIMIT"
+    assert page.locator("figure").count() == 3 and violations(visit) == []
+    page.go_back()
     assert page.locator("tbody b", has_text="odd").count() == 0
     page.fill("input[type=search]", "before 2")
     assert page.locator(".results tbody tr:visible").count() == 1

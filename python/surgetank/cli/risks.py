@@ -56,7 +56,7 @@ Examples:
 
   surgetank risk calm --try market.margin.insurance_usd=5e6 --json
 
-Exit codes: 0 PASS (also: no limits) · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN (also: stopped).
+Exit codes: 0 PASS or NO LIMIT · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN (also: stopped).
 """
 
 

@@ -24,7 +24,7 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.ignored import refuse_ignored
 from surgetank.cli.option_groups import grouped
 from surgetank.cli.output_options import Json, Junit, Quiet
-from surgetank.cli.scenario_options import ScenarioOptions
+from surgetank.cli.scenario_options import ScenarioOptions, scenario_arguments
 from surgetank.output_folder import check_file, claimed, write_file
 
 if TYPE_CHECKING:
@@ -172,11 +172,11 @@ def run_command(
     if as_json:
         sys.stdout.write(_as_json(result) + "\n")
     else:
-        _show(result, folder / ("report.html" if report else "run.json"))
+        _show(result, folder / ("report.html" if report else "run.json"), context)
     raise typer.Exit(result.verdict.exit_code)
 
 
-def _show(result: Result, where: Path) -> None:
+def _show(result: Result, where: Path, context: typer.Context) -> None:
     from surgetank.console.runs import show_result
     from surgetank.verdict import Status
 
@@ -185,8 +185,18 @@ def _show(result: Result, where: Path) -> None:
     explicable = result.trace.stats.live is None
     if explicable and result.verdict.status is Status.FAIL:
         out_.print(f"What to improve: surgetank explain {where.parent}", soft_wrap=True)
+        if _lost_usd(result):
+            again = scenario_arguments(context)
+            text = f"What would reduce bad debt: surgetank risk {again} --remedies"
+            out_.print(text, soft_wrap=True, highlight=False, markup=False)
     if not result.trace.complete:
         out_.print("Stopped before the end: the results so far are stored, marked incomplete.")
+
+
+def _lost_usd(result: Result) -> float:
+    """Bad debt of the run, booked or not."""
+    losses = (result.measures.get(name) for name in ("bad_debt_usd", "uncovered_loss_usd"))
+    return sum(one.value or 0.0 for one in losses if one is not None)
 
 
 @app.command("report", epilog="Example:\n\n  surgetank report runs/black-thursday")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +11,36 @@ import typer
 from surgetank.cli.app import SCENARIO
 from surgetank.cli.completion import keys_to_set
 from surgetank.cli.network_option import NetworkOption, on_network
-from surgetank.cli.position_options import PositionOptions
-from surgetank.cli.recording_options import TapeOptions
+from surgetank.cli.position_options import POSITIONS_PANEL, PositionOptions
+from surgetank.cli.recording_options import TAPE_PANEL, TapeOptions
 
 if TYPE_CHECKING:
     from surgetank.scenario import Scenario
 
-__all__ = ["ScenarioOptions"]
+__all__ = ["ScenarioOptions", "scenario_arguments"]
+
+#: Panels of the options that make a scenario, in every command that runs one.
+_PANELS = (SCENARIO, TAPE_PANEL, POSITIONS_PANEL)
+
+
+def scenario_arguments(context: typer.Context) -> str:
+    """The scenario of this command and the options that change it, as they were given, for another
+    command."""
+    words = [str(context.params["scenario"])]
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "")
+        panel = getattr(option, "rich_help_panel", None)
+        if given is None or given.name != "COMMANDLINE" or panel not in _PANELS:
+            continue
+        if option.name == "scenario":
+            continue
+        value = context.params[option.name or ""]
+        if isinstance(value, bool):
+            words.append((option.opts if value else option.secondary_opts)[0])
+            continue
+        for one in value if isinstance(value, list | tuple) else [value]:
+            words += [option.opts[0], str(one)]
+    return shlex.join(words)
 
 
 @dataclass(frozen=True)

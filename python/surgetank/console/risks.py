@@ -17,7 +17,8 @@ from surgetank.number_format import NBSP, usd, value
 from surgetank.risk import Risk, RiskEstimate
 from surgetank.risk.groups import group_title
 from surgetank.risk.paired import DebtDifference, DebtEffect
-from surgetank.verdict import NO_LIMITS
+from surgetank.scenario.recording import ONE_RECORDING
+from surgetank.verdict import NO_LIMITS, Status
 
 __all__ = ["RiskWatch", "show_risk"]
 
@@ -43,7 +44,7 @@ def show_risk(console: Console, found: Risk) -> None:
     for reason in found.reasons:
         mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
         console.print(mark, Text(reason.text), sep=" ")
-    if not found.invalid and found.verdict.without_limits:
+    if status is Status.NO_LIMIT:
         console.print(dim(f"{NO_LIMITS} (--limit NAME=USD sets one)"))
     if found.invalid:
         for one in found.invalid[1:10]:
@@ -52,15 +53,18 @@ def show_risk(console: Console, found: Risk) -> None:
     console.print(_distribution(found))
     if found["bad_debt_probability"].value:
         console.print(_bearers(found))
-        for division in found.losses.divisions:
+        for division in found.divisions:
             console.print(_causes(found, division))
     if found.effects:
         console.print(_changes(found))
         for effect in found.effects:
             if not effect.differences:
-                console.print(dim(f"No result for “{effect.text}”: {effect.why}"))
+                said = "Not tried" if effect.left_out else "No result for"
+                console.print(dim(f"{said}: {effect.text} ({effect.why})"))
     seeds = f"{len(found.seeds):,} runs, seeds {found.seeds[0]} to {found.seeds[-1]}"
     console.print(dim(f"95{NBSP}% intervals; {seeds}."))
+    if found.recording:
+        console.print(dim(ONE_RECORDING))
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -91,7 +95,7 @@ def _interval(one: RiskEstimate) -> str:
         least = "" if not one.low else f"at least {value(one.low, unit)}; "
         return f"{least}needs {one.needed:,} runs"
     if one.low is None or one.high is None:
-        return "none"
+        return one.without_interval
     return f"{value(one.low, unit)} to {value(one.high, unit)}"
 
 

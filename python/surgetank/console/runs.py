@@ -33,8 +33,15 @@ COLOURS = {
     Status.FAIL: "bold red",
     Status.INVALID: "bold magenta",
     Status.UNKNOWN: "bold yellow",
+    Status.NO_LIMIT: "bold",
 }
-MARKS = {Status.PASS: "✔", Status.FAIL: "✘", Status.INVALID: "⚠", Status.UNKNOWN: "?"}
+MARKS = {
+    Status.PASS: "✔",
+    Status.FAIL: "✘",
+    Status.INVALID: "⚠",
+    Status.UNKNOWN: "?",
+    Status.NO_LIMIT: "–",
+}
 
 #: Accounts named after a run.
 _NAMED = 5

@@ -17,6 +17,7 @@ from surgetank.console.runs import number
 from surgetank.console.terminal import dim
 from surgetank.number_format import four_digits, share
 from surgetank.report.search import wording
+from surgetank.scenario.recording import ONE_RECORDING
 from surgetank.search import Answer, Progress
 from surgetank.search.answer_comparison import Against
 from surgetank.search.find import Phase
@@ -139,6 +140,8 @@ def show_answer(console: Console, answer: Answer) -> None:
     _show_parts(console, answer)
     _show_used(console, answer)
     _show_remedies(console, answer)
+    if answer.recording:
+        console.print(dim(ONE_RECORDING))
     console.print(
         dim(
             f"{answer.runs} runs · {answer.messages:,} messages · seed {answer.seed} · scenario "

@@ -11,7 +11,7 @@ from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
 from surgetank.trace import Bearer, MarketKind, Trace
 
-__all__ = ["bad_debt", "debts", "exhausted", "triggers", "unbooked_usd"]
+__all__ = ["bad_debt", "debts", "exhausted", "triggers", "unbooked", "unbooked_usd"]
 
 
 def triggers(trace: Trace, *, warmup: bool = False) -> pl.DataFrame:
@@ -147,10 +147,19 @@ def exhausted(trace: Trace) -> bool:
     return bool(short.to_series().any())
 
 
-def unbooked_usd(trace: Trace) -> float:
-    """Negative equity of due accounts at the end of the run, USD: 0 unless one of them has been due
-    since before the drain. In the drain the price still moves and no keeper acts, so that what
-    becomes due there says nothing about the venue."""
+def unbooked(trace: Trace) -> pl.DataFrame:
+    """Negative equity of each due account at the end of the run: none unless one of them has been
+    due since before the drain. In the drain the price still moves and no keeper acts, so that what
+    becomes due there says nothing about the venue.
+
+    Columns: account (UInt32), amount (Int64, quanta, > 0).
+    """
     open_ = pl.col("ended_ns").is_null() & (pl.col("due_ns") <= trace.flow_end_ns)
     waited = due_episodes(trace).filter(open_)
-    return trace.stats.uncovered_usd if waited.height else 0.0
+    rows = list(trace.stats.uncovered) if waited.height else []
+    return pl.DataFrame(rows, {"account": pl.UInt32, "amount": pl.Int64}, orient="row")
+
+
+def unbooked_usd(trace: Trace) -> float:
+    """The sum of `unbooked` over all accounts, USD."""
+    return sum(unbooked(trace)["amount"]) * trace.stats.quantum_usd

@@ -96,6 +96,8 @@ def _limit(view: RunView, reason: Reason, bound: Limit) -> ReasonRow:
         status, note = Status.UNKNOWN, "not judged: the run is INVALID"
     elif status is not Status.UNKNOWN and reason.inside:
         note = "the limit lies inside the interval"
+        if status is Status.FAIL:
+            note += ": another seed or a longer run may meet it"
     return ReasonRow(
         reason.title,
         reason.name,

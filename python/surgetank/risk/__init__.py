@@ -82,8 +82,8 @@ def risk(
         found: list[DebtEffect] = []
         before = losses_of(outcomes)
         if changes and not invalid:
-            counted.most = len(seeds) * (1 + len(changes))
             tried = begin(pool, chosen, seeds, changes)
+            counted.most = len(seeds) + sum(len(one.runs) for one in tried)
             for one in tried:
                 counted.wait(one.runs)
             found = list(effects(before, tried))
@@ -95,6 +95,7 @@ def risk(
         build=build(),
         seeds=tuple(seeds),
         messages=messages,
+        recording=chosen.event if chosen.tape_hash else "",
         losses=before,
         estimates=tuple(estimates),
         contributions=() if invalid else tuple(_contributions(before)),

@@ -16,11 +16,13 @@ from surgetank.explain.interventions import FASTER
 from surgetank.explain.interventions import changed as made_faster
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys
-from surgetank.search.parameter import parameter
+from surgetank.scenario.margin import Rates
+from surgetank.scenario.market import Market
+from surgetank.search.parameter import further_rates, parameter
 
 __all__ = ["Intervention", "candidates"]
 
-#: Points of notional by which both margins are raised.
+#: Points of notional by which the initial margin is raised, and all other rates as much in ratio.
 _MARGIN_MORE: Final = 0.01
 _URGENT: Final = ("liquidation-order", "price-update", "cancel")
 _MARGIN: Final = "market.margin"
@@ -41,53 +43,85 @@ class Intervention:
         """The scenario with the change.
 
         Raises:
-            SurgetankError: its other values do not allow it.
+            SurgetankError: its other values do not allow it, or it changes nothing.
         """
         changed = scenario.with_values(self.values)
-        if self.leverage_cap is None:
-            return changed
-        return parameter(changed, "leverage").at(changed, self.leverage_cap)
+        if self.leverage_cap is not None:
+            changed = parameter(changed, "leverage").at(changed, self.leverage_cap)
+        if changed.hash == scenario.hash:
+            raise SurgetankError("it changes nothing in this scenario", place=self.text)
+        return changed
 
 
 def candidates(scenario: Scenario) -> list[Intervention]:
-    """The changes that the scenario allows, in the order: margin, fund, rules, actors, machines."""
+    """The changes to try, in the order: margin, fund, rules, actors, machines. The scenario's other
+    values may not allow one, or it may change nothing: `Intervention.applied` then says why."""
     values = Keys(scenario)
-    found = [change for ladder in _LADDERS for change in ladder(values)]
-    found += [*_faster(scenario), *_capped_book(scenario)]
-    return [change for change in found if _fits(scenario, change)]
+    found = [*_margins(scenario)]
+    found += [change for ladder in _LADDERS for change in ladder(values)]
+    return [*found, *_faster(scenario), *_capped_book(scenario)]
 
 
-def _fits(scenario: Scenario, change: Intervention) -> bool:
-    """Whether it changes the scenario, and its other values allow it."""
-    try:
-        return change.applied(scenario).hash != scenario.hash
-    except SurgetankError:
-        return False
+def _margins(scenario: Scenario) -> Iterator[Intervention]:
+    """Higher margin rates, and higher maintenance margins only, of all perpetuals and tiers."""
+    market = scenario.market
+    if market is None:
+        return
+    yield from _higher_margin(Keys(scenario), market)
+    yield _earlier(market)
 
 
-def _higher_margin(values: Keys) -> Iterator[Intervention]:
-    """Both margins one point higher; positions at the start keep within the new initial margin."""
-    initial, maintenance = (values(f"{_MARGIN}.{key}") for key in ("initial", "maintenance"))
+def _higher_margin(values: Keys, market: Market) -> Iterator[Intervention]:
+    """The initial margin one point higher and all other rates in the same ratio, at most 100 %, as
+    in a search for safe leverage; positions at the start keep within the new initial margin."""
+    initial, maintenance = market.margin.initial, market.margin.maintenance
     more = initial + _MARGIN_MORE
     if more > 1:
         return
-    text = f"initial margin {initial:.2%} → {more:.2%}, maintenance {maintenance:.2%} → "
+    factor = more / initial
     new = {
         f"{_MARGIN}.initial": more,
-        f"{_MARGIN}.maintenance": maintenance + _MARGIN_MORE,
+        f"{_MARGIN}.maintenance": maintenance * factor,
+        **further_rates(market, factor),
         **_capped(values, 1 / more),
     }
-    yield Intervention(text + f"{maintenance + _MARGIN_MORE:.2%}", new)
+    text = f"initial margin {initial:.2%} → {more:.2%}, maintenance {maintenance:.2%} → "
+    text += f"{maintenance * factor:.2%}"
+    yield Intervention(text + _also(market, f"in the same ratio (×{factor:.3g})"), new)
 
 
-def _earlier(values: Keys) -> Iterator[Intervention]:
-    """Maintenance margin higher by half of its distance to initial margin: same leverage, earlier
-    liquidation."""
-    initial, maintenance = (values(f"{_MARGIN}.{key}") for key in ("initial", "maintenance"))
-    new = (initial + maintenance) / 2
-    yield Intervention(
-        f"maintenance margin {maintenance:.2%} → {new:.2%}", {f"{_MARGIN}.maintenance": new}
-    )
+def _earlier(market: Market) -> Intervention:
+    """Maintenance margins higher by half of their distance to initial margins: same leverage,
+    earlier liquidation."""
+    old = market.margin.maintenance
+    first = _halfway(market.margin)
+    new: dict[str, Any] = {f"{_MARGIN}.maintenance": first["maintenance"]}
+    if market.margin.tiers:
+        new[f"{_MARGIN}.tiers"] = first["tiers"]
+    if any(one.margin for one in market.perpetuals):
+        new["market.perpetuals"] = [
+            one.model_dump(mode="json")
+            | ({} if one.margin is None else {"margin": _halfway(one.margin)})
+            for one in market.perpetuals
+        ]
+    text = f"maintenance margin {old:.2%} → {first['maintenance']:.2%}"
+    return Intervention(text + _also(market, "as far"), new)
+
+
+def _halfway(rates: Rates) -> dict[str, Any]:
+    """The rates as values, every maintenance margin half the way to its initial margin."""
+    values = rates.model_dump(mode="json")
+    for one in (values, *values["tiers"]):
+        one["maintenance"] = (one["initial"] + one["maintenance"]) / 2
+    return values
+
+
+def _also(market: Market, how: str) -> str:
+    """What else of the venue's margin rates changes, as text."""
+    others = [one.name for one in market.perpetuals if one.margin is not None]
+    tiers = any(one.tiers for one in (market.margin, *(p.margin for p in market.perpetuals)) if one)
+    named = [*(["tiers"] if tiers else []), *others]
+    return f"; {', '.join(named)} {how}" if named else ""
 
 
 def _leverage(values: Keys) -> Iterator[Intervention]:
@@ -166,8 +200,6 @@ def _faster(scenario: Scenario) -> Iterator[Intervention]:
 
 
 _LADDERS: Final[tuple[Callable[[Keys], Iterator[Intervention]], ...]] = (
-    _higher_margin,
-    _earlier,
     _leverage,
     _insurance,
     _rules,

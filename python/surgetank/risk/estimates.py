@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from surgetank.catalogue import RISK_NAMES, RISKS, MeasureSpec
 from surgetank.measure.statistics import binomial_quantile
+from surgetank.number_format import share
 
 __all__ = [
     "MEAN_RUNS",
@@ -68,11 +69,14 @@ class RiskEstimate:
     value: float | None
     """None: too few runs to know it; see `needed`."""
     low: float | None
-    """None: there is no interval; then `high` is None too, unless `value` is."""
+    """None: there is no interval; then `high` is None too, unless `value` is. See `above`."""
     high: float | None
     runs: int
     needed: int = 0
     """Least number of runs from which on it is known; 0 if any number does."""
+    above: float | None = None
+    """Greatest probability, at 95 %, of a run above `value`, where all runs that count have the
+    same loss: resampling them gives that loss alone, and no interval."""
 
     @property
     def spec(self) -> MeasureSpec:
@@ -88,6 +92,13 @@ class RiskEstimate:
     def what(self) -> str:
         """One sentence on it."""
         return self.spec.sentence(self.member)
+
+    @property
+    def without_interval(self) -> str:
+        """What there is in place of an interval; empty if there is one."""
+        if self.above is not None:
+            return f"no run above it in {self.runs:,}: at most {share(self.above)} of runs are"
+        return "" if self.value is None or self.low is not None else "no interval"
 
     @property
     def known(self) -> bool:
@@ -179,8 +190,8 @@ def bootstrap(
 def estimates_of(losses: Floats, member: str = "") -> list[RiskEstimate]:
     """All quantities of the losses of runs, in USD, shape (runs,); `member` names whose they are.
 
-    Where no run has a loss, mean and expected shortfall are 0 without an interval: nothing bounds
-    what other runs would lose, but P(bad debt) bounds how often.
+    Where all runs have the same loss, mean and expected shortfall are that loss, without an
+    interval: nothing bounds what other runs would lose, but `RiskEstimate.above` bounds how often.
     """
     n = len(losses)
     tails = {name: _quantile_of(name) for name in _SHORTFALLS}
@@ -191,14 +202,15 @@ def estimates_of(losses: Floats, member: str = "") -> list[RiskEstimate]:
         return np.stack([drawn.mean(axis=-1), *shortfalls])
 
     mean, *rest = bootstrap(n, averages) if n >= MEAN_RUNS else [None] * (1 + len(tails))
-    found = [_average("bad_debt_mean_usd", float(losses.mean()), mean, n, MEAN_RUNS)]
+    top = float(losses.max())
+    found = [_average("bad_debt_mean_usd", float(losses.mean()), mean, n, MEAN_RUNS, top)]
     found += [_quantile(name, losses, _quantile_of(name)) for name in _QUANTILES]
     for (name, p), ends in zip(tails.items(), rest, strict=True):
         value = float(expected_shortfall(losses, p))
-        one = _average(name, value, ends, n, shortfall_runs(p))
+        one = _average(name, value, ends, n, shortfall_runs(p), top)
         # What lies beyond a quantile is at least the quantile.
         found.append(one if one.known else replace(one, low=quantile(losses, p)[1][0]))
-    found.append(RiskEstimate("bad_debt_largest_usd", float(losses.max()), None, None, n))
+    found.append(RiskEstimate("bad_debt_largest_usd", top, None, None, n))
     return [replace(one, name=RISKS[one.name].measure(member)) for one in found]
 
 
@@ -216,8 +228,12 @@ def _quantile(name: str, losses: Floats, p: float) -> RiskEstimate:
     return RiskEstimate(name, value, low, high, n, quantile_runs(p))
 
 
-def _average(name: str, value: float, ends: Interval | None, n: int, needed: int) -> RiskEstimate:
+def _average(
+    name: str, value: float, ends: Interval | None, n: int, needed: int, top: float
+) -> RiskEstimate:
     if n < needed:
         return RiskEstimate(name, None, None, None, n, needed)
-    low, high = ends or (None, None)
-    return RiskEstimate(name, value, low, high, n, needed)
+    if ends is None:
+        above = probability(0, n)[1] if math.isclose(value, top) else None
+        return RiskEstimate(name, value, None, None, n, needed, above)
+    return RiskEstimate(name, value, *ends, n, needed)

@@ -3,8 +3,9 @@ closed.
 
 An account's leverage at the start follows from its bankruptcy price B, at which its equity is zero:
 S₀/|S₀ − B|, for the outside price S₀ at the start. Its size is the notional, at S₀, of what the
-venue closed of it. Debts of accounts of which neither is known, and what is not yet booked, have
-members of their own, so that the members of a division sum to the bad debt of the run.
+venue closed of it. Debts of accounts of which neither is known have a member of their own, and so
+has what is not yet booked, unless a position book knows the accounts; so the members of a division
+sum to the bad debt of the run.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from surgetank.catalogue.families import BEARER
-from surgetank.measure.bad_debt import debts, unbooked_usd
+from surgetank.measure.bad_debt import debts, unbooked, unbooked_usd
 from surgetank.measure.market_rows import market_of
 from surgetank.positions import PositionBook
 from surgetank.search.book_parts import brackets
@@ -59,23 +60,32 @@ def by_group(trace: Trace) -> dict[str, dict[str, float]]:
     """Division → member → bad debt in USD; members without any are left out.
 
     On a venue of several perpetuals they divide the bad debt, too: `market`. With a position book,
-    leverage and size are those of its accounts, and `name` divides it by the book's own names.
+    leverage and size are those of its accounts, and `name` divides it by the book's own names, what
+    is not yet booked included; only its market is not known.
     """
     book = trace.scenario.position_book
     accounts = _accounts(trace) if book is None else _of_book(book)
-    known = _with_names(trace, debts(trace)).join(
-        accounts, on="account", how="left", maintain_order="left"
-    )
+    rows = _with_names(trace, debts(trace))
+    known = rows.join(accounts, on="account", how="left", maintain_order="left")
+    open_ = unbooked(trace).join(accounts, on="account", how="left", maintain_order="left")
     found: dict[str, dict[str, float]] = {}
     for division in [name for name in known.columns if name not in ("account", "bearer", "amount")]:
-        sums: dict[str, int] = {}
-        for value, amount in known.select(division, "amount").iter_rows():
-            member = _member(division, value)
-            sums[member] = sums.get(member, 0) + amount
+        ours = book is not None and division in accounts.columns
+        frames = (known, open_) if ours else (known,)
+        sums = _sums(division, pl.concat([one.select(division, "amount") for one in frames]))
         found[division] = {name: n * trace.stats.quantum_usd for name, n in sums.items()}
-        if usd := unbooked_usd(trace):
+        if not ours and (usd := unbooked_usd(trace)):
             found[division][UNBOOKED] = usd
     return found
+
+
+def _sums(division: str, rows: pl.DataFrame) -> dict[str, int]:
+    """Member → its debts in quanta."""
+    sums: dict[str, int] = {}
+    for value, amount in rows.iter_rows():
+        member = _member(division, value)
+        sums[member] = sums.get(member, 0) + amount
+    return sums
 
 
 def _with_names(trace: Trace, booked: pl.DataFrame) -> pl.DataFrame:

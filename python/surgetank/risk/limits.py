@@ -1,7 +1,8 @@
 """Limits on the distribution of bad debt: met, violated or undecided, by the interval.
 
 Of a quantity estimated from runs only an interval decides: a limit is met if the whole interval is
-within it, violated if the whole interval is beyond it, and else undecided.
+within it, violated if the whole interval is beyond it, and else undecided. Where all runs have the
+same loss, that loss decides, and the reason says how probable a greater one is at most.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from surgetank.verdict import Reason, Status
 __all__ = ["check_limits", "judged"]
 
 _WHOLE: Final = tuple(name for name, limit in RISK_LIMITS.items() if not limit.member)
-_WITHOUT_INTERVAL: Final = "no run had any, so that only P(bad debt) has an interval"
 
 
 def check_limits(limits: Mapping[str, float]) -> None:
@@ -60,10 +60,13 @@ def _judged(name: str, number: float, found: RiskEstimate) -> Reason:
         return _reason(name, found, number, Status.UNKNOWN, text)
     measured = f"{title}: {value(found.value, unit)}"
     if found.low is None or found.high is None:
+        if found.above is None and bound.spec.name != "bad_debt_largest_usd":
+            text = f"{measured} has no interval; {allowed} is not decided"
+            return _reason(name, found, number, Status.UNKNOWN, text)
         status = Status.FAIL if found.value > number else Status.PASS
         relation = "above" if status is Status.FAIL else "within"
-        why = _WITHOUT_INTERVAL if not found.value else "it has no interval"
-        return _reason(name, found, number, status, f"{measured} is {relation} {allowed}; {why}")
+        text = f"{measured} is {relation} {allowed}; {found.without_interval}"
+        return _reason(name, found, number, status, text)
     ends = f"95 % interval {value(found.low, unit)} to {value(found.high, unit)}"
     if found.high <= number:
         return _reason(name, found, number, Status.PASS, f"{measured} ({ends}) is within {allowed}")

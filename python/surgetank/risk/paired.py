@@ -69,6 +69,8 @@ class DebtEffect:
     """Of each of `QUANTITIES`; empty if there is no result."""
     why: str = ""
     """Why there is no result."""
+    left_out: bool = False
+    """Whether the scenario does not allow the change, or it changes nothing: it was not tried."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def begin(
         try:
             other = change.applied(scenario)
         except SurgetankError as error:
-            tried.append(Begun(change, (), str(error)))
+            tried.append(Begun(change, (), error.message))
             continue
         tried.append(Begun(change, [pool.submit(Task(other, 0.0, seed)) for seed in seeds]))
     return tried
@@ -104,7 +106,7 @@ def effects(before: Losses, tried: Sequence[Begun]) -> Iterator[DebtEffect]:
         why = one.refused or next((outcome.invalid[0] for outcome in after if outcome.invalid), "")
         # An INVALID run gives no effect.
         found = {} if why else differences(before, losses_of(after), compared)
-        yield DebtEffect(one.change.text, dict(one.change.values), found, why)
+        yield DebtEffect(one.change.text, dict(one.change.values), found, why, bool(one.refused))
 
 
 def differences(before: Losses, after: Losses, compared: int = 1) -> dict[str, DebtDifference]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario.faults import Fault
 from surgetank.tape import Tape
 
-__all__ = ["tape_values"]
+__all__ = ["ONE_RECORDING", "tape_values"]
+
+ONE_RECORDING: Final = (
+    "Intervals hold for one recording only, which every run replays, and say nothing of other days."
+)
+"""What the intervals of a question about a recording mean."""
 
 
 def tape_values(

@@ -146,6 +146,8 @@ class Answer(Shown):
     leverage."""
     parts: tuple[PartThreshold, ...] = ()
     """Safe leverage of a position book by tier and by market."""
+    recording: str = ""
+    """The recording that every run replays, and which part of it; empty without one."""
 
     @property
     def exit_code(self) -> int:

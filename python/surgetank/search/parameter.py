@@ -14,7 +14,7 @@ from surgetank.scenario.dotted import Keys, unit_of
 from surgetank.scenario.market import Market
 from surgetank.tape import Tape
 
-__all__ = ["DERIVED", "Parameter", "is_ratio_scale", "parameter"]
+__all__ = ["DERIVED", "Parameter", "further_rates", "is_ratio_scale", "parameter"]
 
 #: Quantities that can be varied and are no key of a scenario.
 DERIVED: Final = ("load", "leverage", "speed")
@@ -135,14 +135,10 @@ def _leverage(scenario: Scenario) -> Parameter:
     most = market.positions.leverage_max * market.margin.initial
 
     def values(level: float) -> Mapping[str, Any]:
-        factor = 1 / (level * market.margin.initial)
-        tiers = market.margin.tiers_times(factor)
-        further = _perpetuals_times(market, factor)
         return {
             "market.margin.initial": 1 / level,
             "market.margin.maintenance": kappa / level,
-            **({"market.margin.tiers": tiers} if tiers else {}),
-            **({"market.perpetuals": further} if further else {}),
+            **further_rates(market, 1 / (level * market.margin.initial)),
             "market.positions.leverage_min": max(1.0, min(least * level, level)),
             "market.positions.leverage_max": max(1.0, min(most * level, level)),
         }
@@ -172,6 +168,16 @@ def _speed(scenario: Scenario) -> Parameter:
         }
 
     return Parameter("speed", "x", tape.speed, False, values, tape=tape)
+
+
+def further_rates(market: Market, factor: float) -> dict[str, Any]:
+    """The rates of margin tiers and of other perpetuals times a factor, as values for
+    `Scenario.with_values`; without keys that the market does not have."""
+    tiers, perpetuals = market.margin.tiers_times(factor), _perpetuals_times(market, factor)
+    return {
+        **({"market.margin.tiers": tiers} if tiers else {}),
+        **({"market.perpetuals": perpetuals} if perpetuals else {}),
+    }
 
 
 def _perpetuals_times(market: Market, factor: float) -> list[dict[str, Any]]:

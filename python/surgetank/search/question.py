@@ -245,6 +245,7 @@ def _answer(search_run: Search, parts: tuple[PartThreshold, ...], *, try_remedie
         degradation=q.goal.degradation if q.goal.find == "capacity" else None,
         per=q.goal.per if q.goal.find == "safe-leverage" else "",
         parts=parts,
+        recording=q.scenario.event if q.scenario.tape_hash else "",
     )
 
 

@@ -36,6 +36,8 @@ class Status(StrEnum):
     FAIL = "FAIL"
     INVALID = "INVALID"
     UNKNOWN = "UNKNOWN"
+    NO_LIMIT = "NO LIMIT"
+    """A valid answer about risk that was compared with no limit."""
 
 
 EXIT_CODES: Final[Mapping[Status, int]] = {
@@ -43,6 +45,7 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
     Status.FAIL: 1,
     Status.INVALID: 3,
     Status.UNKNOWN: EXIT_STOPPED,
+    Status.NO_LIMIT: 0,
 }
 """Exit code of the command line; 2 is wrong usage."""
 
@@ -66,7 +69,7 @@ class Reason:
     of: str = ""
     """The instance that a check is of, in words: `slow, faults[0]`, or a process."""
     inside: bool = False
-    """The limit is met, and lies inside the measure's interval."""
+    """The limit lies inside the measure's interval, so that another seed may decide otherwise."""
     why: str = ""
     """Why the limit's measure has no value; `text` without the title."""
 
@@ -118,7 +121,7 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 PASS, 1 FAIL, 3 INVALID, 4 UNKNOWN."""
+        """0 PASS or NO LIMIT, 1 FAIL, 3 INVALID, 4 UNKNOWN."""
         return EXIT_CODES[self.status]
 
     @property
@@ -239,9 +242,12 @@ def _judge_limit(name: str, number: float, measures: Measures, *, live: bool) ->
     near_end = m.high if bound.side is LimitSide.LEAST else m.low
     surely = violated and near_end is not None and bound.violated(near_end, number)
     text = _compared(m, m.value, number, bound)
-    inside = not violated and m.low is not None and m.high is not None and m.low <= number < m.high
+    inside = m.low is not None and m.high is not None and m.low <= number < m.high
+    if violated:
+        inside = m.low is not None and m.high is not None and m.low < number <= m.high
     if inside:
         text += "; the limit lies inside the interval"
+        text += ": another seed or a longer run may meet it" if violated else ""
     needed = samples_needed(bound.spec.quantile) if bound.spec.quantile else 0
     if m.n < needed and not surely:
         text += f"; too few observations ({m.n} of at least {needed})"

@@ -11,6 +11,7 @@ from surgetank.verdict import Status, Verdict
 
 __all__ = ["junit_xml", "write_junit"]
 
+#: No reason is NO LIMIT, which is the status of answers without reasons.
 _ELEMENT = {Status.FAIL: "failure", Status.INVALID: "error", Status.UNKNOWN: "skipped"}
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -1,4 +1,5 @@
-"""What lies in a folder: runs, searches, leagues, frontiers and risk answers."""
+"""What lies in a folder: runs, searches, leagues, frontiers and risk answers; and what `book`,
+`network` and `tape` say of a file."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from surgetank.catalogue import MEASURES, short_of
+from surgetank.catalogue import MEASURES, RISKS, short_of
 from surgetank.errors import SurgetankError
 from surgetank.league import League
-from surgetank.number_format import number, usd, value
+from surgetank.number_format import number, share, usd, value
+from surgetank.risk import Risk
 from surgetank.search import Answer, Frontier
 from surgetank.trace import Run, read_name
 
@@ -22,6 +24,8 @@ __all__ = ["KINDS", "Entry", "entries_in"]
 _DEPTH: Final = 3
 #: Measures of a run that the list shows.
 _MEASURES: Final = ("delay_p99_ms", "goodput_ratio", "bad_debt_usd")
+#: Quantities of a risk answer that the list shows.
+_RISKS: Final = ("bad_debt_mean_usd", "bad_debt_es95_usd")
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Entry:
     """Its folder, relative to the one that is viewed; `.` if it is that one."""
     folder: Path
     kind: str
-    """`run`, `search`, `league`, `frontier` or `risk`."""
+    """A name of `KINDS`: `run`, `search`, `book` and so on."""
     page: str
     """Name of the file that is its page."""
     written: datetime
@@ -103,17 +107,43 @@ def _frontier(folder: Path) -> _Facts:
 
 
 def _risk(folder: Path) -> _Facts:
-    content = _json(folder / "risk.json")
+    found = Risk.read(folder)
     figures = tuple(
-        (title, usd(found))
-        for title, name in (
-            ("mean bad debt", "bad_debt_mean_usd"),
-            ("ES 95 %", "bad_debt_es95_usd"),
-        )
-        if (found := content["estimates"].get(name, {}).get("value")) is not None
+        (RISKS[one.name].short or RISKS[one.name].title, usd(one.value))
+        for one in found.estimates
+        if one.name in _RISKS and one.value is not None
     )
-    seeds = f"{content['runs']} seeds"
-    return _Facts(content["verdict"]["status"], content["scenario"], seeds, figures)
+    status = str(found.verdict.status)
+    return _Facts(status, found.scenario, f"{len(found.seeds)} seeds", figures)
+
+
+def _book(folder: Path) -> _Facts:
+    content = _json(folder / "book.json")
+    figures = (
+        ("accounts", f"{content['accounts']:,}"),
+        ("notional", usd(content["notional_usd"])),
+        ("below maintenance", f"{content['below_maintenance']:,}"),
+    )
+    return _Facts("", Path(content["file"]).name, "", figures)
+
+
+def _network(folder: Path) -> _Facts:
+    content = _json(folder / "network.json")
+    figures = (
+        ("validators", f"{content['validators']:,}"),
+        ("largest share", share(content["largest_share"])),
+    )
+    return _Facts("", ", ".join(Path(file).name for file in content["files"]), "", figures)
+
+
+def _tape(folder: Path) -> _Facts:
+    content = _json(folder / "tape.json")
+    figures = (
+        ("span", value(content["span_s"], "s")),
+        ("lowest price", usd(content["low_usd"])),
+        ("highest price", usd(content["high_usd"])),
+    )
+    return _Facts("", Path(content["file"]).name, "", figures)
 
 
 def _number(plain: Any) -> float:
@@ -144,6 +174,9 @@ KINDS: Final[Mapping[str, _Kind]] = {
     "league.json": _Kind("league", "league.html", _league),
     "frontier.json": _Kind("frontier", "frontier.html", _frontier),
     "risk.json": _Kind("risk", "risk.html", _risk),
+    "book.json": _Kind("book", "book.html", _book),
+    "network.json": _Kind("network", "network.html", _network),
+    "tape.json": _Kind("tape", "tape.html", _tape),
 }
 """Kinds of results by the file that marks their folder."""
 

@@ -15,8 +15,10 @@ from surgetank.report import render
 from surgetank.report.comparison import render_comparison
 from surgetank.report.frontier import render_frontier
 from surgetank.report.league import render_league
+from surgetank.report.risk import render_risk
 from surgetank.report.search import render_search
 from surgetank.report.shell import render_template
+from surgetank.risk import Risk
 from surgetank.search import Answer, Frontier
 from surgetank.trace import Trace
 from surgetank.verdict import judge
@@ -132,7 +134,9 @@ def page_of(entry: Entry, root: Path) -> str:
             return render_league(League.read(folder))
         case "frontier":
             return render_frontier(Frontier.read(folder))
-    hint = "`surgetank risk` writes it unless --no-report is given; --resume makes no run again"
+        case "risk":
+            return render_risk(Risk.read(folder))
+    hint = f"`surgetank {entry.kind} FILE --out FOLDER --force` writes it again"
     raise SurgetankError("is not there", place=f"{entry.id}/{entry.page}", hint=hint)
 
 

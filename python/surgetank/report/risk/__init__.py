@@ -12,6 +12,7 @@ from surgetank.report.risk.figures import pictures
 from surgetank.report.shell import render_template
 from surgetank.risk import Risk, RiskEstimate
 from surgetank.risk.paired import QUANTITIES, DebtDifference
+from surgetank.scenario.recording import ONE_RECORDING
 
 __all__ = ["render_risk"]
 
@@ -39,6 +40,7 @@ def render_risk(found: Risk) -> str:
         answer=found,
         status=str(found.verdict.status),
         reasons=found.reasons,
+        one_recording=ONE_RECORDING if found.recording else "",
         tiles=[_cell(found[name]) for name in _TILES] if found.estimates else [],
         rows=[_cell(found[name]) for name in RISKS] if found.estimates else [],
         parts=_parts(found) if found.estimates else [],
@@ -55,7 +57,7 @@ def _cell(one: RiskEstimate) -> _Cell:
         least = "" if not one.low else f"at least {value(one.low, unit)}; "
         return _Cell(title, "UNKNOWN", f"{least}needs {one.needed:,} runs")
     if one.low is None or one.high is None:
-        return _Cell(title, value(one.value, unit), f"of {one.runs:,} runs; no interval")
+        return _Cell(title, value(one.value, unit), one.without_interval)
     ends = f"{value(one.low, unit)} to {value(one.high, unit)}"
     return _Cell(title, value(one.value, unit), ends)
 

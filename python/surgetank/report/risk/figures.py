@@ -30,7 +30,7 @@ _LETTERS: Final = {_WIDE: 34, NARROW: 20}
 def pictures(found: Risk) -> list[Picture]:
     """All figures for which the answer has data."""
     drawn = [_exceedance(found)]
-    drawn += [_causes(found, division) for division in found.losses.divisions]
+    drawn += [_causes(found, division) for division in found.divisions]
     drawn += [_changes(found, of) for of in QUANTITIES]
     return [picture for picture in drawn if picture is not None]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from surgetank.catalogue import LIMITS, THRESHOLDS, title_of
 from surgetank.number_format import NBSP, number, share, value
 from surgetank.report.measure_text import FAILURES
+from surgetank.scenario.recording import ONE_RECORDING
 from surgetank.search.answer import Answer, PartThreshold, Remedy
 from surgetank.search.shape import Level, offered_at
 
@@ -293,6 +294,8 @@ def notes(answer: Answer) -> list[str]:
         found.append(f"{_capital(no_break(answer.shape.text))}.")
     if answer.status == "FOUND" and answer.why:
         found.append(f"{_capital(answer.why)}.")
+    if answer.recording:
+        found.append(f"{ONE_RECORDING} {answer.recording}.")
     return found
 
 
