@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,7 +63,7 @@ def inspected(files: Path, root: Path) -> None:
         ("tape", files / "bars.csv"),
     ):
         arguments = [command, str(file), "--json", "--out", str(root / command)]
-        assert ended(lambda given=arguments: app(given)) == 0
+        assert ended(partial(app, arguments)) == 0
 
 
 @pytest.fixture(scope="module")
