@@ -13,16 +13,22 @@ c / (|q|·1.05):
 from __future__ import annotations
 
 import shlex
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 
 import surgetank as st
 from instant_venue import venue
+from surgetank.console.runs import show_result
 from surgetank.errors import SurgetankError
 from surgetank.report import render
+from surgetank.report.accounts import account_table
+from surgetank.report.run_view import RunView
+from surgetank.report.summary import sentence
 from surgetank.scenario.text import toml
 from surgetank.trace import MarketKind
 
@@ -132,6 +138,26 @@ def test_accounts_are_named_after_a_run(book: st.PositionBook, tmp_path: Path) -
     assert "Of 4 margin accounts 2 became due, 2 were liquidated and 0 left bad debt." in page
     assert '<th scope="row">carol (BTC)</th>' in page and book.hash in page
     assert shlex.join(book.options) in page
+
+
+def test_losses_that_are_not_booked_are_said(book: st.PositionBook) -> None:
+    """Without a keeper no account is liquidated: at 41,000 alice has −4,000 USD. No bad debt is
+    booked then, and the run does not say that there is none."""
+    load = {"flow.keepers.count": 0, "flow.arrivals": {"kind": "poisson", "rate_per_s": 20.0}}
+    scenario = venue(50_000.0, 41_000.0).with_values(load)
+    result = st.run(scenario, positions=book)
+    said = sentence(RunView(result.trace, result.measures, result.verdict))
+    said = said.replace("\N{NO-BREAK SPACE}", " ")
+    assert "no bad debt booked, and $4,000 of negative equity not booked at the end" in said
+    table = account_table(result.trace)
+    assert table is not None
+    assert "Not yet booked: negative equity at the end, at the outside prices, of 1 account." in (
+        table.caption
+    )
+    out = StringIO()
+    show_result(Console(file=out, width=80), result)
+    assert "0 left bad debt, 1 ended with negative equity that is not booked" in out.getvalue()
+    assert "  alice: $4,000 negative equity, 10.0×" in out.getvalue()
 
 
 #: Alice is long 1 BTC and short 10 ETH, bob long both, with 6,000 USD each.

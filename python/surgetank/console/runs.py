@@ -147,19 +147,26 @@ def show_result(console: Console, result: Result) -> None:
 
 
 def _show_accounts(console: Console, result: Result) -> None:
-    """What happened to the accounts of the user's position book, those with bad debt by name."""
+    """What happened to the accounts of the user's position book, those with most losses beyond
+    their collateral by name."""
     found, book = book_accounts(result.trace), result.scenario.position_book
     if found is None or book is None:
         return
     liquidated = found["liquidated_s"].is_not_null().sum()
-    bad = found.filter(found["bad_debt_usd"] > 0)
+    bad, short = ((found[name] > 0).sum() for name in ("bad_debt_usd", "uncovered_usd"))
+    more = f", {short:,} ended with negative equity that is not booked" if short else ""
     console.print(
         f"Position book: of {counted(len(book.accounts), 'account')} {found.height:,} became due, "
-        f"{liquidated:,} were liquidated, {bad.height:,} left bad debt (accounts.csv)",
+        f"{liquidated:,} were liquidated, {bad:,} left bad debt{more} (accounts.csv)",
         highlight=False,
+        soft_wrap=True,
     )
-    for label, debt, levered in bad.head(_NAMED).select("label", "bad_debt_usd", "leverage").rows():
-        console.print(f"  {label}: {usd(debt)} bad debt, {leverage(levered)}", highlight=False)
+    columns = found.select("label", "bad_debt_usd", "uncovered_usd", "leverage")
+    for label, debt, open_, levered in columns.head(_NAMED).rows():
+        losses = {"bad debt": debt, "negative equity": open_}
+        said = ", ".join(f"{usd(loss)} {what}" for what, loss in losses.items() if loss)
+        if said:
+            console.print(f"  {label}: {said}, {leverage(levered)}", highlight=False)
 
 
 def _mark(status: Status) -> Text:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from surgetank.measure.book_accounts import book_accounts
-from surgetank.number_format import NBSP, leverage, usd
+from surgetank.number_format import NBSP, counted, leverage, usd
 from surgetank.trace import Trace
 
 __all__ = ["AccountTable", "account_table"]
@@ -30,11 +30,11 @@ def account_table(trace: Trace) -> AccountTable | None:
     if found is None or book is None or found.is_empty():
         return None
     liquidated = found["liquidated_s"].is_not_null().sum()
-    bad = int((found["bad_debt_usd"] > 0).sum())
+    bad, short = (int((found[name] > 0).sum()) for name in ("bad_debt_usd", "uncovered_usd"))
     caption = (
         f"Of {len(book.accounts):,} margin accounts {found.height:,} became due, {liquidated:,} "
         f"were liquidated and {bad:,} left bad debt. Not yet booked: negative equity at the end, "
-        "at the outside prices. "
+        f"at the outside prices, of {counted(short, 'account')}. "
     )
     if found.height > _ROWS:
         caption += f"The first {_ROWS} are here; "

@@ -159,6 +159,11 @@ def _money(view: RunView) -> str:
         return ""
     spent = _exhausted(view)
     fund = f", insurance exhausted at {clock(spent)}" if spent is not None else ""
+    short = view.value("uncovered_loss_usd")
+    if short:
+        booked = usd(debt) if debt else "no"
+        more = f"{usd(short)} of negative equity not booked at the end"
+        return f"{booked} bad debt booked, and {more}{fund}"
     return f"{usd(debt)} of bad debt{fund}" if debt else f"no bad debt{fund}"
 
 
