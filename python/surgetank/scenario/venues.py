@@ -291,6 +291,8 @@ _GMX_POOL = Venue(
     ),
     (
         "Borrowing fees, and funding that follows the imbalance of open interest.",
+        "Fees of 0.04 % to 0.06 % of the size; that of closing counts in its liquidation test.",
+        "Initial margin that grows with open interest (minCollateralFactor, at least 0.5 %).",
         "Price impact of orders: only close-outs meet the pool; other orders trade on a book.",
         "The pool's own solvency and its deleveraging of winners (its liquidator has ample money).",
         "A liquidation fee goes to the insurance fund, not to the pool and the keeper.",
