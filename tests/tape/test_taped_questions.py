@@ -18,6 +18,7 @@ import surgetank as st
 from answers import capacity_of_queue, queue
 from command_line import surgetank
 from surgetank.league.axes import Entrant
+from surgetank.report.scenario_text import command
 from surgetank.scenario.size import size_of
 from surgetank.scenario.text import toml
 from surgetank.search.parameter import parameter
@@ -162,6 +163,23 @@ def test_the_repeat_line_with_network_recording_and_book(tmp_path: Path) -> None
     again = _json(surgetank(*words, cwd=tmp_path))
     assert again["trace_hash"] == first["trace_hash"]
     assert len(trace.scenario.network.names) == 5
+
+
+def test_the_repeat_line_names_the_shipped_scenario(tmp_path: Path) -> None:
+    """With recording and book in memory its hash is the run's; with an override it is not."""
+    (tmp_path / "book.csv").write_text(BOOK)
+    (tmp_path / "t.csv").write_text(TRADES)
+    tape, book = st.read_tape(tmp_path / "t.csv"), st.read_positions(tmp_path / "book.csv")
+    chosen = st.load("calm").with_tape(tape).with_positions(book)
+    result = st.run(chosen, seed=4, out=tmp_path / "a", report=False)
+    words = shlex.split(command(result.trace))
+    assert words[:3] == ["surgetank", "run", "calm"]
+    again = _json(surgetank(*words[1:], "--json", "--no-report", "--out", "b", cwd=tmp_path))
+    assert st.Trace.load(tmp_path / "b").run.scenario_hash == chosen.hash
+    assert again["trace_hash"] == result.trace.trace_hash
+    other = replace(result.trace, scenario=chosen.with_values({"warmup_s": 0.25}))
+    other = replace(other, run=replace(other.run, scenario_hash=other.scenario.hash))
+    assert "run scenario.toml" in command(other)
 
 
 def _json(done: Any) -> Any:

@@ -43,8 +43,7 @@ def read_links(rows: Sequence[FileRow], nodes: Nodes, *, directed: bool | None) 
 
     Raises:
         SurgetankError: an end is unknown, a link is twice there or has no delay, delays are given
-            one way and there and back, or there is no
-            path between two nodes.
+            both one way and there and back, or there is no path between two nodes.
     """
     columns = NetworkColumns(rows, LINK_COLUMNS)
     if "delay" not in columns and "rtt" not in columns:

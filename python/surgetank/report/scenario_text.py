@@ -17,9 +17,9 @@ __all__ = ["command", "toml"]
 def command(trace: Trace) -> str:
     """The command that gives the same trace.
 
-    It names the scenario if the package's scenario of that name has the run's hash; else
-    `scenario.toml`, which is to be created from the text in the report. A file of nodes is named if
-    it is still there and makes the scenario.
+    It names the scenario if the package's scenario of that name has the run's hash, with the nodes,
+    recording and position book of the run; else `scenario.toml`, which is to be created from the
+    text in the report. A file of nodes is named if it is still there and makes the scenario.
     """
     run = trace.run
     scenario = trace.scenario
@@ -37,11 +37,15 @@ def command(trace: Trace) -> str:
 
 
 def _shipped(shipped: Scenario, scenario: Scenario, wanted: str) -> str:
-    """The shipped scenario by its name, with the file of nodes if that makes it the one of the
-    wanted hash; empty if it is another."""
-    if shipped.hash == wanted:
-        return scenario.name
-    file = scenario.network_file
-    if file and with_network(shipped, read_network(Path(file))).hash == wanted:
-        return f"{scenario.name} --network {shlex.quote(file)}"
-    return ""
+    """The shipped scenario by its name, with the file of nodes if the run has one, if it has the
+    wanted hash with the run's nodes, recording and position book; empty if it is another."""
+    nodes = ""
+    if scenario.network_file:
+        shipped = with_network(shipped, read_network(Path(scenario.network_file)))
+        nodes = f" --network {shlex.quote(scenario.network_file)}"
+    # In the order in which the command's options are applied.
+    if scenario.tape is not None:
+        shipped = shipped.with_tape(scenario.tape)
+    if scenario.position_book is not None:
+        shipped = shipped.with_positions(scenario.position_book)
+    return f"{scenario.name}{nodes}" if shipped.hash == wanted else ""
