@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from surgetank.cli import app
 from surgetank.tape.formats.table import NAMES
@@ -46,7 +47,8 @@ class Example:
     def ran(self) -> str:
         """Output of the command in the current folder, 80 columns wide."""
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
+        columns = patch.dict(os.environ, COLUMNS="80")
+        with columns, contextlib.redirect_stdout(printed):
             app(shlex.split(self.command), standalone_mode=False)
         return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
 
