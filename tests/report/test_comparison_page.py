@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
+from rich.console import Console
 
 from accessible import faint_words, touching_words, violations
 from chromium import Visit, needs_chromium
 from surgetank.compare import Comparison, compare_runs
 from surgetank.compare.sides import JudgedRun, judged
+from surgetank.console.comparisons import show_comparison
 from surgetank.number_format import NBSP
 from surgetank.report.comparison import render_comparison
+from surgetank.report.comparison.wording import sentence
 from surgetank.report.shell import save
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import Trace
@@ -140,6 +143,19 @@ def test_of_several_seeds_changes_are_significant() -> None:
     page = render_comparison(*several())
     assert "Over 5 seeds, " in page and "changed significantly" in page
     assert "Figures over time are of seed 1 of both" in page
+
+
+def test_runs_of_two_scenarios_are_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """First, on page and terminal; and not where only keys or seeds differ."""
+    found, traces = two()
+    assert "Runs of two scenarios" not in render_comparison(found, traces)
+    run = replace(found.b.runs[0], run=replace(found.b.run, name="calm"))
+    other = replace(found, b=replace(found.b, runs=(run,)))
+    said = f"Runs of two scenarios, {found.a.run.name} and calm, which differ in "
+    assert said in sentence(other) and said in render_comparison(other, traces)
+    show_comparison(Console(width=200), other)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith(said)
 
 
 def test_identical_runs() -> None:

@@ -13,7 +13,7 @@ from surgetank.compare import ChangeFinding, ComparedSide, Comparison, Differenc
 from surgetank.console.progress_bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.number_format import value
-from surgetank.report.comparison.wording import basis, change_text, key_text
+from surgetank.report.comparison.wording import basis, change_text, key_text, of_scenarios
 from surgetank.report.measure_text import interval
 
 __all__ = ["Reading", "show_comparison"]
@@ -49,6 +49,8 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
     and those that differ most; with `whole` every measure, also of classes and if equal."""
     for name, side in (("a", comparison.a), ("b", comparison.b)):
         console.print(Text.assemble((f"{name}  ", "bold"), _named(side)), soft_wrap=True)
+    if two := of_scenarios(comparison):
+        console.print(Text(two))
     _show_changes(console, comparison)
     shown = comparison.differences if whole else _ranked(comparison)[:_ROWS]
     if shown:

@@ -6,9 +6,9 @@ import json
 from typing import Final
 
 from surgetank.compare import ChangeFinding, Comparison, Difference
-from surgetank.number_format import number, value
+from surgetank.number_format import counted, number, value
 
-__all__ = ["amount_text", "basis", "change_text", "key_text", "sentence"]
+__all__ = ["amount_text", "basis", "change_text", "key_text", "of_scenarios", "sentence"]
 
 #: From this ratio on, a change is a factor and not a percentage.
 _FACTOR: Final = 10
@@ -55,8 +55,24 @@ def basis(found: Comparison) -> str:
     )
 
 
+def of_scenarios(found: Comparison) -> str:
+    """What is said first of runs of two scenarios; empty if both have one name."""
+    a, b = found.a.run.name, found.b.run.name
+    if a == b:
+        return ""
+    keys = counted(len(found.changes), "key")
+    return (
+        f"Runs of two scenarios, {a} and {b}, which differ in {keys}: no single change explains a "
+        "difference."
+    )
+
+
 def sentence(found: Comparison) -> str:
-    """The result of a comparison in one or two sentences."""
+    """The result of a comparison in one to three sentences."""
+    return f"{of_scenarios(found)} {_result(found)}".lstrip()
+
+
+def _result(found: Comparison) -> str:
     if found.invalid:
         return (
             "A run is INVALID: it was not what its scenario asks for. Its measures are shown and "
