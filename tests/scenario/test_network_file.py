@@ -85,7 +85,7 @@ def test_links_between_nodes_with_percent_and_direction(tmp_path: Path) -> None:
     file = st.read_network(written(tmp_path, links=BETWEEN_NODES))
     text = " · ".join(file.notices)
     assert "packet_loss_percent is taken in percent" in text
-    assert "1 pairs have another delay" in text and "3 links are given in one direction" in text
+    assert "1 pair with another delay" in text and "3 links given in one direction" in text
     network = st.with_network(st.load("calm"), file).network
     delay = mean_delays_ms(network)
     assert (delay[0, 2], delay[2, 0]) == (4 + 41 + 79, 81 + 41 + 4)
@@ -100,8 +100,8 @@ def test_a_graph_of_shadow_is_routed_as_shadow_does(tmp_path: Path) -> None:
     path.write_text(SHADOW)
     file = st.read_network(path)
     assert file.format == "Shadow graph (GML)" and file.jitter == pytest.approx(0.02)
-    assert "1 edges are longer than a way round, which packets take instead" in file.notices
-    assert "3 links from a node to itself are left out" in file.notices
+    assert "1 edge longer than a way round, which packets take instead" in file.notices
+    assert "3 links from a node to itself: left out" in file.notices
     network = st.with_network(st.load("calm"), file).network
     assert network.names == ["poi-a", "poi-b", "poi-c"] and network.regions == ["DE", "US", "US"]
     assert mean_delays_ms(network)[0].tolist() == [0, 45, 50]

@@ -13,6 +13,7 @@ from surgetank.errors import SurgetankError
 from surgetank.network_file.columns import LINK_COLUMNS, NetworkColumns
 from surgetank.network_file.nodes import Nodes
 from surgetank.network_file.rows import FileRow
+from surgetank.number_format import counted
 from surgetank.scenario.paths import Edge, paths_of
 
 __all__ = ["Links", "as_shadow_routes", "links_beside", "read_links"]
@@ -170,12 +171,14 @@ def _said(columns: NetworkColumns, links: Sequence[Edge], selves: Sequence[FileR
     ]
     differ = sum(one[2:] != other[2:] for one, other in back if one.a < one.b)
     if differ:
-        found.append(f"{differ} pairs have another delay, loss or rate in each direction")
+        found.append(
+            f"{counted(differ, 'pair')} with another delay, loss or rate in each direction"
+        )
     single = sum((edge.b, edge.a) not in by_way for edge in links)
     if single and back:
-        found.append(f"{single} links are given in one direction only and hold in both")
+        found.append(f"{counted(single, 'link')} given in one direction only: taken for both")
     if selves:
-        found.append(f"{len(selves)} links from a node to itself are left out")
+        found.append(f"{counted(len(selves), 'link')} from a node to itself: left out")
     if columns.unused and set(columns.unused) != {"label"}:
         unused = ", ".join(header for header in columns.unused if header != "label")
         found.append(f"columns of links that are not used: {unused}")
@@ -212,5 +215,7 @@ def as_shadow_routes(links: Links) -> Links:
         routed.append(edge)
     notices = links.notices
     if changed:
-        notices += (f"{changed} edges are longer than a way round, which packets take instead",)
+        notices += (
+            f"{counted(changed, 'edge')} longer than a way round, which packets take instead",
+        )
     return replace(links, links=tuple(routed), notices=notices)
