@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polars import selectors as cs
+
 from surgetank.errors import SurgetankError
 from surgetank.measure import Measures, failures, measure
 from surgetank.measure.book_accounts import book_accounts
@@ -151,7 +153,9 @@ def write(
     write_junit(verdict, trace.run, folder / "junit.xml")
     accounts = book_accounts(trace)
     if accounts is not None:
-        write_file(folder / "accounts.csv", accounts.write_csv(), hint="Choose another folder")
+        # Digits beyond these say only that a binary fraction is near a decimal one.
+        text = accounts.with_columns(cs.float().round_sig_figs(12)).write_csv()
+        write_file(folder / "accounts.csv", text, hint="Choose another folder")
     if trace.stats.live is not None:
         from surgetank.live.export.histogram import write_log
 
