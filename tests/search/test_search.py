@@ -206,11 +206,16 @@ def test_a_run_that_does_not_count_makes_the_search_invalid() -> None:
 def test_a_line_outside_the_range_is_not_guessed(
     p_broken: Callable[[float], float], kind: BoundKind
 ) -> None:
-    """UNKNOWN, and on which side of which level it lies."""
+    """UNKNOWN, on which side of which level it lies, and how sure that is: with all of eight runs
+    alike, the probability of the other outcome is below 1 - 0.05^(1/8) = 0.31."""
     state = find_with(coin(p_broken))
     q = state.question
-    level = {BoundKind.NOT_REACHED: q.high, BoundKind.BREAKS_ALREADY: q.low}[kind]
-    assert (state.status, state.bound) == ("UNKNOWN", Bound(kind, level))
+    level, says = {
+        BoundKind.NOT_REACHED: (q.high, ": 0 of 8 runs failed, P(failure) at most 0.31"),
+        BoundKind.BREAKS_ALREADY: (q.low, ": 8 of 8 runs failed, P(failure) at least 0.69"),
+    }[kind]
+    said = f"{says} with 95 % confidence"
+    assert (state.status, state.bound) == ("UNKNOWN", Bound(kind, level, said))
 
 
 def test_too_few_runs_are_not_enough() -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-__all__ = ["Bound", "BoundKind", "bound_of"]
+from surgetank.number_format import counted
+
+__all__ = ["Bound", "BoundKind", "bound_of", "failed_there"]
 
 
 class BoundKind(StrEnum):
     """Why a search ended without an estimate."""
 
     NOT_REACHED = "not-reached"
-    """All runs passed up to the far end of the range, which is `level`."""
+    """At the far end of the range, which is `level`, no larger share failed than at a threshold."""
     BREAKS_ALREADY = "breaks-already"
-    """Runs failed at the end of the range where all should pass, which is `level`."""
+    """A larger share failed at the near end of the range, which is `level`."""
     GENERATOR_LIMIT = "generator-limit"
     """All runs passed up to `level`; a live run's generator cannot make the next."""
     GENERATOR_TOO_SLOW = "generator-too-slow"
@@ -36,8 +38,8 @@ class BoundKind(StrEnum):
 
 
 _TEXTS: Final = {
-    BoundKind.NOT_REACHED: "the threshold was not reached ({level:g})",
-    BoundKind.BREAKS_ALREADY: "runs fail already at the low end of the range ({level:g})",
+    BoundKind.NOT_REACHED: "the threshold was not reached ({level:g}{detail})",
+    BoundKind.BREAKS_ALREADY: "runs fail already at the low end of the range ({level:g}{detail})",
     BoundKind.GENERATOR_LIMIT: "at least {level:g}: the generator reached its limit ({detail})",
     BoundKind.GENERATOR_TOO_SLOW: "even the lowest level could not be generated: the generator "
     "reached its limit ({detail})",
@@ -69,3 +71,19 @@ class Bound:
 def bound_of(content: Mapping[str, Any] | None) -> Bound | None:
     """The reverse of `dataclasses.asdict`."""
     return None if content is None else Bound(**{**content, "kind": BoundKind(content["kind"])})
+
+
+def failed_there(kind: BoundKind, broken: int, trials: int, counts: bool) -> str:
+    """How many trials at an end of the range failed; for runs (not `counts`, which are of
+    liquidations) with the exact one-sided bound on their probability (Clopper and Pearson,
+    Biometrika 26, 1934)."""
+    if counts:
+        return f": {broken:,} of {counted(trials, 'liquidation')} left bad debt"
+    from scipy import stats  # slow to import
+
+    least = kind is BoundKind.BREAKS_ALREADY
+    side: Literal["greater", "less"] = "greater" if least else "less"
+    ends = stats.binomtest(broken, trials, alternative=side).proportion_ci(0.95)
+    end, word = (ends.low, "least") if least else (ends.high, "most")
+    text = f": {broken} of {counted(trials, 'run')} failed"
+    return f"{text}, P(failure) at {word} {end:.2g} with 95 % confidence"

@@ -25,7 +25,7 @@ from blake3 import blake3
 
 from surgetank.measure.statistics import student_t
 from surgetank.scenario import Scenario
-from surgetank.search.bound import Bound, BoundKind
+from surgetank.search.bound import Bound, BoundKind, failed_there
 from surgetank.search.design import LOOKAHEAD, place
 from surgetank.search.goal import Goal
 from surgetank.search.parameter import Parameter, is_ratio_scale, parameter
@@ -385,7 +385,9 @@ class Search:
         target = self.question.goal.target
         if (share > target) == (u == self._high):
             return True  # nearly failed: the threshold may lie inside the range
-        self.state.bound = Bound(kind, level)
+        broken, trials = round(sum(t.broken for t in at)), round(sum(t.trials for t in at))
+        counts = self.question.goal.counts
+        self.state.bound = Bound(kind, level, failed_there(kind, broken, trials, counts))
         return False
 
     def _mostly_broken(self, outcomes: list[RunOutcome]) -> bool:
