@@ -381,13 +381,11 @@ class Search:
             return False
         # Runs have the rounded level.
         at = [t for t in self._trials if abs(t.u - self.question.u(level)) < 1e-9]
-        share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
-        target = self.question.goal.target
-        if (share > target) == (u == self._high):
-            return True  # nearly failed: the threshold may lie inside the range
         broken, trials = round(sum(t.broken for t in at)), round(sum(t.trials for t in at))
-        counts = self.question.goal.counts
-        self.state.bound = Bound(kind, level, failed_there(kind, broken, trials, counts))
+        if (broken > self.question.goal.target * max(1, trials)) == (u == self._high):
+            return True  # nearly failed: the threshold may lie inside the range
+        detail = failed_there(kind, broken, trials, self.question.goal.counts)
+        self.state.bound = Bound(kind, level, detail)
         return False
 
     def _mostly_broken(self, outcomes: list[RunOutcome]) -> bool:
