@@ -22,6 +22,7 @@ import pytest
 from rich.console import Console
 
 import surgetank as st
+from command_line import surgetank
 from instant_venue import venue
 from surgetank.console.runs import show_result
 from surgetank.errors import SurgetankError
@@ -79,6 +80,28 @@ def test_exactly_those_accounts_are_liquidated(
         assert ticks * 0.1 == pytest.approx(DUE_USD[account], abs=0.1)
     assert result.measures["bad_debts"].value == 0
     assert result.trace.stats.money_conserved
+
+
+@pytest.mark.parametrize(
+    ("lots", "kept"), [(0.49, False), (0.5, True), (-0.49, False), (-0.51, True)]
+)
+def test_positions_below_half_a_lot_are_left_out_and_said(
+    lots: float, kept: bool, tmp_path: Path
+) -> None:
+    """An account below maintenance is due at once if the market holds its position, else never. A lot is
+    0.001 coins, of 50 USD."""
+    small = f"eve,BTC,{lots / 1_000:.6f},50000,50000,0.5,cross\n"
+    (tmp_path / "book.csv").write_text(BOOK + small)
+    (tmp_path / "venue.toml").write_text(
+        toml(venue(50_000.0, 50_000.0).model_dump(mode="json", by_alias=True))
+    )
+    command = "run", "venue.toml", "--positions", "book.csv", "--out", "run"
+    made = surgetank(*command, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    due = pl.read_csv(tmp_path / "run" / "accounts.csv")["label"].to_list()
+    assert ("eve" in due) == kept
+    said = "book.csv: 1 position below half a lot left out, $24.50 of notional."
+    assert (said in made.stderr) == (not kept)
 
 
 def test_the_price_path_starts_at_the_mark_of_the_book(book: st.PositionBook) -> None:

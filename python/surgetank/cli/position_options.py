@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from surgetank.cli.app import err
+
 if TYPE_CHECKING:
     from surgetank.positions import PositionBook
     from surgetank.scenario import Scenario
@@ -66,7 +68,8 @@ class PositionOptions:
     marks: Marks = None
 
     def opened(self, scenario: Scenario) -> Scenario:
-        """The scenario, opened with the book in the file if one is given.
+        """The scenario, opened with the book in the file if one is given. Says on standard error
+        which positions are too small for its lot.
 
         Raises:
             SurgetankError: the file cannot be read, or the scenario lacks its markets.
@@ -74,7 +77,24 @@ class PositionOptions:
         if self.positions is None:
             return scenario
         book = read(self.positions, self.positions_columns, self.positions_units, self.marks)
-        return scenario.with_positions(book)
+        opened = scenario.with_positions(book)
+        _say_left_out(opened, book)
+        return opened
+
+
+def _say_left_out(scenario: Scenario, book: PositionBook) -> None:
+    from surgetank.number_format import counted, usd
+    from surgetank.scenario.position_book import below_half_a_lot
+
+    assert scenario.market is not None
+    count, notional_usd = below_half_a_lot(scenario.market, book)
+    if count:
+        err.print(
+            f"{book.file}: {counted(count, 'position')} below half a lot left out, "
+            f"{usd(notional_usd)} of notional. A smaller market.lot keeps them",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def read(

@@ -18,7 +18,7 @@ from surgetank.positions.position_book import BookMarket, MarginTier
 from surgetank.scenario.book_assets import asset_columns, collateral_values
 from surgetank.scenario.market import MARKETS_MAX, Market
 
-__all__ = ["book_values", "columns_of", "tiers_of"]
+__all__ = ["below_half_a_lot", "book_values", "columns_of", "tiers_of"]
 
 
 def book_values(
@@ -124,6 +124,19 @@ def tiers_of(market: Market, book: PositionBook) -> tuple[tuple[MarginTier, ...]
         given += [MarginTier(t.above_usd, t.initial, t.maintenance) for t in rates.tiers]
         found.append(one.tiers or tuple(given))
     return tuple(found)
+
+
+def below_half_a_lot(market: Market, book: PositionBook) -> tuple[int, float]:
+    """Number of positions that are no lot of the scenario's markets when rounded, so that they are
+    left out, and their notional in USD.
+
+    `market` is that of a scenario which opens with the book (`book_values`).
+    """
+    ticks_usd = (market.tick_usd, *(perpetual.tick_usd for perpetual in market.perpetuals))
+    index = [market.names.index(_name(one)) for one in book.markets]
+    lots = np.array([market.lot * market.tick_usd / ticks_usd[i] for i in index])
+    small = np.abs(book.position_size) < lots[book.position_market] / 2
+    return int(small.sum()), float(np.abs(book.notional_usd[small]).sum())
 
 
 def _name(market: BookMarket) -> str:
