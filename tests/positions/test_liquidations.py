@@ -88,8 +88,8 @@ def test_exactly_those_accounts_are_liquidated(
 def test_positions_below_half_a_lot_are_left_out_and_said(
     lots: float, kept: bool, tmp_path: Path
 ) -> None:
-    """An account below maintenance is due at once if the market holds its position, else never. A lot is
-    0.001 coins, of 50 USD."""
+    """An account below maintenance is due at once if the market holds its position, else never.
+    A lot is 0.001 coins, of 50 USD."""
     small = f"eve,BTC,{lots / 1_000:.6f},50000,50000,0.5,cross\n"
     (tmp_path / "book.csv").write_text(BOOK + small)
     (tmp_path / "venue.toml").write_text(

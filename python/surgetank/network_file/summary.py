@@ -180,15 +180,16 @@ def _delays(network: Network, delay: Matrix, names: tuple[str, ...]) -> DelaySpr
 
 
 def _proposers(delay: Matrix, weights: list[int], names: tuple[str, ...]) -> Proposers:
-    power = np.array(weights, dtype=np.float64)
+    power = np.array(weights, dtype=np.int64)
     voters = np.flatnonzero(power)
     spans: list[float | None] = [None] * len(weights)
+    to_node = np.ascontiguousarray(delay.T)
     for proposer in voters.tolist():
         prevoted = delay[proposer]
-        precommitted = np.maximum(prevoted, _quorum_ms(prevoted, delay, weights))
-        decided = np.maximum(prevoted, _quorum_ms(precommitted, delay, weights))
+        precommitted = np.maximum(prevoted, _quorum_ms(prevoted + to_node, power))
+        decided = np.maximum(prevoted, _quorum_ms(precommitted + to_node, power))
         # Until nodes with more than two thirds of the power have decided.
-        spans[proposer] = float(_quorum_ms(decided, np.zeros((len(delay), 1)), weights)[0])
+        spans[proposer] = float(_quorum_ms(decided[np.newaxis], power)[0])
     known = np.array([spans[k] for k in voters], dtype=np.float64)
     best, worst = voters[known.argmin()], voters[known.argmax()]
     return Proposers(
@@ -201,13 +202,10 @@ def _proposers(delay: Matrix, weights: list[int], names: tuple[str, ...]) -> Pro
     )
 
 
-def _quorum_ms(sent: Matrix, delay: Matrix, weights: list[int]) -> Matrix:
-    """When each node has statements, sent at these times, of more than 2/3 of the power; `delay` is
-    from row to column."""
-    arrivals = np.ascontiguousarray((sent[:, None] + delay).T)
-    order = np.argsort(arrivals, axis=1, kind="stable")
-    have = np.cumsum(np.array(weights, dtype=np.int64)[order], axis=1)
-    first = (3 * have > 2 * sum(weights)).argmax(axis=1)
-    nodes = np.arange(len(arrivals))
-    found: Matrix = arrivals[nodes, order[nodes, first]]
+def _quorum_ms(arrivals: Matrix, power: NDArray[np.int64]) -> Matrix:
+    """When each node (row) has heard from nodes (columns) with more than 2/3 of the power."""
+    order = np.argsort(arrivals, axis=1)
+    first = (np.cumsum(power[order], axis=1) > 2 * int(power.sum()) // 3).argmax(axis=1)
+    rows = np.arange(len(arrivals))
+    found: Matrix = arrivals[rows, order[rows, first]]
     return found
