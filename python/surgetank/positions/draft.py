@@ -151,7 +151,7 @@ class Draft:
             if key in seen:
                 raise SurgetankError(
                     f"account {position.owner} has a second position in {position.market}; the "
-                    f"first is at {seen[key].rpartition(': ')[2]}",
+                    f"first is at {seen[key]}",
                     place=position.place,
                     hint="Add the two up, or give the accounts different names",
                 )

@@ -36,7 +36,8 @@ def _accepted(market: Market, book: PositionBook) -> dict[str, int | None]:
         raise SurgetankError(
             f"accounts hold {', '.join(unknown)} as collateral, which the scenario does not accept",
             place=book.file or "position book",
-            hint=f"{how}; with haircut=0, price_usd=1 it counts as cash (docs/positions.md)",
+            hint=f"{how} (with the venue's haircut; with haircut=0, price_usd=1 it counts as cash: "
+            "docs/positions.md)",
         )
     return {a: names.index(a.upper()) if a.upper() in names else None for a in assets}
 

@@ -95,7 +95,10 @@ class Scenario(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.warmup_s >= self.duration_s:
-            raise ValueError("`warmup_s` must be below `duration_s`, or nothing is measured")
+            raise ValueError(
+                f"warmup_s: must be below `duration_s` ({self.duration_s:g}), or nothing is "
+                f"measured (it is {self.warmup_s:g}): lower it, or raise `duration_s`"
+            )
         last = self.network.nodes - 1
         leader = self.layer.consensus.leader
         if leader is not None and leader > last:
