@@ -30,8 +30,13 @@ def build(target: str, out: Path) -> None:
         subprocess.CalledProcessError: the build failed; its output has the reason.
     """
     folder = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target/wheel"))
-    made_by = {"MATURIN_PEP517_ARGS": shlex.join(arguments(target)), "CARGO_TARGET_DIR": folder}
-    # Without isolation: the environment has maturin, and Zig for it.
+    # Without isolation: the environment has maturin, and Zig for it, among its programs.
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    made_by = {
+        "MATURIN_PEP517_ARGS": shlex.join(arguments(target)),
+        "CARGO_TARGET_DIR": folder,
+        "PATH": programs,
+    }
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
     subprocess.run(command, env=os.environ | made_by, check=True)
 
