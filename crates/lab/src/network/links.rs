@@ -89,6 +89,8 @@ pub struct Links {
     /// Time of a byte on each node's uplink and downlink; 0 = none.
     uplink_byte: Vec<u64>,
     downlink_byte: Vec<u64>,
+    /// Whether some node has a downlink of a limited rate.
+    has_downlink: bool,
     /// Probability of loss on every link.
     loss: f64,
     /// Whether a packet can be lost on some link.
@@ -121,11 +123,13 @@ impl Links {
         let nodes = graph.nodes();
         let queues = if options.outbound_max > 0 { graph.peers.len() } else { 0 };
         let byte = |rates: &[f64]| rates.iter().map(|&mbps| ns_per_byte(mbps)).collect();
+        let downlink_byte: Vec<u64> = byte(&options.downlink_mbps);
         Links {
             uplink: vec![Lane::default(); nodes],
             downlink: vec![Lane::default(); nodes],
             uplink_byte: byte(&options.uplink_mbps),
-            downlink_byte: byte(&options.downlink_mbps),
+            has_downlink: downlink_byte.iter().any(|&byte| byte > 0),
+            downlink_byte,
             loss: options.loss,
             loses: options.loss > 0.0 || options.paths.lose(),
             paths: options.paths,
@@ -142,7 +146,7 @@ impl Links {
 
     /// Whether arrivals depend on each other at the receiver.
     pub fn has_downlink(&self) -> bool {
-        self.downlink_byte.iter().any(|&byte| byte > 0)
+        self.has_downlink
     }
 
     /// Time that a packet sent now would wait for the uplink.
