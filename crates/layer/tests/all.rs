@@ -12,6 +12,7 @@ mod audit_rig;
 mod audit_seed;
 mod audit_verify_order;
 mod audit_verify_tamper;
+mod codec_decoding;
 mod codec_layout;
 mod codel_law;
 mod fair_graph;

@@ -1,6 +1,6 @@
 //! The codec's version 1, byte by byte: a journal that was written once must stay readable.
 
-use surgetank_layer::codec::{encode, encoded_len};
+use surgetank_layer::codec::{decode, encode, encoded_len};
 use surgetank_layer::message::{
     Body, ExecType, ExecutionReport, LiquidationOrder, Message, NewOrderSingle, OrdType,
     OrderCancelReplaceRequest, OrderCancelRequest, PriceUpdate, Proposal, Side, TimeInForce, Vote,
@@ -23,6 +23,7 @@ fn stands_for(class: u8, body: Body, expected: &[&[u8]]) {
     let mut written = Vec::new();
     encode(&message, &mut written);
     assert_eq!(written, bytes);
+    assert_eq!(decode(&bytes), Ok((message, bytes.len())));
     assert_eq!(encoded_len(&body), bytes.len());
 }
 

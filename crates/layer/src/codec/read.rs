@@ -1,0 +1,197 @@
+//! Decoding of messages.
+
+use super::{DecodeError, Malformed, VERSION};
+use crate::message::{
+    Body, Class, ExecType, ExecutionReport, LiquidationOrder, Message, NewOrderSingle, OrdType,
+    OrderCancelReplaceRequest, OrderCancelRequest, PriceUpdate, Proposal, Side, TimeInForce, Vote,
+    VoteType,
+};
+use crate::units::Digest;
+
+type Read<T> = Result<T, DecodeError>;
+
+/// Reads one message from the front of `bytes`; also returns the number of bytes read.
+///
+/// # Errors
+/// Names the field at which the bytes are not a message, and its offset.
+pub fn decode(bytes: &[u8]) -> Read<(Message, usize)> {
+    let mut reader = Reader { bytes, at: 0 };
+    let version = reader.byte("version")?;
+    if version != VERSION {
+        let kind = Malformed::UnknownVersion(version);
+        return Err(DecodeError { offset: 0, field: "version", kind });
+    }
+    let class = reader.one_of("class", Class::ALL, |class| class as u8)?;
+    let id = u32::from_le_bytes(reader.array("id")?);
+    let account = u32::from_le_bytes(reader.array("account")?);
+    let sent_ns = reader.u64("sent_ns")?;
+    let body = reader.body(class)?;
+    Ok((Message { id, account, sent_ns, body }, reader.at))
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn array<const N: usize>(&mut self, field: &'static str) -> Read<[u8; N]> {
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>());
+        let error = DecodeError { offset: self.at, field, kind: Malformed::Truncated };
+        let array = *taken.ok_or(error)?;
+        self.at += N;
+        Ok(array)
+    }
+
+    fn byte(&mut self, field: &'static str) -> Read<u8> {
+        self.array::<1>(field).map(|[byte]| byte)
+    }
+
+    fn u16(&mut self, field: &'static str) -> Read<u16> {
+        self.array(field).map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self, field: &'static str) -> Read<u32> {
+        self.array(field).map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self, field: &'static str) -> Read<u64> {
+        self.array(field).map(u64::from_le_bytes)
+    }
+
+    fn i64(&mut self, field: &'static str) -> Read<i64> {
+        self.array(field).map(i64::from_le_bytes)
+    }
+
+    fn unknown<T>(&self, field: &'static str, value: u8) -> Read<T> {
+        Err(DecodeError { offset: self.at - 1, field, kind: Malformed::UnknownValue(value) })
+    }
+
+    /// A byte that is the number of one of these values.
+    fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        field: &'static str,
+        all: [T; N],
+        number: impl Fn(T) -> u8,
+    ) -> Read<T> {
+        let byte = self.byte(field)?;
+        match all.into_iter().find(|&one| number(one) == byte) {
+            Some(one) => Ok(one),
+            None => self.unknown(field, byte),
+        }
+    }
+
+    fn flag(&mut self, field: &'static str) -> Read<bool> {
+        self.one_of(field, [false, true], u8::from)
+    }
+
+    fn side(&mut self) -> Read<Side> {
+        self.one_of("side", [Side::Buy, Side::Sell], |side| side as u8)
+    }
+
+    /// A flag and a value, which must be zero where the flag is 0.
+    fn option<T: Default + PartialEq>(
+        &mut self,
+        field: &'static str,
+        value: impl FnOnce(&mut Self) -> Read<T>,
+    ) -> Read<Option<T>> {
+        let there = self.flag(field)?;
+        let start = self.at;
+        let value = value(self)?;
+        if there {
+            return Ok(Some(value));
+        }
+        if value == T::default() {
+            return Ok(None);
+        }
+        let (offset, kind) = (start, Malformed::UnknownValue(self.bytes[start]));
+        Err(DecodeError { offset, field, kind })
+    }
+
+    fn body(&mut self, class: Class) -> Read<Body> {
+        Ok(match class {
+            Class::PriceUpdate => Body::PriceUpdate(PriceUpdate {
+                symbol: self.u16("symbol")?,
+                price: self.i64("price")?,
+                observed_ns: self.u64("observed_ns")?,
+            }),
+            Class::LiquidationOrder => Body::LiquidationOrder(LiquidationOrder {
+                symbol: self.u16("symbol")?,
+                target: self.u32("target")?,
+                order_qty: self.i64("order_qty")?,
+                trigger_price: self.i64("trigger_price")?,
+            }),
+            Class::OrderCancelRequest => Body::OrderCancelRequest(OrderCancelRequest {
+                cl_ord_id: self.u64("cl_ord_id")?,
+                orig_cl_ord_id: self.u64("orig_cl_ord_id")?,
+                symbol: self.u16("symbol")?,
+            }),
+            Class::OrderCancelReplaceRequest => {
+                Body::OrderCancelReplaceRequest(OrderCancelReplaceRequest {
+                    cl_ord_id: self.u64("cl_ord_id")?,
+                    orig_cl_ord_id: self.u64("orig_cl_ord_id")?,
+                    symbol: self.u16("symbol")?,
+                    price: self.i64("price")?,
+                    order_qty: self.i64("order_qty")?,
+                })
+            }
+            Class::NewOrderSingle => Body::NewOrderSingle(self.new_order_single()?),
+            Class::ExecutionReport => Body::ExecutionReport(self.execution_report()?),
+            Class::Proposal => Body::Proposal(Proposal {
+                height: self.u64("height")?,
+                round: self.u32("round")?,
+                value: Digest(self.array("value")?),
+                valid_round: self.option("valid_round", |r| r.u32("valid_round"))?,
+                validator: self.u32("validator")?,
+            }),
+            Class::Vote => Body::Vote(Vote {
+                vote_type: self.one_of(
+                    "vote_type",
+                    [VoteType::Prevote, VoteType::Precommit],
+                    |vote_type| vote_type as u8,
+                )?,
+                height: self.u64("height")?,
+                round: self.u32("round")?,
+                value: self.option("value", |r| r.array("value").map(Digest))?,
+                validator: self.u32("validator")?,
+            }),
+        })
+    }
+
+    fn new_order_single(&mut self) -> Read<NewOrderSingle> {
+        use TimeInForce::{GoodTillCancel, ImmediateOrCancel};
+        Ok(NewOrderSingle {
+            cl_ord_id: self.u64("cl_ord_id")?,
+            symbol: self.u16("symbol")?,
+            side: self.side()?,
+            ord_type: self.one_of("ord_type", [OrdType::Market, OrdType::Limit], |t| t as u8)?,
+            time_in_force: self.one_of(
+                "time_in_force",
+                [GoodTillCancel, ImmediateOrCancel],
+                |t| t as u8,
+            )?,
+            post_only: self.flag("post_only")?,
+            reduce_only: self.flag("reduce_only")?,
+            price: self.i64("price")?,
+            order_qty: self.i64("order_qty")?,
+        })
+    }
+
+    fn execution_report(&mut self) -> Read<ExecutionReport> {
+        use ExecType::{Canceled, New, Rejected, Replaced, Trade};
+        Ok(ExecutionReport {
+            cl_ord_id: self.u64("cl_ord_id")?,
+            symbol: self.u16("symbol")?,
+            exec_type: self.one_of(
+                "exec_type",
+                [New, Trade, Canceled, Replaced, Rejected],
+                |exec_type| exec_type as u8,
+            )?,
+            side: self.side()?,
+            last_px: self.i64("last_px")?,
+            last_qty: self.i64("last_qty")?,
+            leaves_qty: self.i64("leaves_qty")?,
+            ord_rej_reason: self.byte("ord_rej_reason")?,
+        })
+    }
+}
