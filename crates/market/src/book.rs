@@ -11,6 +11,9 @@
 //!
 //! Source: the continuous limit order book, e.g. NASDAQ Rule 4757 (price/time).
 //!
+//! A book can record its changes, order by order, so that a subscriber who has a copy of it can keep
+//! the copy equal; the lab, whose actors look at the book itself, does not ask for them.
+//!
 //! Departures: none known.
 
 use std::collections::BTreeMap;
@@ -40,6 +43,16 @@ pub struct Resting {
     pub reduce_only: bool,
 }
 
+/// A change of one resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookChange {
+    /// The order after the change; of quantity 0 if it has left the book. An order that has entered
+    /// is the last of its price.
+    pub order: Resting,
+    /// ClOrdID before the change: another than now if the order was replaced and kept its place.
+    pub orig_cl_ord_id: u64,
+}
+
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Debug)]
@@ -66,6 +79,8 @@ pub struct Book {
     /// By account: ClOrdID to node.
     index: Vec<BTreeMap<u64, u32>>,
     len: usize,
+    /// Changes since they were last taken; `None`: they are not recorded.
+    changes: Option<Vec<BookChange>>,
 }
 
 impl Book {
@@ -112,7 +127,7 @@ impl Book {
     }
 
     /// Orders of a side in the order in which they trade: best price first, then time.
-    pub(crate) fn queue(&self, side: Side) -> impl Iterator<Item = Resting> + '_ {
+    pub fn queue(&self, side: Side) -> impl Iterator<Item = Resting> + '_ {
         let (mut bids, mut asks) = (self.bids.values().rev(), self.asks.values());
         let levels = std::iter::from_fn(move || match side {
             Side::Buy => bids.next(),
@@ -124,6 +139,22 @@ impl Book {
             let slots = std::iter::successors(some(level.head), next);
             slots.map(|slot| self.nodes[slot as usize].order)
         })
+    }
+
+    /// Begins or ends the recording of changes; those that were not taken are discarded.
+    pub(crate) fn record_changes(&mut self, on: bool) {
+        self.changes = on.then(Vec::new);
+    }
+
+    /// The changes since the last call, in the order in which they happened.
+    pub(crate) fn take_changes(&mut self) -> Vec<BookChange> {
+        self.changes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn changed(&mut self, order: Resting, orig_cl_ord_id: u64) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(BookChange { order, orig_cl_ord_id });
+        }
     }
 
     /// Whether an incoming order of this side and price would match.
@@ -179,6 +210,7 @@ impl Book {
         level.qty += order.qty;
         index.insert(slot);
         self.len += 1;
+        self.changed(order, order.cl_ord_id);
         true
     }
 
@@ -206,6 +238,7 @@ impl Book {
             self.nodes[next as usize].prev = prev;
         }
         self.free.push(slot);
+        self.changed(Resting { qty: 0, ..order }, cl_ord_id);
         Some(order)
     }
 
@@ -229,6 +262,7 @@ impl Book {
             return 0;
         }
         self.resize(slot, order.qty - qty);
+        self.changed(Resting { qty: order.qty - qty, ..order }, order.cl_ord_id);
         order.qty - qty
     }
 
@@ -252,6 +286,7 @@ impl Book {
             index.remove(&cl_ord_id);
             index.insert(new_cl_ord_id, slot);
         }
+        self.changed(self.nodes[slot as usize].order, cl_ord_id);
     }
 
     fn resize(&mut self, slot: u32, qty: Qty) {

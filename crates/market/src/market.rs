@@ -6,7 +6,7 @@ use std::fmt;
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
-use crate::book::{Book, Resting};
+use crate::book::{Book, BookChange, Resting};
 use crate::config::{
     AssetPrice, BlockLimits, CloseOut, CollateralAsset, Config, MONEY_MAX, MarginMode,
     OpenInterestCap, PPM, PRICE_MAX, QTY_MAX, SymbolConfig,
@@ -272,6 +272,17 @@ impl Market {
     pub fn limit(&mut self, rules: BlockLimits) {
         assert!(rules.position_share_ppm <= PPM, "share of a position above 100 %");
         self.limits.set(rules);
+    }
+
+    /// Begins or ends the recording of the books' changes; by default there is none.
+    pub fn record_book_changes(&mut self, on: bool) {
+        self.books.iter_mut().for_each(|book| book.record_changes(on));
+    }
+
+    /// The changes of a market's book since the last call, in the order in which they happened;
+    /// applied to a copy of the book of then, they give the book.
+    pub fn take_book_changes(&mut self, symbol: u16) -> Vec<BookChange> {
+        self.books[usize::from(symbol)].take_changes()
     }
 
     /// Begins a new block: resets the limits per block.

@@ -278,6 +278,7 @@ proptest! {
         let (mut d, mut e) = (venue(), venue());
         let (mut id, mut rng) = (1, Rng(shuffle));
         let mut reduce_only: Vec<u64> = Vec::new();
+        let mut copy = BookCopy::of(&mut d.market, 0);
         for batch in batches {
             let messages: Vec<Message> = (id..).zip(&batch).map(|(id, m)| message(&d, id, m)).collect();
             id += messages.len() as u32;
@@ -290,6 +291,7 @@ proptest! {
             let shuffled: Vec<Message> = others.into_iter().chain(orders).copied().collect();
             let before = d.market.accounts().map(|a| (a, d.market.position(a, 0))).collect();
             let facts = run(&mut d, &messages, call(seed, pro_rata));
+            copy.follow(&mut d.market);
             for message in &messages {
                 match message.body {
                     Body::NewOrderSingle(o) if o.reduce_only => reduce_only.push(o.cl_ord_id),

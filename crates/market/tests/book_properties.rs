@@ -1,4 +1,5 @@
-//! The book against a naive reference (a list in order of arrival), and the book's sums.
+//! The book against a naive reference (a list in order of arrival), the book's sums, and a copy that
+//! follows its changes.
 
 use crate::desk;
 use desk::*;
@@ -158,11 +159,13 @@ proptest! {
     ) {
         let mut d = Desk::rich(ACCOUNTS);
         let mut naive = Naive::default();
+        let mut copy = BookCopy::of(&mut d.market, 0);
         // What came in less what traded or was cancelled.
         let mut open: i128 = 0;
         for (op, id) in ops.iter().zip(1..) {
             let (facts, expected) = both(&mut d, &mut naive, id, op);
             prop_assert_eq!(trades(&facts), expected);
+            copy.follow(&mut d.market);
             for fact in &facts {
                 open += i128::from(match *fact {
                     Fact::Accepted { leaves, .. } => leaves,

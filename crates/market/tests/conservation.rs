@@ -361,6 +361,7 @@ impl Audit {
 fn run(insurance: Money, rules: Rules, stream: impl Iterator<Item = u64>) -> Audit {
     let mut d = venue(insurance, rules);
     let mut audit = Audit::new(&d.market);
+    let mut copies = [0, 1].map(|symbol| BookCopy::of(&mut d.market, symbol));
     for bits in stream {
         if bits.count_ones() < 28 {
             d.market.begin_block();
@@ -370,6 +371,7 @@ fn run(insurance: Money, rules: Rules, stream: impl Iterator<Item = u64>) -> Aud
         audit.order(account, &body, &facts);
         facts.iter().for_each(|fact| audit.fact(fact));
         audit.state(&d.market);
+        copies.iter_mut().for_each(|copy| copy.follow(&mut d.market));
     }
     audit
 }

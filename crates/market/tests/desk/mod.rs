@@ -2,6 +2,7 @@
 
 use surgetank_layer::message::*;
 use surgetank_layer::units::*;
+use surgetank_market::book::{BookChange, Resting};
 use surgetank_market::*;
 
 /// More money than any test can lose.
@@ -90,6 +91,38 @@ impl Desk {
         let trigger_price = self.market.mark(0);
         let body = LiquidationOrder { symbol: 0, target, order_qty: 0, trigger_price };
         self.send(0, Body::LiquidationOrder(body))
+    }
+}
+
+/// A subscriber's copy of a book, which follows its changes.
+pub struct BookCopy {
+    symbol: u16,
+    /// In the order in which they entered.
+    orders: Vec<Resting>,
+}
+
+impl BookCopy {
+    pub fn of(market: &mut Market, symbol: u16) -> BookCopy {
+        market.record_book_changes(true);
+        let orders = [Side::Buy, Side::Sell].map(|side| market.book(symbol).queue(side));
+        BookCopy { symbol, orders: orders.into_iter().flatten().collect() }
+    }
+
+    /// Applies the changes and compares: the same orders in the same order.
+    pub fn follow(&mut self, market: &mut Market) {
+        for BookChange { order, orig_cl_ord_id } in market.take_book_changes(self.symbol) {
+            let known = |o: &Resting| (o.account, o.cl_ord_id) == (order.account, orig_cl_ord_id);
+            match (self.orders.iter().position(known), order.qty) {
+                (Some(at), 0) => drop(self.orders.remove(at)),
+                (Some(at), _) => self.orders[at] = order,
+                (None, _) => self.orders.push(order),
+            }
+        }
+        for side in [Side::Buy, Side::Sell] {
+            let mut copy: Vec<_> = self.orders.iter().filter(|o| o.side == side).collect();
+            copy.sort_by_key(|o| -o.price * side.sign());
+            assert!(copy.into_iter().copied().eq(market.book(self.symbol).queue(side)));
+        }
     }
 }
 
