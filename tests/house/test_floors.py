@@ -95,7 +95,7 @@ MARKET_FLOORS = [
     {"limits", "margin", "premium"},
     {"market"},
     {"settlement"},
-    {"orders"},
+    {"accounts", "orders"},
     {"liquidation"},
     {"execute"},
     {"auction", "funding"},

@@ -7,7 +7,7 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price};
 use crate::book::reaches;
 use crate::mark::Mark;
 
-pub use crate::bounds::{MONEY_MAX, PPM, PRICE_MAX, QTY_MAX};
+pub use crate::bounds::{ACCOUNTS_MAX, MONEY_MAX, PPM, PRICE_MAX, QTY_MAX};
 
 /// Whether positions share their collateral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -34,6 +34,11 @@ pub enum Reject {
     StalePrice = 103,
     /// 104: the oracle price is too old for orders that do not reduce a position.
     OnlyReducing = 104,
+    /// 105: an amount of money below 1, or with which all deposits would exceed
+    /// [`crate::MONEY_MAX`].
+    IncorrectAmount = 105,
+    /// 106: the account is open already, or its number is not below [`crate::ACCOUNTS_MAX`].
+    AccountUnavailable = 106,
 }
 
 /// Why the open quantity of an accepted order was cancelled.

@@ -18,6 +18,7 @@
 //! | `market` | a venue's state and its read access |
 //! | `settlement` | booking of trades, bad debt, cancels of resting orders |
 //! | `orders` | admission and matching of orders |
+//! | `accounts` | requests that open accounts, move cash, cancel all orders |
 //! | `liquidation` | close-out, insurance fund, auto-deleveraging |
 //! | `execute` | execution of one message; marks and margin calls |
 //! | `funding` | funding payments |
@@ -25,8 +26,9 @@
 //!
 //! Each imports only modules above it in this table.
 //!
-//! Money is conserved: [`Market::total_money`] changes by deposits only.
+//! Money is conserved: [`Market::total_money`] changes by deposits and withdrawals only.
 
+mod accounts;
 pub mod auction;
 pub mod book;
 mod bounds;
@@ -45,9 +47,9 @@ mod premium;
 mod settlement;
 
 pub use crate::config::{
-    AssetPrice, Average, Backstop, BlockLimits, CloseOut, CollateralAsset, Config, Fillable,
-    Formula, Funding, MONEY_MAX, MarginMode, OpenInterestCap, PPM, PRICE_MAX, Partial, Protection,
-    QTY_MAX, SymbolConfig, Tier,
+    ACCOUNTS_MAX, AssetPrice, Average, Backstop, BlockLimits, CloseOut, CollateralAsset, Config,
+    Fillable, Formula, Funding, MONEY_MAX, MarginMode, OpenInterestCap, PPM, PRICE_MAX, Partial,
+    Protection, QTY_MAX, SymbolConfig, Tier,
 };
 pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};

@@ -60,14 +60,26 @@ impl Market {
         facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty, reason });
     }
 
-    /// Cancels an account's resting orders in this market; in cross mode in all.
-    pub(crate) fn cancel_all(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
+    /// Cancels the resting orders behind a collateral unit that is liquidated: an account's in this
+    /// market; in cross mode in all.
+    pub(crate) fn cancel_unit(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
         let all = self.ledger.is_cross(account);
-        for s in (0..self.books.len() as u16).filter(|&s| all || s == symbol) {
-            let orders: Vec<_> = self.books[usize::from(s)].orders(account).collect();
-            for order in orders {
-                self.cancel_resting(s, order, CancelReason::Liquidation, facts);
-            }
+        for s in (0..self.symbols()).filter(|&s| all || s == symbol) {
+            self.cancel_orders(account, s, CancelReason::Liquidation, facts);
+        }
+    }
+
+    /// Cancels an account's resting orders in a market.
+    pub(crate) fn cancel_orders(
+        &mut self,
+        account: AccountId,
+        symbol: u16,
+        reason: CancelReason,
+        facts: &mut Vec<Fact>,
+    ) {
+        let orders: Vec<_> = self.book(symbol).orders(account).collect();
+        for order in orders {
+            self.cancel_resting(symbol, order, reason, facts);
         }
     }
 

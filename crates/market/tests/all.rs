@@ -1,5 +1,6 @@
 //! All tests of the crate, in one binary: it is linked once.
 
+mod accounts;
 mod auction_call;
 mod auction_properties;
 mod book_matching;

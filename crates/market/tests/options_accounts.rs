@@ -104,6 +104,18 @@ fn sale(facts: &[Fact]) -> (Money, u32, Money, bool) {
 }
 
 #[test]
+fn a_portfolio_keeps_its_initial_requirement() {
+    let mut market = venue(0, PPM, auction());
+    sold_strangles(&mut market, 1.5);
+    let need = market.requirement(SELLER).initial.ceil() as Money;
+    let room = market.equity(SELLER) - need;
+    assert!(need > 0 && room > 0 && market.withdrawable(SELLER) == room);
+    assert_eq!(market.debit(SELLER, room + 1), Err(Reject::InsufficientMargin));
+    assert_eq!(market.debit(SELLER, room), Ok(()));
+    assert_eq!((market.withdrawable(SELLER), market.total_money()), (0, market.paid_in()));
+}
+
+#[test]
 fn marks_follow_the_oracle_and_volatility_rises_as_spot_falls() {
     let mut market = venue(0, PPM, auction());
     let put = option(&market, 3, 90_000, false);

@@ -52,7 +52,7 @@ impl Market {
         facts: &mut Vec<Fact>,
     ) {
         let (account, symbol, s) = (o.target, o.symbol, usize::from(o.symbol));
-        self.cancel_all(account, symbol, facts);
+        self.cancel_unit(account, symbol, facts);
         let bankruptcy_price = Budget::new(&self.ledger, account, s, 0).bankruptcy_price();
         let equity = self.ledger.risk(account, s, self.ledger.mark(s)).0;
         let all = self.ledger.is_cross(account);

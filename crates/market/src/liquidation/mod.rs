@@ -96,7 +96,7 @@ impl Market {
     ) {
         let (account, symbol, s) = (o.target, o.symbol, usize::from(o.symbol));
         let mark_price = self.ledger.mark(s);
-        self.cancel_all(account, symbol, facts);
+        self.cancel_unit(account, symbol, facts);
         let held = self.ledger.position(account, s).qty;
         let size = held.abs();
         let fund = self.insurance.min(self.limits.insurance_left(account));

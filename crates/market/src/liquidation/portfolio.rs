@@ -51,7 +51,7 @@ impl Market {
         }
         let opened_ns = *desk.auctions.entry(account).or_insert(now);
         let (rules, liquidator) = (desk.auction, desk.liquidator);
-        self.cancel_all(account, 0, facts);
+        self.cancel_unit(account, 0, facts);
         let value = self.ledger.equity(account);
         let price_ppm = rules.price_ppm(now.saturating_sub(opened_ns));
         if value > 0 && price_ppm > rules.bid_ppm {

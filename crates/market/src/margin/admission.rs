@@ -3,6 +3,9 @@
 //! Rules: an order is admitted iff equity covers the initial margin, at the mark price, of the
 //! larger of the two positions that it would have if all its buys, or all its sells, were filled,
 //! plus this order's immediate loss against the mark. Orders that only reduce are always admitted.
+//! By the same measure cash can be withdrawn: as much as leaves the initial margin of positions and
+//! orders, and no more than the account has without its collateral assets. An isolated position
+//! covers its own margin with its own quote, and what it has beyond that stays with it.
 //!
 //! Departures: resting orders are not checked again when they match.
 
@@ -64,6 +67,26 @@ impl Ledger {
             Side::Sell => p.open_sell,
         };
         if open + qty > QTY_MAX { Err(Reject::OrderExceedsLimit) } else { Ok(()) }
+    }
+
+    /// Cash that an account can withdraw at the marks, in quanta; never negative.
+    pub fn withdrawable(&self, account: AccountId) -> Money {
+        let own = self.position(account, 0);
+        let room = if self.is_portfolio(account) {
+            let others = (1..self.positions.len()).map(|s| {
+                let p = self.position(account, s);
+                let at = self.marks[s];
+                self.initial(s, p.exposure(), at) - self.initial(s, p.qty, at)
+            });
+            self.portfolio_room(account, own) - others.sum::<Money>()
+        } else {
+            let need = self.initial(0, own.exposure(), self.marks[0]);
+            let worth = (own.quote + own.value(self.marks[0])) * Money::from(PPM);
+            let kept = if self.is_cross(account) { 0 } else { (worth - need).max(0) };
+            self.available(account, 0) - need - kept
+        };
+        let assets = self.assets_value(account, |s| self.marks[s]);
+        room.div_euclid(Money::from(PPM)).min(self.equity(account) - assets).max(0)
     }
 
     /// Equity, in millionths of a quantum, available as initial margin in this market: all of it,
