@@ -94,7 +94,7 @@ MARKET_FLOORS = [
     {"config"},
     {"limits", "margin", "premium"},
     {"market"},
-    {"settlement"},
+    {"opening", "settlement"},
     {"accounts", "orders"},
     {"liquidation"},
     {"execute"},

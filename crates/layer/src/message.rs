@@ -74,7 +74,7 @@ impl Class {
 }
 
 /// FIX Side (54).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[repr(u8)]
 pub enum Side {
     /// FIX Side 1: buy.

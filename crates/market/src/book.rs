@@ -19,13 +19,17 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use serde::de::Error;
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
+use crate::bounds::{ACCOUNTS_MAX, PRICE_MAX, QTY_MAX};
 pub use crate::facts::Reject;
 
 /// A resting order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Resting {
     /// Account that owns the order.
     pub account: AccountId,
@@ -70,6 +74,8 @@ struct Level {
 }
 
 /// The book of one market.
+///
+/// Serialized are its orders, bids before asks, in the order in which they trade.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     bids: BTreeMap<Price, Level>,
@@ -139,6 +145,11 @@ impl Book {
             let slots = std::iter::successors(some(level.head), next);
             slots.map(|slot| self.nodes[slot as usize].order)
         })
+    }
+
+    /// All orders: those of [`Book::queue`], bids before asks.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Resting> + '_ {
+        self.queue(Side::Buy).chain(self.queue(Side::Sell))
     }
 
     /// Begins or ends the recording of changes; those that were not taken are discarded.
@@ -316,6 +327,31 @@ impl Book {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
         }
+    }
+}
+
+impl Serialize for Book {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut orders = to.serialize_seq(Some(self.len))?;
+        for order in self.iter() {
+            orders.serialize_element(&order)?;
+        }
+        orders.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Book {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Book, D::Error> {
+        let mut book = Book::default();
+        for order in Vec::<Resting>::deserialize(from)? {
+            let in_bounds = order.account < ACCOUNTS_MAX
+                && (1..=PRICE_MAX).contains(&order.price)
+                && (1..=QTY_MAX).contains(&order.qty);
+            if !in_bounds || !book.insert(order) {
+                return Err(D::Error::custom("an order out of bounds, or twice"));
+            }
+        }
+        Ok(book)
     }
 }
 

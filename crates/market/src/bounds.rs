@@ -12,4 +12,4 @@ pub const QTY_MAX: Qty = 1 << 40;
 pub const MONEY_MAX: Money = 1 << 96;
 /// Number from which on no account can be opened by request: an account's position takes room in
 /// every market, as do those of all lower numbers.
-pub const ACCOUNTS_MAX: AccountId = 1 << 20;
+pub const ACCOUNTS_MAX: AccountId = 1 << 24;

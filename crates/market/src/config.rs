@@ -306,7 +306,7 @@ pub struct CollateralAsset {
 }
 
 /// The rules of a venue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// Its markets; a message's `symbol` is the index here.
     pub symbols: Vec<SymbolConfig>,

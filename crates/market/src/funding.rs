@@ -29,9 +29,13 @@ impl Market {
         for symbol in 0..self.symbols() {
             let s = usize::from(symbol);
             let (oracle, _) = self.oracle(symbol);
-            let Some(premiums) = &mut self.premiums[s] else { continue };
-            premiums.sample(now, &self.books[s], oracle);
-            let Some(rate) = premiums.due(now) else { continue };
+            let rules = &self.config.symbols[s];
+            let Some((premiums, funding)) = self.premiums[s].as_mut().zip(rules.funding.as_ref())
+            else {
+                continue;
+            };
+            premiums.sample(now, funding, &self.books[s], oracle);
+            let Some(rate) = premiums.due(now, rules) else { continue };
             let (paid, remainder) = self.pay_funding(s, Money::from(rate.paid_ppb));
             facts.push(Fact::Funding {
                 symbol,

@@ -16,6 +16,7 @@
 //! | `premium` | premiums over the oracle price, funding rates |
 //! | [`margin`] | accounts, positions, equity, requirements |
 //! | `market` | a venue's state and its read access |
+//! | `opening` | its markets and accounts before the first message |
 //! | `settlement` | booking of trades, bad debt, cancels of resting orders |
 //! | `orders` | admission and matching of orders |
 //! | `accounts` | requests that open accounts, move cash, cancel all orders |
@@ -41,6 +42,7 @@ mod liquidation;
 pub mod margin;
 pub mod mark;
 mod market;
+mod opening;
 pub mod options;
 mod orders;
 mod premium;
@@ -52,5 +54,7 @@ pub use crate::config::{
     Protection, QTY_MAX, SymbolConfig, Tier,
 };
 pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
+pub use crate::margin::StateMismatch;
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};
-pub use crate::market::{Best, Market, UnbalancedGenesis};
+pub use crate::market::{Best, Market};
+pub use crate::opening::UnbalancedGenesis;

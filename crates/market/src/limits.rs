@@ -18,14 +18,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{AccountId, Money, Ns, Qty};
 
 use crate::config::{BlockLimits, MONEY_MAX, PPM};
 use crate::facts::Deferral;
 
 /// What was liquidated in this block, and when accounts were last liquidated in part.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Limits {
+    #[serde(skip)]
     rules: Option<BlockLimits>,
     attempts: u32,
     deleveraging: u32,
@@ -38,6 +40,11 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) fn set(&mut self, rules: BlockLimits) {
         self.rules = Some(rules);
+    }
+
+    /// Stored limits under the rules of these.
+    pub(crate) fn restore(&self, stored: Limits) -> Limits {
+        Limits { rules: self.rules, ..stored }
     }
 
     pub(crate) fn begin_block(&mut self) {

@@ -21,10 +21,11 @@ use surgetank_layer::units::{Ns, Price, SECOND};
 use crate::bounds::PRICE_MAX;
 
 /// How the mark price is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Mark {
     /// The last oracle price.
+    #[default]
     Oracle,
     /// Median of oracle, oracle + average(mid − oracle) and median(bid, ask, last).
     Median {
@@ -45,8 +46,9 @@ fn hyperliquids() -> Ns {
 const FRACTION: u32 = 16;
 
 /// The oracle and mark price of one market.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct MarkPrice {
+    #[serde(skip)]
     rule: Mark,
     oracle: Price,
     observed_ns: Ns,
@@ -62,6 +64,11 @@ impl MarkPrice {
     pub fn new(rule: Mark, initial: Price) -> MarkPrice {
         let (observed_ns, updated_ns) = (0, 0);
         MarkPrice { rule, oracle: initial, observed_ns, updated_ns, premium: 0, mark: initial }
+    }
+
+    /// A stored mark under the rule of this one.
+    pub(crate) fn restore(&self, stored: MarkPrice) -> MarkPrice {
+        MarkPrice { rule: self.rule, ..stored }
     }
 
     /// The mark price.

@@ -19,6 +19,7 @@
 //! payment that a stalled venue missed is not made up for. dYdX samples each minute the median of
 //! its validators' premiums; the book here is one.
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{Money, Ns, Price};
 
@@ -33,11 +34,8 @@ const PPB_PER_PPM: Money = PPB / PPM as Money;
 const SAMPLES_MAX: u64 = 1 << 40;
 
 /// A market's premiums since its last payment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Premiums {
-    rules: Funding,
-    /// Initial less maintenance margin, in millionths.
-    margin_ppm: Money,
     sample_at: Ns,
     pay_at: Ns,
     /// Sum of the weighted samples, in ppb, and of their weights.
@@ -58,7 +56,6 @@ pub(crate) struct Rate {
 impl Premiums {
     pub(crate) fn new(rules: &SymbolConfig) -> Option<Premiums> {
         let funding = rules.funding?;
-        let margin_ppm = rules.initial_margin_ppm.saturating_sub(rules.maintenance_margin_ppm);
         // The part of the first interval that lies before the start.
         let before = funding.interval_ns.saturating_sub(funding.first_ns) / funding.sample_ns;
         let samples = Money::from(before.min(SAMPLES_MAX));
@@ -67,8 +64,6 @@ impl Premiums {
             Average::TimeWeighted => samples * (samples + 1) / 2,
         };
         Some(Premiums {
-            rules: funding,
-            margin_ppm: Money::from(margin_ppm),
             sample_at: funding.sample_ns,
             pay_at: funding.first_ns,
             sum: weights * Money::from(funding.premium_ppm) * PPB_PER_PPM,
@@ -78,48 +73,50 @@ impl Premiums {
     }
 
     /// Takes a sample if its time has come.
-    pub(crate) fn sample(&mut self, now: Ns, book: &Book, oracle: Price) {
+    pub(crate) fn sample(&mut self, now: Ns, rules: &Funding, book: &Book, oracle: Price) {
         if now < self.sample_at {
             return;
         }
-        self.sample_at = after(now, 0, self.rules.sample_ns);
+        self.sample_at = after(now, 0, rules.sample_ns);
         self.samples += 1;
-        let weight = match self.rules.average {
+        let weight = match rules.average {
             Average::Mean => 1,
             Average::TimeWeighted => self.samples,
         };
-        self.sum += weight * premium_ppb(book, self.rules.impact, oracle);
+        self.sum += weight * premium_ppb(book, rules.impact, oracle);
         self.weights += weight;
     }
 
-    /// The rate, if a payment is due; the samples begin anew.
-    pub(crate) fn due(&mut self, now: Ns) -> Option<Rate> {
-        if now < self.pay_at {
-            return None;
-        }
-        self.pay_at = after(now, self.rules.first_ns, self.rules.interval_ns);
+    /// The rate under these rules, if a payment is due; the samples begin anew.
+    pub(crate) fn due(&mut self, now: Ns, rules: &SymbolConfig) -> Option<Rate> {
+        let funding = rules.funding.filter(|_| now >= self.pay_at)?;
+        self.pay_at = after(now, funding.first_ns, funding.interval_ns);
         let premium = self.sum / self.weights.max(1);
         (self.sum, self.weights, self.samples) = (0, 0, 0);
-        Some(Rate { premium_ppb: premium as i64, paid_ppb: self.paid_ppb(premium) as i64 })
+        let margin_ppm = rules.initial_margin_ppm.saturating_sub(rules.maintenance_margin_ppm);
+        let paid = paid_ppb(&funding, Money::from(margin_ppm), premium);
+        Some(Rate { premium_ppb: premium as i64, paid_ppb: paid as i64 })
     }
+}
 
-    fn paid_ppb(&self, premium: Money) -> Money {
-        let Funding { formula, interest_ppm, paid_ppm, cap_ppm, cap_margins_ppm, .. } = self.rules;
-        let interest = Money::from(interest_ppm) * PPB_PER_PPM;
-        let mut rate = match formula {
-            Formula::Added => premium + interest,
-            Formula::Damped { damping_ppm } => {
-                let damping = Money::from(damping_ppm) * PPB_PER_PPM;
-                premium + (interest - premium).clamp(-damping, damping)
-            }
-        };
-        if let Some(times) = cap_margins_ppm {
-            let cap = self.margin_ppm * Money::from(times) / Money::from(PPM) * PPB_PER_PPM;
-            rate = rate.clamp(-cap, cap);
+/// Share of notional that one payment is at this average premium, in ppb. `margin_ppm` is the
+/// initial less the maintenance margin.
+fn paid_ppb(rules: &Funding, margin_ppm: Money, premium: Money) -> Money {
+    let Funding { formula, interest_ppm, paid_ppm, cap_ppm, cap_margins_ppm, .. } = *rules;
+    let interest = Money::from(interest_ppm) * PPB_PER_PPM;
+    let mut rate = match formula {
+        Formula::Added => premium + interest,
+        Formula::Damped { damping_ppm } => {
+            let damping = Money::from(damping_ppm) * PPB_PER_PPM;
+            premium + (interest - premium).clamp(-damping, damping)
         }
-        let cap = cap_ppm.map_or(PPB, |cap| (Money::from(cap) * PPB_PER_PPM).min(PPB));
-        (rate * Money::from(paid_ppm) / Money::from(PPM)).clamp(-cap, cap)
+    };
+    if let Some(times) = cap_margins_ppm {
+        let cap = margin_ppm * Money::from(times) / Money::from(PPM) * PPB_PER_PPM;
+        rate = rate.clamp(-cap, cap);
     }
+    let cap = cap_ppm.map_or(PPB, |cap| (Money::from(cap) * PPB_PER_PPM).min(PPB));
+    (rate * Money::from(paid_ppm) / Money::from(PPM)).clamp(-cap, cap)
 }
 
 /// The first time after `now` that is a multiple of `every` after `from`.

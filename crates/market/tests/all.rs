@@ -21,3 +21,4 @@ mod options_pricing;
 mod price_protection;
 mod safe_leverage;
 mod several_markets;
+mod stored_state;

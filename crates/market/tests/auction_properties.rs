@@ -10,7 +10,7 @@ use surgetank_layer::units::*;
 use surgetank_market::auction::*;
 use surgetank_market::*;
 
-fn call(seed: u8, pro_rata: bool) -> Call {
+pub fn call(seed: u8, pro_rata: bool) -> Call {
     let rationing = if pro_rata { Rationing::ProRata } else { Rationing::Random };
     Call { seed: Digest([seed; 32]), rationing }
 }
@@ -34,7 +34,7 @@ fn by_trial(buys: &[(Price, Qty)], sells: &[(Price, Qty)], mark: Price) -> Optio
 }
 
 #[derive(Clone, Copy, Debug)]
-struct RandomOrder {
+pub struct RandomOrder {
     buy: bool,
     price: Price,
     qty: Qty,
@@ -42,7 +42,7 @@ struct RandomOrder {
     bits: u64,
 }
 
-fn random_order() -> impl Strategy<Value = RandomOrder> {
+pub fn random_order() -> impl Strategy<Value = RandomOrder> {
     (any::<bool>(), 90..111i64, 1..20i64, 0..16u8, any::<u64>())
         .prop_map(|(buy, price, qty, kind, bits)| RandomOrder { buy, price, qty, kind, bits })
 }
@@ -53,7 +53,7 @@ fn side(buy: bool) -> Side {
 
 /// One message of any kind that a venue gets, with a number of its own. What it changes rests, or
 /// came in the same batch.
-fn message(d: &Desk, id: MessageId, m: &RandomOrder) -> Message {
+pub fn message(d: &Desk, id: MessageId, m: &RandomOrder) -> Message {
     let number = u64::from(id);
     let account = id % 8;
     let rests = d.market.open_orders(account, 0).nth((m.bits % 4) as usize);
@@ -103,7 +103,7 @@ fn message(d: &Desk, id: MessageId, m: &RandomOrder) -> Message {
 }
 
 /// Eight accounts with positions, cross and isolated by turns, some of them poor; odd fees.
-fn venue() -> Desk {
+pub fn venue() -> Desk {
     let rules = SymbolConfig { taker_fee_ppm: 451, maker_fee_ppm: 149, ..Default::default() };
     let mut d = Desk::new(rules, 500, 100);
     for account in 0..8 {
@@ -115,7 +115,7 @@ fn venue() -> Desk {
     d
 }
 
-fn run(d: &mut Desk, messages: &[Message], call: Call) -> Vec<MessageFact> {
+pub fn run(d: &mut Desk, messages: &[Message], call: Call) -> Vec<MessageFact> {
     let mut facts = Vec::new();
     d.now += 1;
     d.market.execute_batch(d.now, messages, call, &mut facts);

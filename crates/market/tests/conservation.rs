@@ -8,14 +8,14 @@ use surgetank_layer::message::*;
 use surgetank_layer::units::*;
 use surgetank_market::*;
 
-const ACCOUNTS: u32 = 8;
+pub const ACCOUNTS: u32 = 8;
 const PRICES: [Price; 2] = [10_000, 333];
 /// The venue's own account in the last two of the rules below.
 const HOUSE: AccountId = ACCOUNTS;
 
 /// Rules of liquidation, as venues have them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Rules {
+pub enum Rules {
     Plain,
     /// Limits per block and the fillable price (dYdX v4).
     Limited,
@@ -25,7 +25,7 @@ enum Rules {
     Outside,
 }
 
-const RULES: [Rules; 4] = [Rules::Plain, Rules::Limited, Rules::Vault, Rules::Outside];
+pub const RULES: [Rules; 4] = [Rules::Plain, Rules::Limited, Rules::Vault, Rules::Outside];
 
 fn liquidation(rules: Rules, symbol: SymbolConfig) -> SymbolConfig {
     match rules {
@@ -106,7 +106,7 @@ fn markets() -> [SymbolConfig; 2] {
 }
 
 /// These markets; even accounts cross, odd ones isolated, all but the last two poor.
-fn venue(insurance: Money, rules: Rules) -> Desk {
+pub fn venue(insurance: Money, rules: Rules) -> Desk {
     let symbols = markets().map(|symbol| liquidation(rules, symbol)).to_vec();
     let config = Config { symbols, insurance };
     let mut market = Market::new(config, &PRICES);
@@ -136,7 +136,7 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
 }
 
 /// Derives a message from 64 random bits: any kind, mostly sensible numbers near the mark.
-fn message(market: &Market, id: u64, bits: u64) -> (AccountId, Body) {
+pub fn message(market: &Market, id: u64, bits: u64) -> (AccountId, Body) {
     let field = |shift: u32, n: u64| (bits >> shift) % n;
     let account = field(8, u64::from(ACCOUNTS)) as u32;
     let symbol = field(16, 2) as u16;

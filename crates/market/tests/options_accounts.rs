@@ -1,7 +1,7 @@
 //! Option accounts: marks, requirement, auction, expiry; money conserved through all of it.
 
 use crate::desk;
-use desk::{Rng, bad_debt};
+use desk::{Rng, bad_debt, restored, stored};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use surgetank_layer::message::*;
@@ -318,11 +318,13 @@ fn case_of(fact: Fact) -> &'static str {
     }
 }
 
-/// A random sequence of prices, orders, liquidations and jumps in time, past expiries too.
-fn random_sequence(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'static str> {
+/// A random sequence of prices, orders, liquidations and jumps in time, past expiries too; returns
+/// all facts. With `stores` the market is stored and restored before every step.
+fn random_sequence(seed: u64, insurance: Money, share_ppm: u32, stores: bool) -> Vec<Fact> {
     let mut rng = Rng(seed);
     let rules = Auction { bid_ppm: 700_000 + 25_000 * (seed % 11) as u32, ..auction() };
     let mut market = venue(insurance, share_ppm, rules);
+    let opened = market.clone();
     for account in 0..6 {
         market.deposit(account, 0, MarginMode::Portfolio);
         for symbol in 0..=12u16 {
@@ -337,8 +339,13 @@ fn random_sequence(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'st
     market.deposit(6, 400_000, MarginMode::Cross);
     market.deposit(7, 400_000, MarginMode::Isolated);
     assert_eq!(market.check_genesis(), Ok(()));
-    let (mut now, mut seen) = (0, BTreeSet::new());
+    let (mut now, mut all) = (0, Vec::new());
     for id in 1..300 {
+        if stores {
+            let again = restored(&opened, &stored(&market));
+            assert_eq!(format!("{:?}", again.options()), format!("{:?}", market.options()));
+            market = again;
+        }
         now += match rng.bits() % 40 {
             0 => DAY,
             n => n * SECOND,
@@ -369,15 +376,13 @@ fn random_sequence(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'st
             }
             _ => liquidate(&mut market, now, (rng.bits() % 10) as AccountId),
         };
-        for fact in facts {
-            seen.insert(case_of(fact));
-        }
+        all.extend(facts);
         for symbol in 0..13 {
             let sum: Qty = market.accounts().map(|a| market.position(a, symbol)).sum();
             assert_eq!(sum, 0);
         }
     }
-    seen
+    all
 }
 
 proptest! {
@@ -387,7 +392,18 @@ proptest! {
     fn money_is_conserved_to_the_quantum(
         seed in any::<u64>(), insurance in 0..3_000_000i128, share_ppm in 1..=PPM,
     ) {
-        random_sequence(seed, insurance, share_ppm);
+        random_sequence(seed, insurance, share_ppm, false);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    /// Expiries, open auctions and the grid of margin, to the last bit.
+    #[test]
+    fn a_restored_market_has_the_same_options(seed in any::<u64>(), share_ppm in 1..=PPM) {
+        let run = |stores| random_sequence(seed, 100_000, share_ppm, stores);
+        prop_assert_eq!(run(true), run(false));
     }
 }
 
@@ -395,7 +411,9 @@ proptest! {
 fn the_random_sequences_reach_every_case() {
     let mut seen = BTreeSet::new();
     for seed in 0..60 {
-        seen.extend(random_sequence(seed, 100_000, if seed % 2 == 0 { PPM } else { 300_000 }));
+        let share_ppm = if seed % 2 == 0 { PPM } else { 300_000 };
+        let facts = random_sequence(seed, 100_000, share_ppm, false);
+        seen.extend(facts.into_iter().map(case_of));
     }
     let wanted = [
         "trade",

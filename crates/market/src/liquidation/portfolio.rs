@@ -27,6 +27,7 @@ use crate::config::PPM;
 use crate::facts::{Fact, Reject};
 use crate::margin::fraction_up;
 use crate::market::Market;
+use crate::options::OptionsDesk;
 
 impl Market {
     pub(crate) fn sell_portfolio(
@@ -37,7 +38,7 @@ impl Market {
         facts: &mut Vec<Fact>,
     ) {
         let (account, symbol) = (order.target, order.symbol);
-        let Some(desk) = &mut self.desk else { return };
+        let Some(OptionsDesk { auction: rules, liquidator }) = self.desk else { return };
         let refused = |reason| Fact::Rejected { account: keeper, cl_ord_id: 0, symbol, reason };
         if usize::from(symbol) >= self.books.len() {
             return facts.push(refused(Reject::UnknownSymbol));
@@ -46,11 +47,10 @@ impl Market {
             return facts.push(refused(Reject::IncorrectQuantity));
         }
         if !self.ledger.liquidatable(account, 0, self.ledger.mark(0)) {
-            desk.auctions.remove(&account);
+            self.auctions.remove(&account);
             return facts.push(Fact::NotLiquidatable { account, keeper, symbol });
         }
-        let opened_ns = *desk.auctions.entry(account).or_insert(now);
-        let (rules, liquidator) = (desk.auction, desk.liquidator);
+        let opened_ns = *self.auctions.entry(account).or_insert(now);
         self.cancel_unit(account, 0, facts);
         let value = self.ledger.equity(account);
         let price_ppm = rules.price_ppm(now.saturating_sub(opened_ns));
@@ -70,8 +70,8 @@ impl Market {
             self.ledger.pay(liquidator, 0, -discount);
         }
         self.settle_flat(account, 0, facts);
-        if let (true, Some(desk)) = (closed, &mut self.desk) {
-            desk.auctions.remove(&account);
+        if closed {
+            self.auctions.remove(&account);
         }
         facts.push(Fact::Auctioned {
             account,

@@ -16,17 +16,19 @@
 //! Departures: a venue converts a negative balance from a threshold on; here when the account is
 //! flat. Portfolio and isolated accounts hold no assets.
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{AccountId, Money, Price};
 
 use super::Ledger;
 use crate::config::{AssetPrice, CollateralAsset, PPM};
 
 /// The assets accepted, and who holds them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Assets {
+    #[serde(skip)]
     pub accepted: Vec<CollateralAsset>,
     /// Amounts by account, then by asset; empty: none.
-    held: Vec<Vec<Money>>,
+    pub(super) held: Vec<Vec<Money>>,
 }
 
 impl Assets {

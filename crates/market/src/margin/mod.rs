@@ -25,20 +25,23 @@ mod admission;
 mod below;
 mod collateral;
 mod portfolio;
+mod stored;
 mod tiers;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use crate::config::{MarginMode, PPM, PRICE_MAX, SymbolConfig};
 use crate::options::chain::Chain;
 use collateral::Assets;
+pub use stored::StateMismatch;
 use tiers::{Line, Requirements};
 
 /// An account's position and open orders in one market.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Position {
     /// Signed position, in lots: positive is long.
     pub qty: Qty,
@@ -69,18 +72,19 @@ impl Position {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct Account {
     mode: MarginMode,
     cash: Money,
 }
 
 /// All accounts and positions, and the marks at which they are valued.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Ledger {
     accounts: Vec<Option<Account>>,
     /// Positions by market, then by account.
     pub(crate) positions: Vec<Vec<Position>>,
+    #[serde(skip)]
     requirements: Vec<Requirements>,
     /// Sum of the long positions of each market, in lots.
     open_interest: Vec<Money>,

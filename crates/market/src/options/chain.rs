@@ -10,7 +10,7 @@
 //!
 //! Departures: one volatility for all strikes and expiries: no smile, no term structure.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use surgetank_layer::units::{Ns, Price};
 
 use super::black76::Terms;
@@ -29,6 +29,9 @@ pub struct ImpliedVol {
 }
 
 /// All listed options.
+///
+/// Serialized is the time of the last oracle price, and nothing else: contracts and rules do not
+/// change, settled are all options that have expired by then, and the grid follows from the spot.
 #[derive(Clone, Debug)]
 pub struct Chain {
     contracts: Vec<Contract>,
@@ -54,6 +57,15 @@ impl Chain {
         let settled = vec![false; contracts.len()];
         let grid = Grid::new(rule, spot as f64, &[]);
         let mut chain = Chain { contracts, settled, rule, vol, start: spot, now: 0, grid };
+        chain.grid = chain.grid_at(spot);
+        chain
+    }
+
+    /// A stored chain with the contracts and rules of this one, at this spot.
+    pub(crate) fn restore(&self, stored: &Chain, spot: Price) -> Chain {
+        let settled = vec![false; self.contracts.len()];
+        let mut chain = Chain { now: stored.now, settled, ..self.clone() };
+        chain.expire();
         chain.grid = chain.grid_at(spot);
         chain
     }
@@ -103,6 +115,20 @@ impl Chain {
             .collect();
         due.iter().for_each(|&i| self.settled[i] = true);
         due
+    }
+}
+
+impl Serialize for Chain {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.now.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Chain {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Chain, D::Error> {
+        let nothing = ImpliedVol { start: 0.0, beta: 0.0 };
+        let chain = Chain::new(Rule::DeribitPm, nothing, Vec::new(), 1);
+        Ok(Chain { now: Ns::deserialize(from)?, ..chain })
     }
 }
 

@@ -18,9 +18,7 @@ pub mod chain;
 pub mod contract;
 pub mod grid;
 
-use std::collections::BTreeMap;
-
-use surgetank_layer::units::{AccountId, Ns};
+use surgetank_layer::units::AccountId;
 
 pub use auction::Auction;
 pub use black76::{Greeks, Terms};
@@ -43,11 +41,9 @@ pub struct Listing {
     pub liquidator: AccountId,
 }
 
-/// Terms and open auctions of portfolios.
-#[derive(Clone, Debug)]
+/// Terms of the auctions of portfolios.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct OptionsDesk {
     pub auction: Auction,
     pub liquidator: AccountId,
-    /// When the auction of an account was opened.
-    pub auctions: BTreeMap<AccountId, Ns>,
 }

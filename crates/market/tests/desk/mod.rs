@@ -94,6 +94,16 @@ impl Desk {
     }
 }
 
+/// The state of a market in bytes.
+pub fn stored(market: &Market) -> Vec<u8> {
+    postcard::to_allocvec(market).unwrap()
+}
+
+/// The market of these bytes, under the rules of another.
+pub fn restored(rules: &Market, bytes: &[u8]) -> Market {
+    rules.restore(postcard::from_bytes(bytes).unwrap()).unwrap()
+}
+
 /// A subscriber's copy of a book, which follows its changes.
 pub struct BookCopy {
     symbol: u16,
