@@ -6,20 +6,21 @@
 
 use surgetank_layer::message::{Body, Message, OrdType, Side, TimeInForce};
 use surgetank_layer::units::{Ns, Price};
+use surgetank_market::Market;
 
-use super::Exchange;
+use super::Recorder;
 use crate::trace::{MarketKind, MarketRow};
 
-impl Exchange {
-    /// Best bid and ask of a market's book.
-    pub(super) fn touch(&self, market: u16) -> (Option<Price>, Option<Price>) {
-        let best = |side| self.market.book(market).best(side).map(|(price, _)| price);
-        (best(Side::Buy), best(Side::Sell))
-    }
+/// Best bid and ask of a market's book.
+pub(super) fn touch(venue: &Market, market: u16) -> (Option<Price>, Option<Price>) {
+    let best = |side| venue.book(market).best(side).map(|(price, _)| price);
+    (best(Side::Buy), best(Side::Sell))
+}
 
+impl Recorder {
     /// Records the best prices of a market after a block.
-    pub(super) fn note_touch(&mut self, now: Ns, market: u16) {
-        let (bid, ask) = self.touch(market);
+    pub(super) fn note_touch(&mut self, now: Ns, venue: &Market, market: u16) {
+        let (bid, ask) = touch(venue, market);
         let touch = (bid.unwrap_or(0), ask.unwrap_or(0));
         let touched = &mut self.perpetuals[usize::from(market)].touched;
         if touch != *touched {
@@ -31,17 +32,16 @@ impl Exchange {
     }
 
     /// Records an immediate order or a liquidation order that is sent.
-    pub fn note_sent(&mut self, message: &Message) {
+    pub fn note_sent(&mut self, venue: &Market, message: &Message) {
         let order = match &message.body {
             Body::NewOrderSingle(order) => order,
             Body::LiquidationOrder(order) => {
-                self.sent_again(order.target);
                 return self.row(MarketRow {
                     message: message.id,
                     account: order.target,
                     market: order.symbol,
                     price: order.trigger_price,
-                    ref_ns: self.due_ns(order.target, order.symbol),
+                    ref_ns: self.due_ns(venue, order.target, order.symbol),
                     ..MarketRow::new(message.sent_ns, MarketKind::LiquidationSent)
                 });
             }

@@ -17,8 +17,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use surgetank_layer::units::{AccountId, NEVER, Ns, Price};
+use surgetank_market::Market;
 
-use super::Exchange;
+use super::Recorder;
 use crate::trace::{MarketKind, MarketRow};
 
 /// Collateral units that are due.
@@ -52,90 +53,97 @@ impl Due {
     }
 }
 
-impl Exchange {
-    /// Number of the collateral unit of an account's position: 0 if all of them share it.
-    pub(super) fn unit(&self, account: AccountId, market: u16) -> u16 {
-        if self.market.is_cross(account) { 0 } else { market }
-    }
+/// Number of the collateral unit of an account's position: 0 if all of them share it.
+pub(super) fn unit(venue: &Market, account: AccountId, market: u16) -> u16 {
+    if venue.is_cross(account) { 0 } else { market }
+}
 
-    /// Numbers of an account's collateral units.
-    fn units(&self, account: AccountId) -> std::ops::Range<u16> {
-        0..if self.market.is_cross(account) { 1 } else { self.market.symbols() }
-    }
+/// Numbers of an account's collateral units.
+fn units(venue: &Market, account: AccountId) -> std::ops::Range<u16> {
+    0..if venue.is_cross(account) { 1 } else { venue.symbols() }
+}
 
-    /// The market that alone decides over a unit; `u16::MAX` = several do.
-    fn deciding_market(&self, account: AccountId, unit: u16) -> u16 {
-        if self.perpetuals.len() > 1 && self.market.is_cross(account) { u16::MAX } else { unit }
-    }
+/// The market that alone decides over a unit; `u16::MAX` = several do.
+fn deciding_market(venue: &Market, account: AccountId, unit: u16) -> u16 {
+    if venue.symbols() > 1 && venue.is_cross(account) { u16::MAX } else { unit }
+}
 
+impl Recorder {
     /// Time at which the unit of a position became due; `NEVER` = it is not.
-    pub(super) fn due_ns(&self, account: AccountId, market: u16) -> Ns {
-        self.due.since(account, self.unit(account, market))
+    pub(super) fn due_ns(&self, venue: &Market, account: AccountId, market: u16) -> Ns {
+        self.due.since(account, unit(venue, account, market))
     }
 
     /// Units that are due at the outside prices of the last step: account and unit.
-    pub(super) fn due_units(&self) -> impl Iterator<Item = (AccountId, u16)> + '_ {
-        let units = |&account: &AccountId| self.units(account).map(move |unit| (account, unit));
+    pub(super) fn due_units<'a>(
+        &'a self,
+        venue: &'a Market,
+    ) -> impl Iterator<Item = (AccountId, u16)> + 'a {
+        let units = |&account: &AccountId| units(venue, account).map(move |unit| (account, unit));
         let due = |&(account, unit): &(AccountId, u16)| self.due.since(account, unit) != NEVER;
         self.watched.iter().flat_map(units).filter(due)
     }
 
     /// Measured units below maintenance margin at these prices, one per market.
-    pub(super) fn below_maintenance(&self, prices: &[Price]) -> Vec<(AccountId, u16)> {
+    pub(super) fn below_maintenance(
+        &self,
+        venue: &Market,
+        prices: &[Price],
+    ) -> Vec<(AccountId, u16)> {
         let mut below = Vec::new();
-        self.market.below_maintenance_at(prices, &mut below);
+        venue.below_maintenance_at(prices, &mut below);
         below.retain(|(account, _)| self.watched.binary_search(account).is_ok());
         below
     }
 
     /// The outside prices have moved: finds the units that are due now.
-    pub(super) fn update_due(&mut self, now: Ns) {
+    pub(super) fn update_due(&mut self, now: Ns, venue: &Market) {
         let prices = self.outside_ticks();
         if let &[ticks] = prices.as_slice() {
             if self.due.unmoved.is_some_and(|(low, high)| (low..=high).contains(&ticks)) {
                 return;
             }
-            self.due.unmoved = self.unmoved_around(ticks);
+            self.due.unmoved = self.unmoved_around(venue, ticks);
         }
-        let mut below = self.below_maintenance(&prices).into_iter().peekable();
+        let mut below = self.below_maintenance(venue, &prices).into_iter().peekable();
         for at in 0..self.watched.len() {
             let account = self.watched[at];
-            for unit in self.units(account) {
+            for unit in units(venue, account) {
                 let here = |&(one, market): &(AccountId, u16)| {
-                    one == account && self.unit(account, market) == unit
+                    one == account && self::unit(venue, account, market) == unit
                 };
                 let due = below.next_if(here).is_some();
                 if due != (self.due.since(account, unit) != NEVER) {
-                    self.note_due(now, account, unit, due);
+                    self.note_due(now, venue, (account, unit), due);
                 }
             }
         }
-        self.note_underwater(now, &prices);
+        self.note_underwater(now, venue, &prices);
     }
 
-    fn note_due(&mut self, now: Ns, account: AccountId, unit: u16, due: bool) {
+    fn note_due(&mut self, now: Ns, venue: &Market, (account, unit): (AccountId, u16), due: bool) {
         self.due.set(account, unit, if due { now } else { NEVER });
         let kind = if due { MarketKind::Due } else { MarketKind::Recovered };
-        let market = self.deciding_market(account, unit);
+        let market = deciding_market(venue, account, unit);
         let mut row = MarketRow { account, market, ..MarketRow::new(now, kind) };
         if market != u16::MAX {
-            row.price = self.market.liquidation_price(account, market).unwrap_or(0);
-            row.amount = self.market.bankruptcy_price(account, market).unwrap_or(0);
+            row.price = venue.liquidation_price(account, market).unwrap_or(0);
+            row.amount = venue.bankruptcy_price(account, market).unwrap_or(0);
         }
         self.row(row);
     }
 
     /// The range of prices around this one without a liquidation price of a watched account.
     /// Options portfolios and accounts with collateral in assets have no such price.
-    fn unmoved_around(&self, ticks: Price) -> Option<(Price, Price)> {
-        if self.market.options().is_some() || self.market.accepts_collateral() {
+    fn unmoved_around(&self, venue: &Market, ticks: Price) -> Option<(Price, Price)> {
+        if venue.options().is_some() || venue.accepts_collateral() {
             return None;
         }
         let (mut low, mut high) = (Price::MIN, Price::MAX);
         for &account in &self.watched {
-            let Some(price) = self.market.liquidation_price(account, 0) else { continue };
+            let Some(price) = venue.liquidation_price(account, 0) else { continue };
             // A long is due at its price and below, a short at its price and above.
-            match (self.market.position(account, 0) > 0, ticks.cmp(&price)) {
+            match (venue.position(account, 0) > 0, ticks.cmp(&price)) {
                 (true, Ordering::Greater) => low = low.max(price + 1),
                 (true, _) => high = high.min(price),
                 (false, Ordering::Less) => high = high.min(price - 1),
@@ -147,15 +155,15 @@ impl Exchange {
 
     /// Finds the due accounts, of those that no single price makes due, with negative equity at
     /// the outside prices.
-    fn note_underwater(&mut self, now: Ns, prices: &[Price]) {
+    fn note_underwater(&mut self, now: Ns, venue: &Market, prices: &[Price]) {
         let several = prices.len() > 1;
-        if !several && self.accounts.portfolios == 0 && !self.market.accepts_collateral() {
+        if !several && self.accounts.portfolios == 0 && !venue.accepts_collateral() {
             return;
         }
         for at in 0..self.watched.len() {
             let account = self.watched[at];
-            let shares = several && self.market.is_cross(account);
-            let holds = self.market.has_assets(account);
+            let shares = several && venue.is_cross(account);
+            let holds = venue.has_assets(account);
             if !shares && !holds && !self.accounts.has_portfolio(account) {
                 continue;
             }
@@ -163,14 +171,14 @@ impl Exchange {
             if !due && !self.due.underwater.contains(&account) {
                 continue;
             }
-            let worth = self.market.worth(account, prices);
+            let worth = venue.worth(account, prices);
             let changed = if due && worth < 0 {
                 self.due.underwater.insert(account)
             } else {
                 self.due.underwater.remove(&account)
             };
             if changed {
-                let market = self.deciding_market(account, 0);
+                let market = deciding_market(venue, account, 0);
                 let amount = self.fitting(worth);
                 let row = MarketRow::new(now, MarketKind::Underwater);
                 self.row(MarketRow { account, market, amount, ..row });
@@ -180,10 +188,16 @@ impl Exchange {
 
     /// A liquidated position or portfolio is closed completely. An account whose positions share
     /// their collateral is closed with the last of them.
-    pub(super) fn closed(&mut self, now: Ns, message: u32, account: AccountId, market: u16) {
-        let unit = self.unit(account, market);
-        let decides = self.deciding_market(account, unit);
-        if decides == u16::MAX && !self.market.is_flat(account) {
+    pub(super) fn closed(
+        &mut self,
+        now: Ns,
+        venue: &Market,
+        message: u32,
+        (account, market): (AccountId, u16),
+    ) {
+        let unit = unit(venue, account, market);
+        let decides = deciding_market(venue, account, unit);
+        if decides == u16::MAX && !venue.is_flat(account) {
             return;
         }
         let ref_ns = self.due.since(account, unit);

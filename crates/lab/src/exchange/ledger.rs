@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use surgetank_layer::units::{AccountId, Money, Price};
 use surgetank_market::{Bearer, Fact, Market};
 
-use super::{Exchange, saturated};
+use super::{Recorder, saturated};
 use crate::actors::Accounts;
 use crate::trace::{LaneRow, Messages, Source};
 
@@ -179,12 +179,18 @@ impl Ledger {
     }
 }
 
-impl Exchange {
+impl Recorder {
     /// The ledger by group, in quanta: edge, fees, relief, funding, held and total. Every column sums to
     /// zero. Payments outside the market are fees of messages, rounds of the express lane and the
     /// attacker's bonds. Second: whether all of them fit 64 bits.
-    pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> (Value, bool) {
-        let mut lines = self.ledger.lines(&self.market, &self.outside_ticks());
+    pub fn ledger(
+        &self,
+        venue: &Market,
+        messages: &Messages,
+        rounds: &[LaneRow],
+        bonds_usd: f64,
+    ) -> (Value, bool) {
+        let mut lines = self.ledger.lines(venue, &self.outside_ticks());
         let micros_per_quantum = self.quantum_usd * 1e6;
         for (group, micros) in self.paid_outside_market(messages, rounds, bonds_usd) {
             let paid = (micros as f64 / micros_per_quantum).round() as Money;

@@ -1,14 +1,14 @@
 //! Rows of the market's table for executed messages.
 
 use surgetank_layer::units::{AccountId, Money, NEVER, Ns};
-use surgetank_market::{Deferral, Fact};
+use surgetank_market::{Deferral, Fact, Market};
 
-use super::Exchange;
+use super::Recorder;
 use crate::trace::{MarketKind, MarketRow};
 
-impl Exchange {
+impl Recorder {
     /// Records a fact of a message.
-    pub(super) fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
+    pub(super) fn fact(&mut self, now: Ns, venue: &Market, message: u32, fact: Fact) {
         let changes_no_account = matches!(
             fact,
             Fact::OraclePrice { .. }
@@ -22,7 +22,7 @@ impl Exchange {
             self.due.unmoved = None;
         }
         // Options are numbered after the perpetuals and written on the first.
-        let symbol = fact.symbol().filter(|&symbol| symbol < self.market.symbols()).unwrap_or(0);
+        let symbol = fact.symbol().filter(|&symbol| symbol < venue.symbols()).unwrap_or(0);
         let perpetual = &mut self.perpetuals[usize::from(symbol)];
         self.ledger.note(&fact, perpetual.ticks);
         let row = |kind| MarketRow { message, market: symbol, ..MarketRow::new(now, kind) };
@@ -32,7 +32,7 @@ impl Exchange {
                 self.row(MarketRow { price, ref_ns: observed_ns, ..row(MarketKind::Oracle) });
             }
             Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
-            Fact::Trade { .. } => self.traded(now, message, fact),
+            Fact::Trade { .. } => self.traded(now, venue, message, fact),
             Fact::BadDebt { account, amount, borne_by, .. } => {
                 let (code, amount) = (borne_by as u8, self.fitting(amount));
                 self.row(MarketRow { account, code, amount, ..row(MarketKind::BadDebt) });
@@ -46,12 +46,12 @@ impl Exchange {
                 self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
             }
             Fact::LiquidationDeferred { account, keeper, reason, .. } => {
-                let (code, ref_ns) = (reason as u8, self.due_ns(account, symbol));
+                let (code, ref_ns) = (reason as u8, self.due_ns(venue, account, symbol));
                 let row = row(MarketKind::LiquidationDeferred);
                 self.row(MarketRow { account, other: keeper, code, ref_ns, ..row });
             }
             Fact::AuctionOpen { account, keeper, .. } => {
-                let (code, ref_ns) = (Deferral::Auction as u8, self.due_ns(account, symbol));
+                let (code, ref_ns) = (Deferral::Auction as u8, self.due_ns(venue, account, symbol));
                 let row = row(MarketKind::LiquidationDeferred);
                 self.row(MarketRow { account, other: keeper, code, ref_ns, ..row });
             }
@@ -71,13 +71,13 @@ impl Exchange {
                 self.row(MarketRow { price, qty, amount, ..row(MarketKind::Funding) });
             }
             Fact::MarginCall { .. } => self.called(now, message, fact),
-            Fact::Liquidated { .. } => self.liquidated(now, message, fact),
-            Fact::Auctioned { .. } => self.auctioned(now, message, fact),
+            Fact::Liquidated { .. } => self.liquidated(now, venue, message, fact),
+            Fact::Auctioned { .. } => self.auctioned(now, venue, message, fact),
             _ => {}
         }
     }
 
-    fn traded(&mut self, now: Ns, message: u32, fact: Fact) {
+    fn traded(&mut self, now: Ns, venue: &Market, message: u32, fact: Fact) {
         let Fact::Trade {
             symbol,
             price,
@@ -92,7 +92,7 @@ impl Exchange {
             return;
         };
         let kind = if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
-        let (_, observed_ns) = self.market.oracle(symbol);
+        let (_, observed_ns) = venue.oracle(symbol);
         let amount = self.fitting(Money::from(price) * Money::from(qty));
         self.row(MarketRow {
             message,
@@ -131,14 +131,14 @@ impl Exchange {
 
     /// A liquidation of this account moves the outside price of its market, by millions of USD
     /// bought.
-    pub(super) fn press(&mut self, now: Ns, account: AccountId, market: u16, musd: f64) {
+    fn press(&mut self, now: Ns, account: AccountId, market: u16, musd: f64) {
         let perpetual = &mut self.perpetuals[usize::from(market)];
         let bp = musd * perpetual.impact_bp_per_musd;
-        perpetual.outside.shock(bp);
         perpetual.pressure.press(now, account, bp / 1e4);
+        self.shocks.push((market, bp));
     }
 
-    fn liquidated(&mut self, now: Ns, message: u32, fact: Fact) {
+    fn liquidated(&mut self, now: Ns, venue: &Market, message: u32, fact: Fact) {
         let Fact::Liquidated {
             account,
             keeper,
@@ -161,7 +161,7 @@ impl Exchange {
             _ => self.fitting(book_notional / Money::from(book_qty)),
         };
         let amount = self.fitting(fee);
-        let ref_ns = self.due_ns(account, symbol);
+        let ref_ns = self.due_ns(venue, account, symbol);
         self.row(MarketRow {
             message,
             account,
@@ -174,7 +174,33 @@ impl Exchange {
             ..MarketRow::new(now, MarketKind::Liquidated)
         });
         if remaining == 0 {
-            self.closed(now, message, account, symbol);
+            self.closed(now, venue, message, (account, symbol));
+        }
+    }
+    /// Records the sale of a portfolio.
+    fn auctioned(&mut self, now: Ns, venue: &Market, message: u32, fact: Fact) {
+        let Fact::Auctioned { account, keeper, discount, size, delta, mark_price, closed, .. } =
+            fact
+        else {
+            return;
+        };
+        let amount = self.fitting(discount);
+        self.row(MarketRow {
+            message,
+            account,
+            market: 0,
+            other: keeper,
+            price: mark_price,
+            qty: if delta > 0 { -size } else { size },
+            amount,
+            ref_ns: self.due_ns(venue, account, 0),
+            ..MarketRow::new(now, MarketKind::Liquidated)
+        });
+        // The liquidator hedges its purchase outside.
+        let musd = mark_price as f64 * delta as f64 * self.quantum_usd / 1e6;
+        self.press(now, account, 0, -musd);
+        if closed && account < self.accounts.judged() {
+            self.closed(now, venue, message, (account, 0));
         }
     }
 }

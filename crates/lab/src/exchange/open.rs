@@ -4,6 +4,7 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 use surgetank_market::{AssetPrice, CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
 
+use super::outside::Outside;
 use super::perpetual::Perpetual;
 use super::position_book::{self, PositionBook, Units};
 use super::quotas::Quotas;
@@ -24,10 +25,12 @@ pub fn open(
     seed: &Seed,
 ) -> Result<Option<Exchange>, String> {
     let Some(config) = &scenario.market else { return Ok(None) };
-    let terms = config.terms().enumerate();
-    let perpetuals = terms
-        .map(|(market, terms)| Perpetual::open(market, &terms, tape, seed))
-        .collect::<Result<Vec<_>, _>>()?;
+    let (mut outside, mut perpetuals) = (Vec::new(), Vec::new());
+    for (market, terms) in config.terms().enumerate() {
+        let (price, start_usd) = Outside::open(market, &terms, tape, seed)?;
+        outside.push(price);
+        perpetuals.push(Perpetual::new(&terms, start_usd));
+    }
     let accounts = Accounts::new(scenario);
     bounds::check(config, tape, &perpetuals, &accounts)?;
     let ticks: Vec<Price> = perpetuals.iter().map(|perpetual| perpetual.ticks).collect();
@@ -42,7 +45,8 @@ pub fn open(
         book.set_entries(&mut market, &units);
     }
     let calls = config.matching == scenario::Matching::Auction;
-    let opening = Opening { market, perpetuals, accounts, calls, quotas: Quotas::new(scenario) };
+    let quotas = Quotas::new(scenario);
+    let opening = Opening { market, outside, perpetuals, accounts, calls, quotas };
     Ok(Some(Exchange::new(opening, config)))
 }
 

@@ -1,19 +1,17 @@
-//! Accounts with options: opening positions, and recorded facts.
+//! Accounts with options: opening positions.
 //!
 //! # Rules
 //! 1. Positions are opened at their mark, so no account starts with a gain: equity equals deposits.
 //! 2. One account with ample cash, which is not measured, holds the other side.
 
 use surgetank_layer::machine::Draws;
-use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
 use surgetank_market::options::{Contract, Listing};
-use surgetank_market::{Fact, MarginMode, Market};
+use surgetank_market::{MarginMode, Market};
 
-use super::Exchange;
 use crate::actors::Accounts;
 use crate::scenario::{self, Hold, ms};
 use crate::seed::{Seed, Stream};
-use crate::trace::{MarketKind, MarketRow};
 
 /// Deposit of accounts that are not measured, in USD: more than they can lose.
 const DEEP_USD: f64 = 1e12;
@@ -113,33 +111,4 @@ fn legs(market: &Market, options: &scenario::Options, spot: Price, draws: &mut S
 fn delta(market: &Market, symbol: u16, spot: Price) -> f64 {
     let contract = usize::from(symbol - market.symbols());
     market.options().map_or(0.0, |chain| chain.terms(contract, spot).greeks().delta)
-}
-
-impl Exchange {
-    /// Records the sale of a portfolio.
-    pub(super) fn auctioned(&mut self, now: Ns, message: u32, fact: Fact) {
-        let Fact::Auctioned { account, keeper, discount, size, delta, mark_price, closed, .. } =
-            fact
-        else {
-            return;
-        };
-        let amount = self.fitting(discount);
-        self.row(MarketRow {
-            message,
-            account,
-            market: 0,
-            other: keeper,
-            price: mark_price,
-            qty: if delta > 0 { -size } else { size },
-            amount,
-            ref_ns: self.due_ns(account, 0),
-            ..MarketRow::new(now, MarketKind::Liquidated)
-        });
-        // The liquidator hedges its purchase outside.
-        let musd = mark_price as f64 * delta as f64 * self.quantum_usd / 1e6;
-        self.press(now, account, 0, -musd);
-        if closed && account < self.accounts.judged() {
-            self.closed(now, message, account, 0);
-        }
-    }
 }

@@ -4,6 +4,8 @@ use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use super::Exchange;
+use super::benchmark::touch;
+use super::due::unit;
 use super::perpetual::Perpetual;
 use crate::actors::{Holding, Outside, View};
 
@@ -17,19 +19,17 @@ impl View for Public<'_> {
 
     #[inline]
     fn outside(&self, market: u16) -> Option<Outside> {
-        let Perpetual { ticks, tick_usd, lot, .. } =
-            *self.0?.perpetuals.get(usize::from(market))?;
+        let perpetuals = &self.0?.recorder.perpetuals;
+        let Perpetual { ticks, tick_usd, lot, .. } = *perpetuals.get(usize::from(market))?;
         Some(Outside { ticks, tick_usd, lot })
     }
 
     fn move_pct(&self, market: u16, window: Ns) -> f64 {
-        self.0.map_or(0.0, |exchange| {
-            exchange.perpetuals[usize::from(market)].outside.move_pct(window)
-        })
+        self.0.map_or(0.0, |exchange| exchange.outside[usize::from(market)].move_pct(window))
     }
 
     fn touch(&self, market: u16) -> (Option<Price>, Option<Price>) {
-        self.0.map_or((None, None), |exchange| exchange.touch(market))
+        self.0.map_or((None, None), |exchange| touch(&exchange.market, market))
     }
 
     fn best_levels(&self, market: u16, side: Side) -> Option<(Price, Qty, Price)> {
@@ -46,18 +46,20 @@ impl View for Public<'_> {
     }
 
     fn below_maintenance(&self, marks: &[Price]) -> Vec<(AccountId, u16)> {
-        self.0.map_or_else(Vec::new, |exchange| exchange.below_maintenance(marks))
+        self.0.map_or_else(Vec::new, |exchange| {
+            exchange.recorder.below_maintenance(&exchange.market, marks)
+        })
     }
 
     fn collateral_unit(&self, account: AccountId, market: u16) -> u16 {
-        self.0.map_or(0, |exchange| exchange.unit(account, market))
+        self.0.map_or(0, |exchange| unit(&exchange.market, account, market))
     }
 
     fn due(&self) -> impl Iterator<Item = (AccountId, u16)> {
-        self.0.into_iter().flat_map(Exchange::due_units)
+        self.0.into_iter().flat_map(|exchange| exchange.recorder.due_units(&exchange.market))
     }
 
     fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool {
-        self.0.is_some_and(|exchange| exchange.liquidation_deferred(account, height))
+        self.0.is_some_and(|exchange| exchange.deferrals.is_deferred(account, height))
     }
 }

@@ -293,7 +293,7 @@ impl World {
         let Some(exchange) = &self.exchange else { return };
         let height = block.height as u32;
         let marks = exchange.marks_at(height).to_vec();
-        let cut = exchange.deferred_in(height);
+        let cut = exchange.deferred_in(block.height);
         let priced = exchange.feeds_in_block()
             || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
         self.step_once(node, Input::Mark(marks[0]));
