@@ -17,11 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from blake3 import blake3
 
 import surgetank as st
 from random_worlds import world
 from surgetank.errors import SurgetankError
+from surgetank.positions.position_book import BookMarket, HeldAsset, MarginAccount, PositionBook
 from surgetank.scenario.attack import ATTACKS
 from surgetank.scenario.named import names
 from surgetank.scenario.queue import RULES
@@ -96,6 +98,45 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "retries": {"layer__queue__mempool_max": 20, "flow__retry__tries_max": 3},
 }
 
+_FUNDING = {"sample_s": 0.2, "interval_s": 0.7, "impact_usd": 2_000.0, "premium_bp": 30.0}
+_SECOND = {"name": "B", "tick_usd": 0.05} | {
+    "price": {"path": {"kind": "follows", "start_usd": 50.0, "beta": 1.5, "volatility": 0.9}}
+}
+_BTC = {"name": "PERP", "market": "PERP", "haircut": 0.2, "share": 0.4}
+#: What accounts have, and what a venue does with their money.
+_MARKETS: dict[str, dict[str, Any]] = {
+    "funding": {"market__funding": _FUNDING},
+    "funding at the price of the block": {
+        "market__funding": {**_FUNDING, "formula": "added", "average": "time-weighted"},
+        "market__price__feed": "block",
+        "market__margin__mode": "cross",
+        "market__perpetuals": [{**_SECOND, "funding": _FUNDING}],
+    },
+    "call auctions": {"market__matching": "auction", "market__funding": _FUNDING},
+    "collateral": {
+        "market__margin__mode": "cross",
+        "market__collateral": [
+            _BTC,
+            {"name": "USDX", "price_usd": 1.0, "haircut": 0.02, "share": 0.3},
+        ],
+    },
+    "limits and a vault": {
+        "market__margin__per_block": {"account_usd": 2_000.0, "attempts": 1},
+        "market__margin__partial": {"above_usd": 5_000.0},
+        "market__margin__backstop": {},
+        "market__margin__fillable": {},
+    },
+    "a close-out outside": {
+        "market__margin__close_out": "oracle",
+        "market__margin__close_out_bp": 30.0,
+        "market__price__impact_bp_per_musd": 50.0,
+    },
+    "options": {
+        "market__margin__mode": "cross",
+        "market__options": {"positions": {"count": 20, "equity_max": 1.02}},
+    },
+}
+
 Case = Callable[[], st.Trace]
 
 
@@ -135,6 +176,25 @@ def _options() -> Iterator[tuple[str, st.Scenario]]:
         yield from _fitting(name, **{**_ORDERED["all"], **values})
     for name, dotted in WORLDS.items():
         yield f"waiting in {name}", plain(**dotted)
+    for name, values in _MARKETS.items():
+        yield from _fitting(f"market with {name}", **{**CRASH, **_ORDERED["one"], **values})
+    accepting = {"market.margin.mode": "cross", "market.collateral": [_BTC], "market.lot": 0.0001}
+    held = venue(**{**_SHORT, **CRASH, "market__perpetuals": [_SECOND]}).with_values(accepting)
+    yield "market with a position book", held.with_positions(_book())
+
+
+def _book() -> PositionBook:
+    """Thirty accounts in two markets, some of them bankrupt, some with coins as collateral."""
+    owners = range(30)
+    return PositionBook(
+        markets=(BookMarket("PERP", 200.0), BookMarket("B", 50.0)),
+        accounts=tuple(MarginAccount(f"a{k}", "", 40.0 * k - 60.0) for k in owners),
+        position_account=np.array([k for k in owners for _ in range(1 + k % 2)]),
+        position_market=np.array([market for k in owners for market in range(1 + k % 2)]),
+        position_size=np.array([1.5 - k % 4 for k in owners for _ in range(1 + k % 2)]),
+        position_entry_usd=np.array([90.0 + k for k in owners for _ in range(1 + k % 2)]),
+        assets=tuple(HeldAsset(k, "PERP", 0.1 * k, 200.0) for k in owners if k % 3 == 2),
+    )
 
 
 def _fitting(name: str, **values: Any) -> Iterator[tuple[str, st.Scenario]]:
