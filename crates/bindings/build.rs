@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 fn main() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
-    for name in ["layer", "market", "lab"] {
+    for name in ["layer", "market", "venue", "lab"] {
         let root = crates.join(name).join("src");
         println!("cargo:rerun-if-changed={}", root.display());
         collect(&root, &mut files);

@@ -64,7 +64,7 @@ def _sources_digest() -> str:
     from blake3 import blake3
 
     digest = blake3()
-    folders = (_CRATES / name / "src" for name in ("lab", "layer", "market"))
+    folders = (_CRATES / name / "src" for name in ("lab", "layer", "market", "venue"))
     for path in sorted(path for folder in folders for path in folder.rglob("*.rs")):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())

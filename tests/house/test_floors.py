@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,13 @@ MARKET_FLOORS = [
     {"execute"},
     {"auction", "funding"},
 ]
+#: What is stored and sent, the machines, what composes them. Some of it is yet to be built.
+VENUE_FLOORS = [
+    {"answer", "event", "genesis", "request"},
+    {"execution", "session", "storage", "wire"},
+    {"intake", "streams"},
+    {"venue"},
+]
 #: Actors and attackers stand below the world: they hear, look and answer, and reach nothing of it.
 #: A scenario is made of the machines' configurations, so it stands above `host`.
 LAB_FLOORS = [
@@ -114,14 +122,20 @@ LAB_FLOORS = [
     {"adversary", "clients", "exchange"},
     {"world"},
 ]
-#: What each crate may depend on, of the workspace; and all that the verifier may.
-CRATE_FLOORS = {
+#: What each crate may depend on, of the workspace. `serve` (a venue's process) and `rig` (the lab's
+#: actors against it) are yet to be built.
+CRATE_FLOORS: dict[str, set[str]] = {
     "layer": set(),
     "market": {"layer"},
-    "lab": {"layer", "market"},
-    "verifier": set[str](),
-    "bindings": {"lab", "layer", "market", "verifier"},
+    "venue": {"layer", "market"},
+    "lab": {"layer", "market", "venue"},
+    "serve": {"layer", "market", "venue"},
+    "rig": {"lab", "layer", "market", "venue"},
+    "verifier": set(),
+    "bindings": {"lab", "layer", "market", "rig", "serve", "venue", "verifier"},
 }
+#: Crates that are a process's own: clock, threads, files and sockets are theirs.
+PROCESSES = {"rig", "serve"}
 CLOCKS_AND_CHANCE = re.compile(
     r"\bstd::time::(Instant|SystemTime)\b|\b(Instant|SystemTime)::now\b"
     r"|\b(getrandom|OsRng|SysRng|RandomState|thread_rng|from_os_rng|from_entropy)\b"
@@ -149,6 +163,7 @@ STD_ALLOWED = {
 LIBRARIES = {
     "layer": {"blake3", "serde", "sha2"},
     "market": {"blake3", "libm", "serde"},
+    "venue": {"serde"},
     "lab": {"blake3", "rand_chacha", "serde", "serde_json"},
     "verifier": {"blake3"},
 }
@@ -241,14 +256,23 @@ def dependencies(manifest: str) -> tuple[set[str], set[str]]:
 
 
 def test_crates_stand_on_their_floors() -> None:
-    """`layer` knows no market, `market` no lab, and the verifier BLAKE3 and nothing else."""
-    found = {
-        name: dependencies((CRATES / name / "Cargo.toml").read_text()) for name in CRATE_FLOORS
-    }
-    assert {name: ours for name, (ours, _) in found.items()} == CRATE_FLOORS
+    """`layer` knows no market, `market` no lab, the lab no process of a venue, and the verifier
+    BLAKE3 and nothing else."""
+    manifests = {path.parent.name: path.read_text() for path in CRATES.glob("*/Cargo.toml")}
+    assert manifests.keys() >= CRATE_FLOORS.keys() - PROCESSES
+    found = {name: dependencies(manifest) for name, manifest in manifests.items()}
+    assert beyond({name: ours for name, (ours, _) in found.items()}) == {}
     assert found["verifier"] == (set(), {"blake3"})
     control = "[dependencies]\nsurgetank-market.workspace = true\nserde = '1'\n"
     assert dependencies(control) == ({"market"}, {"serde"})
+    assert beyond({"venue": {"lab", "layer"}, "new": set()}) == {"venue": {"lab"}, "new": {"new"}}
+
+
+def beyond(found: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Crates on no floor, and dependencies that a crate's floor does not allow."""
+    wrong = {name: ours - CRATE_FLOORS.get(name, set()) for name, ours in found.items()}
+    wrong |= {name: {name} for name in found.keys() - CRATE_FLOORS.keys()}
+    return {name: names for name, names in wrong.items() if names}
 
 
 def test_machines_do_not_import_each_other() -> None:
@@ -257,10 +281,12 @@ def test_machines_do_not_import_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("crate", "floors"), [("market", MARKET_FLOORS), ("lab", LAB_FLOORS)], ids=["market", "lab"]
+    ("crate", "floors"),
+    [("market", MARKET_FLOORS), ("venue", VENUE_FLOORS), ("lab", LAB_FLOORS)],
+    ids=["market", "venue", "lab"],
 )
 def test_modules_of_a_crate_stand_on_their_floors(crate: str, floors: list[set[str]]) -> None:
-    """No circle and no import from above inside `market` and `lab`."""
+    """No circle and no import from above inside `market`, `venue` and `lab`."""
     assert upward(rust_edges(CRATES / crate / "src"), floors) == []
 
 
@@ -311,7 +337,7 @@ def outside(code: str) -> set[str]:
     return (heads(code, "std") - STD_ALLOWED) | set(PRINTS.findall(code))
 
 
-@pytest.mark.parametrize("crate", ["layer", "market", "lab", "verifier"])
+@pytest.mark.parametrize("crate", sorted(LIBRARIES))
 def test_nothing_below_the_bindings_asks_the_machine(crate: str) -> None:
     """Neither for time nor for chance; and but for the verifier, which reads a file, for nothing
     else either."""
@@ -355,7 +381,8 @@ def test_what_reaches_outside_is_found(line: str) -> None:
 
 
 def test_clippy_bans_clocks_threads_and_hash_order() -> None:
-    """In all crates."""
+    """In all crates but those of a process, which have configurations of their own."""
+    assert {path.parent.name for path in CRATES.glob("*/.clippy.toml")} <= PROCESSES
     bans = tomllib.loads((ROOT / ".clippy.toml").read_text())
     methods = {one["path"] for one in bans["disallowed-methods"]}
     assert methods >= {"std::time::Instant::now", "std::thread::spawn"}

@@ -26,7 +26,9 @@ use surgetank_layer::node::Equivocation;
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
-use crate::scenario::{self, BlockOrder, Matching, Scenario};
+use surgetank_venue::execution::Matching;
+
+use crate::scenario::{self, BlockOrder, Scenario};
 use crate::seed::Seed;
 use crate::trace::BlockRow;
 

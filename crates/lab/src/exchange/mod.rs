@@ -1,14 +1,13 @@
 //! The market executes ordered messages; the outside price moves whether or not the venue keeps up.
 //!
 //! # Rules
-//! 1. The market is executed once, when the first node executes a block: it is a pure function of
-//!    the ordered messages, so every other node would compute the same.
+//! 1. Blocks are executed as a venue's batches ([`surgetank_venue::execution`]), once, when the first
+//!    node executes a block: every other node would compute the same.
 //! 2. The reference of liquidations is the outside price: an account is due when it is below
 //!    maintenance margin at the outside prices, whatever the venue's marks.
 //! 3. Where blocks carry the price (`market.price.feed`), the outside price at execution comes
 //!    first in every block, as an oracle price observed then.
-//! 4. Funding payments come before a block's messages, at its prices.
-//! 5. Liquidations move the outside price of their market by its `impact_bp_per_musd`, which can
+//! 4. Liquidations move the outside price of their market by its `impact_bp_per_musd`, which can
 //!    start cascades.
 
 mod benchmark;
@@ -29,14 +28,14 @@ mod recorder;
 
 use serde_json::Value;
 use surgetank_layer::message::{Block, Body, Message, PriceUpdate};
-use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, Ns, Price};
-use surgetank_market::auction::{Call, Rationing};
+use surgetank_layer::units::{AccountId, Height, MessageId, Money, Ns, Price};
 use surgetank_market::{Fact, Market};
+use surgetank_venue::execution::{Batch, Execution, Observer, Phase};
 
 use crate::actors::Accounts;
 use crate::scenario::Feed;
 use crate::trace::{LaneRow, MarketRow, Messages};
-use outside::Outside;
+use outside::OutsidePath;
 use perpetual::Perpetual;
 use quotas::Quotas;
 
@@ -48,21 +47,16 @@ pub use recorder::Recorder;
 
 /// The market, the outside prices, and the rows recorded of both.
 pub struct Exchange {
-    market: Market,
+    execution: Execution,
     /// Outside prices, by market index.
-    outside: Vec<Outside>,
+    outside: Vec<OutsidePath>,
     step_ns: Ns,
     feed: Feed,
-    /// Height of the last block executed.
-    height: Height,
     /// Mark prices after each block, by height and market.
     marks: Vec<Price>,
     recorder: Recorder,
     deferrals: Deferrals,
     conserved: bool,
-    facts: Vec<Fact>,
-    /// Whether each block is matched as a call auction.
-    calls: bool,
     quotas: Option<Quotas>,
     collateral: Vec<i64>,
     /// Whether the collateral fits the trace.
@@ -71,17 +65,17 @@ pub struct Exchange {
 
 /// Parameters of [`Exchange::new`].
 struct Opening {
-    market: Market,
-    outside: Vec<Outside>,
+    execution: Execution,
+    outside: Vec<OutsidePath>,
     perpetuals: Vec<Perpetual>,
     accounts: Accounts,
-    calls: bool,
     quotas: Option<Quotas>,
 }
 
 impl Exchange {
     fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
-        let Opening { market, outside, perpetuals, accounts, calls, quotas } = opening;
+        let Opening { execution, outside, perpetuals, accounts, quotas } = opening;
+        let market = execution.market();
         let held = |asset| -> Money {
             market.accounts().map(|account| market.asset(account, asset)).sum()
         };
@@ -93,14 +87,11 @@ impl Exchange {
             outside,
             step_ns: config.price.step_ns,
             feed: config.price.feed,
-            height: 0,
             marks,
             deferrals: Deferrals::new(accounts.end() as usize, in_parts),
-            recorder: Recorder::new(&market, perpetuals, accounts, config.quantum_usd()),
-            market,
+            recorder: Recorder::new(market, perpetuals, accounts, config.quantum_usd()),
+            execution,
             conserved: true,
-            facts: Vec::new(),
-            calls,
             quotas,
             fits: collateral.iter().all(|&(_, fits)| fits),
             collateral: collateral.into_iter().map(|(amount, _)| amount).collect(),
@@ -125,7 +116,7 @@ impl Exchange {
 
     /// Whether the block of this height is the next to be executed.
     pub fn is_next(&self, height: Height) -> bool {
-        height == self.height + 1
+        height == self.execution.height() + 1
     }
 
     /// Whether every block carries the outside price.
@@ -135,7 +126,7 @@ impl Exchange {
 
     /// Watched accounts of negative equity at the outside prices, each with what it lacks, in quanta.
     pub fn uncovered(&self) -> Vec<(AccountId, i64)> {
-        self.recorder.uncovered(&self.market)
+        self.recorder.uncovered(self.execution.market())
     }
 
     /// Amounts of the collateral assets that all accounts held at the start: in lots of the market
@@ -146,7 +137,7 @@ impl Exchange {
 
     /// The ledger by group, as [`Recorder::ledger`] has it.
     pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> (Value, bool) {
-        self.recorder.ledger(&self.market, messages, rounds, bonds_usd)
+        self.recorder.ledger(self.execution.market(), messages, rounds, bonds_usd)
     }
 
     /// Requests that accounts have earned by trades since the last call.
@@ -172,80 +163,59 @@ impl Exchange {
         if let Body::LiquidationOrder(order) = &message.body {
             self.deferrals.sent_again(order.target);
         }
-        self.recorder.note_sent(&self.market, message);
+        self.recorder.note_sent(self.execution.market(), message);
     }
 
     /// Moves the outside prices one step; returns the time of the next step.
     pub fn step(&mut self, now: Ns) -> Ns {
         let prices_usd = outside::advance(&mut self.outside, now);
-        self.recorder.step(now, &self.market, &prices_usd);
+        self.recorder.step(now, self.execution.market(), &prices_usd);
         now + self.step_ns
     }
 
     /// Executes a block with these messages; returns the resulting facts.
     pub fn execute(&mut self, now: Ns, block: &Block, messages: &[Message]) -> Vec<Fact> {
-        self.height = block.height;
+        let ticks = if self.feeds_in_block() { self.recorder.outside_ticks() } else { Vec::new() };
+        let prices: Vec<_> = (0..)
+            .zip(ticks)
+            .map(|(symbol, price)| PriceUpdate { symbol, price, observed_ns: now })
+            .collect();
+        let batch =
+            Batch { now, height: block.height, prices: &prices, messages, seed: block.hash };
         self.deferrals.begin_block();
-        self.market.begin_block();
-        if self.feed == Feed::Block {
-            self.take_block_prices(now);
+        let mut heard = Heard {
+            recorder: &mut self.recorder,
+            deferrals: &mut self.deferrals,
+            facts: Vec::new(),
+        };
+        self.execution.execute(&batch, &mut heard);
+        let facts = heard.facts;
+        let market = self.execution.market();
+        self.recorder.close_block(now, market);
+        for (symbol, bp) in self.recorder.shocks.drain(..) {
+            self.outside[usize::from(symbol)].shock(bp);
         }
-        if self.market.has_funding() {
-            self.fund(now);
-        }
-        let traded = self.trade(now, messages, block.hash);
-        let mut facts = Vec::with_capacity(traded.len());
-        for (message, fact) in traded {
-            facts.push(fact);
-            self.deferrals.note(&fact);
-            self.recorder.fact(now, &self.market, message, fact);
-        }
-        self.recorder.close_block(now, &self.market);
-        for (market, bp) in self.recorder.shocks.drain(..) {
-            self.outside[usize::from(market)].shock(bp);
-        }
-        self.conserved &= self.market.total_money() == self.market.paid_in();
-        self.marks.extend((0..self.market.symbols()).map(|market| self.market.mark(market)));
+        self.conserved &= market.total_money() == market.paid_in();
+        self.marks.extend((0..market.symbols()).map(|symbol| market.mark(symbol)));
         facts
     }
+}
 
-    /// Makes the funding payments that are due. They can make accounts due at once.
-    fn fund(&mut self, now: Ns) {
-        self.market.fund(now, &mut self.facts);
-        let any = !self.facts.is_empty();
-        for fact in self.facts.drain(..) {
-            self.recorder.fact(now, &self.market, u32::MAX, fact);
-        }
-        if any {
-            self.recorder.update_due(now, &self.market);
-        }
-    }
+/// What is noted of a block while it is executed.
+struct Heard<'a> {
+    recorder: &'a mut Recorder,
+    deferrals: &'a mut Deferrals,
+    /// Facts of the messages.
+    facts: Vec<Fact>,
+}
 
-    /// Executes a block's messages; returns the facts of each.
-    fn trade(&mut self, now: Ns, messages: &[Message], block: Digest) -> Vec<(MessageId, Fact)> {
-        let mut facts = Vec::new();
-        if self.calls {
-            // The proposer could grind this seed, which only decides indivisible lots.
-            let call = Call { seed: block, rationing: Rationing::Random };
-            self.market.execute_batch(now, messages, call, &mut facts);
-            return facts;
+impl Observer for Heard<'_> {
+    fn facts(&mut self, now: Ns, phase: Phase, market: &Market, facts: &[(MessageId, Fact)]) {
+        if phase == Phase::Messages {
+            self.facts = facts.iter().map(|(_, fact)| *fact).collect();
+            self.facts.iter().for_each(|fact| self.deferrals.note(fact));
         }
-        for message in messages {
-            self.market.execute(now, message, &mut self.facts);
-            facts.extend(self.facts.drain(..).map(|fact| (message.id, fact)));
-        }
-        facts
-    }
-
-    /// Applies the outside prices that the block carries.
-    fn take_block_prices(&mut self, now: Ns) {
-        for (symbol, price) in (0..).zip(self.recorder.outside_ticks()) {
-            let update = PriceUpdate { symbol, price, observed_ns: now };
-            self.market.block_price(now, &update, &mut self.facts);
-        }
-        for fact in self.facts.drain(..) {
-            self.recorder.fact(now, &self.market, u32::MAX, fact);
-        }
+        self.recorder.facts(now, phase, market, facts);
     }
 }
 

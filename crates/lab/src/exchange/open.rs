@@ -4,7 +4,9 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 use surgetank_market::{AssetPrice, CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
 
-use super::outside::Outside;
+use surgetank_venue::execution::Execution;
+
+use super::outside::OutsidePath;
 use super::perpetual::Perpetual;
 use super::position_book::{self, PositionBook, Units};
 use super::quotas::Quotas;
@@ -27,7 +29,7 @@ pub fn open(
     let Some(config) = &scenario.market else { return Ok(None) };
     let (mut outside, mut perpetuals) = (Vec::new(), Vec::new());
     for (market, terms) in config.terms().enumerate() {
-        let (price, start_usd) = Outside::open(market, &terms, tape, seed)?;
+        let (price, start_usd) = OutsidePath::open(market, &terms, tape, seed)?;
         outside.push(price);
         perpetuals.push(Perpetual::new(&terms, start_usd));
     }
@@ -44,9 +46,9 @@ pub fn open(
     if let Some(book) = book {
         book.set_entries(&mut market, &units);
     }
-    let calls = config.matching == scenario::Matching::Auction;
     let quotas = Quotas::new(scenario);
-    let opening = Opening { market, outside, perpetuals, accounts, calls, quotas };
+    let execution = Execution::of(market, config.matching);
+    let opening = Opening { execution, outside, perpetuals, accounts, quotas };
     Ok(Some(Exchange::new(opening, config)))
 }
 

@@ -7,14 +7,14 @@ use crate::seed::{Seed, Stream};
 use surgetank_layer::units::Ns;
 
 /// The outside price of one perpetual, with its draws.
-pub(super) struct Outside {
+pub(super) struct OutsidePath {
     price: OutsidePrice,
     draws: Stream,
     /// Logarithm of the price at the start, without impact.
     start_log: f64,
 }
 
-impl Outside {
+impl OutsidePath {
     /// The price of the perpetual of this index at the start, and its value in USD; the first
     /// follows nothing.
     ///
@@ -25,11 +25,11 @@ impl Outside {
         terms: &Terms<'_>,
         tape: Option<&Tape>,
         seed: &Seed,
-    ) -> Result<(Outside, f64), String> {
+    ) -> Result<(OutsidePath, f64), String> {
         let mut draws = seed.stream("market.price", market as u64);
         let mut price = OutsidePrice::new(terms.path, tape.filter(|_| market == 0))?;
         let start = price.advance(0, 0.0, &mut draws);
-        Ok((Outside { start_log: price.free_log(), price, draws }, start))
+        Ok((OutsidePath { start_log: price.free_log(), price, draws }, start))
     }
 
     /// Log return since the start, without the impact of liquidations.
@@ -50,9 +50,9 @@ impl Outside {
 }
 
 /// Moves all outside prices to `now`; returns them in USD, by market.
-pub(super) fn advance(outside: &mut [Outside], now: Ns) -> Vec<f64> {
+pub(super) fn advance(outside: &mut [OutsidePath], now: Ns) -> Vec<f64> {
     let mut led = 0.0;
-    let step = |(market, one): (usize, &mut Outside)| {
+    let step = |(market, one): (usize, &mut OutsidePath)| {
         let usd = one.price.advance(now, led, &mut one.draws);
         if market == 0 {
             led = one.free_return();

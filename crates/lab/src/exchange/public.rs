@@ -14,7 +14,7 @@ pub struct Public<'a>(pub Option<&'a Exchange>);
 
 impl View for Public<'_> {
     fn markets(&self) -> u16 {
-        self.0.map_or(1, |exchange| exchange.market.symbols())
+        self.0.map_or(1, |exchange| exchange.execution.market().symbols())
     }
 
     #[inline]
@@ -29,17 +29,18 @@ impl View for Public<'_> {
     }
 
     fn touch(&self, market: u16) -> (Option<Price>, Option<Price>) {
-        self.0.map_or((None, None), |exchange| touch(&exchange.market, market))
+        self.0.map_or((None, None), |exchange| touch(exchange.execution.market(), market))
     }
 
     fn best_levels(&self, market: u16, side: Side) -> Option<(Price, Qty, Price)> {
-        let mut levels = self.0?.market.book(market).levels(side);
+        let mut levels = self.0?.execution.market().book(market).levels(side);
         let ((price, qty), (next, _)) = (levels.next()?, levels.next()?);
         Some((price, qty, next))
     }
 
     fn holding(&self, account: AccountId, market: u16) -> Holding {
-        let Some(Exchange { market: venue, .. }) = self.0 else { return Holding::default() };
+        let Some(exchange) = self.0 else { return Holding::default() };
+        let venue = exchange.execution.market();
         let position = venue.position(account, market);
         let value = Money::from(position) * Money::from(venue.mark(market));
         Holding { position, cash: venue.equity(account) - value }
@@ -47,16 +48,18 @@ impl View for Public<'_> {
 
     fn below_maintenance(&self, marks: &[Price]) -> Vec<(AccountId, u16)> {
         self.0.map_or_else(Vec::new, |exchange| {
-            exchange.recorder.below_maintenance(&exchange.market, marks)
+            exchange.recorder.below_maintenance(exchange.execution.market(), marks)
         })
     }
 
     fn collateral_unit(&self, account: AccountId, market: u16) -> u16 {
-        self.0.map_or(0, |exchange| unit(&exchange.market, account, market))
+        self.0.map_or(0, |exchange| unit(exchange.execution.market(), account, market))
     }
 
     fn due(&self) -> impl Iterator<Item = (AccountId, u16)> {
-        self.0.into_iter().flat_map(|exchange| exchange.recorder.due_units(&exchange.market))
+        self.0
+            .into_iter()
+            .flat_map(|exchange| exchange.recorder.due_units(exchange.execution.market()))
     }
 
     fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool {

@@ -6,8 +6,9 @@
 //! executed elsewhere can be made afterwards, by the same code. The impact of liquidations on the
 //! outside prices is computed here and applied by whoever moves these prices.
 
-use surgetank_layer::units::{AccountId, Money, Ns, Price};
-use surgetank_market::Market;
+use surgetank_layer::units::{AccountId, MessageId, Money, Ns, Price};
+use surgetank_market::{Fact, Market};
+use surgetank_venue::execution::{Observer, Phase};
 
 use super::due::Due;
 use super::ledger::Ledger;
@@ -120,5 +121,17 @@ impl Recorder {
             self.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
         }
         (0..venue.symbols()).for_each(|market| self.note_touch(now, venue, market));
+    }
+}
+
+impl Observer for Recorder {
+    /// Records the facts. Funding payments can make accounts due at once.
+    fn facts(&mut self, now: Ns, phase: Phase, market: &Market, facts: &[(MessageId, Fact)]) {
+        for &(message, fact) in facts {
+            self.fact(now, market, message, fact);
+        }
+        if phase == Phase::Funding {
+            self.update_due(now, market);
+        }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Money, Ns};
 use surgetank_market::options::{Auction, ImpliedVol, Rule};
 use surgetank_market::{BlockLimits, CollateralAsset, MarginMode, SymbolConfig};
+use surgetank_venue::execution::Matching;
 
 /// Linear perpetuals (BTC-USD in shape) and the accounts that hold them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -202,16 +203,6 @@ pub enum PricePath {
         /// Standard deviation of the log jump.
         jump_sd: f64,
     },
-}
-
-/// Matching of orders.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Matching {
-    /// Continuous matching, one order after the other.
-    Continuous,
-    /// A call auction per block, at one price (Budish, Cramton and Shim).
-    Auction,
 }
 
 /// Positions at the start: as many long as short in quantity.

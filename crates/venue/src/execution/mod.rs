@@ -1,0 +1,138 @@
+//! Execution of sealed batches: the one path by which messages reach the market.
+//!
+//! # Rules
+//! 1. A batch is executed once, in this order: the prices that it carries itself, the funding
+//!    payments that are due at these prices, its messages.
+//! 2. Messages are matched one after the other, or all orders of a batch in one call auction per
+//!    market ([`Matching`]).
+//! 3. An observer is given the facts of each of these phases after the phase.
+//!
+//! # Theory of operation
+//! The state is a pure function of opening and batches: time, prices and the seed of the call
+//! auction come with the batch. So a journal of batches is the state, on every machine.
+
+use serde::{Deserialize, Serialize};
+use surgetank_layer::message::{Message, PriceUpdate};
+use surgetank_layer::units::{Digest, Height, MessageId, Ns};
+use surgetank_market::auction::{Call, Rationing};
+use surgetank_market::{Fact, Market};
+
+/// Matching of orders.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matching {
+    /// Continuous matching, one order after the other.
+    Continuous,
+    /// A call auction per batch, at one price (Budish, Cramton and Shim).
+    Auction,
+}
+
+/// A sealed batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Time of execution.
+    pub now: Ns,
+    /// Number of the batch: one more than that of the last.
+    pub height: Height,
+    /// Prices that the batch itself carries.
+    pub prices: &'a [PriceUpdate],
+    /// Its messages, in their order.
+    pub messages: &'a [Message],
+    /// Seed that decides over indivisible lots in call auctions.
+    pub seed: Digest,
+}
+
+/// A part of the execution of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The prices that the batch carries.
+    Prices,
+    /// Funding payments.
+    Funding,
+    /// The batch's messages.
+    Messages,
+}
+
+/// Number of the message of a fact that no message caused.
+pub const NO_MESSAGE: MessageId = MessageId::MAX;
+
+/// Observes what batches do.
+pub trait Observer {
+    /// The facts of a phase in the order in which they happened, each with the number of the message
+    /// that caused it, and the market as it stands after the phase. Phases without facts are left
+    /// out.
+    fn facts(&mut self, now: Ns, phase: Phase, market: &Market, facts: &[(MessageId, Fact)]);
+}
+
+/// A market and the batches that it has executed.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    market: Market,
+    matching: Matching,
+    height: Height,
+    /// Facts of a phase, and of a message; empty between batches.
+    facts: Vec<(MessageId, Fact)>,
+    scratch: Vec<Fact>,
+}
+
+impl Execution {
+    /// Nothing executed yet.
+    pub fn of(market: Market, matching: Matching) -> Execution {
+        Execution { market, matching, height: 0, facts: Vec::new(), scratch: Vec::new() }
+    }
+
+    /// The market as the last batch left it.
+    pub fn market(&self) -> &Market {
+        &self.market
+    }
+
+    /// Number of the last batch; 0 = none.
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// Executes a batch.
+    pub fn execute(&mut self, batch: &Batch<'_>, observer: &mut impl Observer) {
+        self.height = batch.height;
+        self.market.begin_block();
+        for update in batch.prices {
+            self.market.block_price(batch.now, update, &mut self.scratch);
+        }
+        self.attribute(NO_MESSAGE);
+        self.end(batch.now, Phase::Prices, observer);
+        self.market.fund(batch.now, &mut self.scratch);
+        self.attribute(NO_MESSAGE);
+        self.end(batch.now, Phase::Funding, observer);
+        self.trade(batch);
+        self.end(batch.now, Phase::Messages, observer);
+    }
+
+    fn trade(&mut self, batch: &Batch<'_>) {
+        match self.matching {
+            Matching::Auction => {
+                // Whoever seals the batch could grind this seed, which only decides indivisible
+                // lots.
+                let call = Call { seed: batch.seed, rationing: Rationing::Random };
+                self.market.execute_batch(batch.now, batch.messages, call, &mut self.facts);
+            }
+            Matching::Continuous => {
+                for message in batch.messages {
+                    self.market.execute(batch.now, message, &mut self.scratch);
+                    self.attribute(message.id);
+                }
+            }
+        }
+    }
+
+    /// The facts found since the last call are those of this message.
+    fn attribute(&mut self, message: MessageId) {
+        self.facts.extend(self.scratch.drain(..).map(|fact| (message, fact)));
+    }
+
+    fn end(&mut self, now: Ns, phase: Phase, observer: &mut impl Observer) {
+        if !self.facts.is_empty() {
+            observer.facts(now, phase, &self.market, &self.facts);
+            self.facts.clear();
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A batch's phases: their order, what each sees, and that nothing else reaches the market.
+
+use proptest::prelude::*;
+use surgetank_layer::message::{
+    Body, LiquidationOrder, Message, NewOrderSingle, OrdType, PriceUpdate, Side, TimeInForce,
+};
+use surgetank_layer::units::{AccountId, Digest, MessageId, Ns, Price, Qty};
+use surgetank_market::auction::{Call, Rationing};
+use surgetank_market::{
+    Average, BlockLimits, Config, Fact, Formula, Funding, MarginMode, Market, PPM, SymbolConfig,
+};
+use surgetank_venue::execution::{Batch, Execution, Matching, NO_MESSAGE, Observer, Phase};
+
+const FUNDING: Funding = Funding {
+    sample_ns: 10,
+    interval_ns: 100,
+    first_ns: 100,
+    impact: 1_000,
+    interest_ppm: 100,
+    formula: Formula::Added,
+    average: Average::Mean,
+    paid_ppm: 125_000,
+    cap_ppm: None,
+    cap_margins_ppm: None,
+    premium_ppm: 0,
+};
+
+/// One market at 100 with funding and at most one liquidation per batch. Accounts 0 and 1 are rich,
+/// 2 to 5 are not; all hold ±50.
+fn market() -> Market {
+    let rules = SymbolConfig { funding: Some(FUNDING), ..SymbolConfig::default() };
+    let mut market = Market::new(Config { symbols: vec![rules], insurance: 0 }, &[100]);
+    for account in 0..6 {
+        market.deposit(account, if account < 2 { 1 << 40 } else { 300 }, MarginMode::Cross);
+        market.open(account, 0, if account % 2 == 0 { 50 } else { -50 }, 100);
+    }
+    market.limit(BlockLimits {
+        position_share_ppm: PPM,
+        position_min: 1 << 40,
+        account_notional: 1 << 40,
+        account_insurance: 1 << 40,
+        attempts: 1,
+        deleveraging_attempts: 1,
+    });
+    market
+}
+
+fn order(id: MessageId, side: Side, price: Price, order_qty: Qty) -> Message {
+    let body = Body::NewOrderSingle(NewOrderSingle {
+        cl_ord_id: u64::from(id),
+        symbol: 0,
+        side,
+        ord_type: OrdType::Limit,
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        reduce_only: false,
+        price,
+        order_qty,
+    });
+    Message { id, account: id % 2, sent_ns: 0, body }
+}
+
+fn liquidation(id: MessageId, target: AccountId) -> Message {
+    let order = LiquidationOrder { symbol: 0, target, order_qty: 0, trigger_price: 0 };
+    Message { id, account: 0, sent_ns: 0, body: Body::LiquidationOrder(order) }
+}
+
+fn seed(byte: u8) -> Digest {
+    Digest([byte; 32])
+}
+
+/// One call of the observer, with the oracle price and the number of resting orders then.
+struct Seen {
+    at: (Ns, Phase, Price, usize),
+    facts: Vec<(MessageId, Fact)>,
+}
+
+#[derive(Default)]
+struct Log(Vec<Seen>);
+
+impl Observer for Log {
+    fn facts(&mut self, now: Ns, phase: Phase, market: &Market, facts: &[(MessageId, Fact)]) {
+        let at = (now, phase, market.oracle(0).0, market.book(0).len());
+        self.0.push(Seen { at, facts: facts.to_vec() });
+    }
+}
+
+#[test]
+fn prices_then_funding_then_messages() {
+    let mut execution = Execution::of(market(), Matching::Continuous);
+    let mut log = Log::default();
+    let prices = [PriceUpdate { symbol: 0, price: 110, observed_ns: 100 }];
+    let messages = [order(2, Side::Buy, 90, 3), order(3, Side::Sell, 120, 4)];
+    let batch = Batch { now: 100, height: 1, prices: &prices, messages: &messages, seed: seed(0) };
+    execution.execute(&batch, &mut log);
+    let seen: Vec<_> = log.0.iter().map(|seen| seen.at).collect();
+    let due = [
+        (100, Phase::Prices, 110, 0),
+        (100, Phase::Funding, 110, 0),
+        (100, Phase::Messages, 110, 2),
+    ];
+    assert_eq!(seen, due);
+    let [prices, funding, messages] = [0, 1, 2].map(|phase| &log.0[phase].facts);
+    let at_the_batch =
+        |(_, fact): &(MessageId, Fact)| matches!(fact, Fact::Funding { price: 110, .. });
+    assert!(funding.iter().any(at_the_batch), "{funding:?}");
+    assert!(prices.iter().chain(funding).all(|&(message, _)| message == NO_MESSAGE));
+    assert!(messages.iter().map(|&(message, _)| message).eq([2, 3]));
+    assert_eq!((execution.height(), execution.market().mark(0)), (1, 110));
+}
+
+#[test]
+fn phases_without_facts_are_left_out() {
+    let mut execution = Execution::of(market(), Matching::Continuous);
+    let mut log = Log::default();
+    for height in 1..=2 {
+        let batch = Batch { now: 1, height, prices: &[], messages: &[], seed: seed(0) };
+        execution.execute(&batch, &mut log);
+    }
+    assert!(log.0.is_empty() && execution.height() == 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// The market's own calls, in the order of the rules, give the same facts and the same state.
+    #[test]
+    fn a_batch_is_its_calls_on_the_market(
+        batches in prop::collection::vec(
+            (
+                1..40u64,
+                prop::option::of(95..106i64),
+                prop::collection::vec((any::<bool>(), 95..106i64, 1..20i64), 0..8),
+            ),
+            1..12,
+        ),
+        auction in any::<bool>(),
+    ) {
+        let matching = if auction { Matching::Auction } else { Matching::Continuous };
+        let mut execution = Execution::of(market(), matching);
+        let mut plain = market();
+        let (mut now, mut id) = (0, 0);
+        for ((pause, price, orders), height) in batches.iter().zip(1..) {
+            now += pause;
+            let prices: Vec<_> =
+                price.iter().map(|&price| PriceUpdate { symbol: 0, price, observed_ns: now }).collect();
+            let messages: Vec<_> = orders
+                .iter()
+                .zip(id..)
+                .map(|(&(buy, price, qty), id)| match qty {
+                    1..9 => order(id, if buy { Side::Buy } else { Side::Sell }, price, qty),
+                    _ => liquidation(id, qty as AccountId % 6),
+                })
+                .collect();
+            id += messages.len() as u32;
+            let seed = seed(height as u8);
+            let mut log = Log::default();
+            let batch = Batch { now, height, prices: &prices, messages: &messages, seed };
+            execution.execute(&batch, &mut log);
+
+            let mut facts = Vec::new();
+            plain.begin_block();
+            prices.iter().for_each(|update| plain.block_price(now, update, &mut facts));
+            plain.fund(now, &mut facts);
+            let mut due: Vec<_> = facts.drain(..).map(|fact| (NO_MESSAGE, fact)).collect();
+            if auction {
+                let call = Call { seed, rationing: Rationing::Random };
+                plain.execute_batch(now, &messages, call, &mut due);
+            } else {
+                for message in &messages {
+                    plain.execute(now, message, &mut facts);
+                    due.extend(facts.drain(..).map(|fact| (message.id, fact)));
+                }
+            }
+            let seen: Vec<_> = log.0.into_iter().flat_map(|seen| seen.facts).collect();
+            prop_assert_eq!(seen, due);
+            prop_assert_eq!(format!("{:?}", execution.market()), format!("{plain:?}"));
+        }
+    }
+}
