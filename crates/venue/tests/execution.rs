@@ -29,7 +29,7 @@ const FUNDING: Funding = Funding {
 /// 2 to 5 are not; all hold ±50.
 fn market() -> Market {
     let rules = SymbolConfig { funding: Some(FUNDING), ..SymbolConfig::default() };
-    let mut market = Market::new(Config { symbols: vec![rules], insurance: 0 }, &[100]);
+    let mut market = Market::new(Config { symbols: vec![rules], insurance: 20 }, &[100]);
     for account in 0..6 {
         market.deposit(account, if account < 2 { 1 << 40 } else { 300 }, MarginMode::Cross);
         market.open(account, 0, if account % 2 == 0 { 50 } else { -50 }, 100);
@@ -107,6 +107,26 @@ fn prices_then_funding_then_messages() {
     assert!(prices.iter().chain(funding).all(|&(message, _)| message == NO_MESSAGE));
     assert!(messages.iter().map(|&(message, _)| message).eq([2, 3]));
     assert_eq!((execution.height(), execution.market().mark(0)), (1, 110));
+}
+
+#[test]
+fn only_what_has_changed_is_closed() {
+    let mut execution = Execution::of(market(), Matching::Continuous);
+    let mut close = |height, prices: &[PriceUpdate], messages: &[Message]| {
+        let batch = Batch { now: height, height, prices, messages, seed: seed(0) };
+        let closing = execution.execute(&batch, &mut Log::default());
+        (closing.touches, closing.insurance, closing.conserved)
+    };
+    let bid = order(2, Side::Buy, 90, 3);
+    assert_eq!(close(1, &[], &[bid]), (vec![(0, (Some(90), None))], None, true));
+    let behind = order(4, Side::Buy, 89, 3);
+    assert_eq!(close(2, &[], &[behind]), (vec![], None, true), "behind the best");
+    // Account 2 is long 50 at 100 with 300, so bankrupt at 94. The fund pays 4 for each of 3 lots at
+    // 90, and 5 for one at 89.
+    let fall = [PriceUpdate { symbol: 0, price: 93, observed_ns: 3 }];
+    let (touches, insurance, conserved) = close(3, &fall, &[liquidation(6, 2)]);
+    assert_eq!((touches, insurance, conserved), (vec![(0, (Some(89), None))], Some(3), true));
+    assert_eq!(close(4, &[], &[]), (vec![], None, true));
 }
 
 #[test]

@@ -4,31 +4,23 @@
 //! 1. After each block the best bid and ask are recorded where they changed; 0 is an empty side.
 //! 2. Immediate orders and liquidation orders are recorded at their intended send time.
 
-use surgetank_layer::message::{Body, Message, OrdType, Side, TimeInForce};
-use surgetank_layer::units::{Ns, Price};
+use surgetank_layer::message::{Body, Message, OrdType, TimeInForce};
+use surgetank_layer::units::Ns;
 use surgetank_market::Market;
+use surgetank_venue::execution::Touch;
 
 use super::Recorder;
 use crate::trace::{MarketKind, MarketRow};
 
-/// Best bid and ask of a market's book.
-pub(super) fn touch(venue: &Market, market: u16) -> (Option<Price>, Option<Price>) {
-    let best = |side| venue.book(market).best(side).map(|(price, _)| price);
-    (best(Side::Buy), best(Side::Sell))
-}
-
 impl Recorder {
     /// Records the best prices of a market after a block.
-    pub(super) fn note_touch(&mut self, now: Ns, venue: &Market, market: u16) {
-        let (bid, ask) = touch(venue, market);
-        let touch = (bid.unwrap_or(0), ask.unwrap_or(0));
-        let touched = &mut self.perpetuals[usize::from(market)].touched;
-        if touch != *touched {
-            *touched = touch;
-            let (price, amount) = touch;
-            let row = MarketRow::new(now, MarketKind::Touch);
-            self.row(MarketRow { market, price, amount, ..row });
-        }
+    pub(super) fn note_touch(&mut self, now: Ns, market: u16, (bid, ask): Touch) {
+        self.row(MarketRow {
+            market,
+            price: bid.unwrap_or(0),
+            amount: ask.unwrap_or(0),
+            ..MarketRow::new(now, MarketKind::Touch)
+        });
     }
 
     /// Records an immediate order or a liquidation order that is sent.

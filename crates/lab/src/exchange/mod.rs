@@ -188,14 +188,14 @@ impl Exchange {
             deferrals: &mut self.deferrals,
             facts: Vec::new(),
         };
-        self.execution.execute(&batch, &mut heard);
+        let closing = self.execution.execute(&batch, &mut heard);
         let facts = heard.facts;
-        let market = self.execution.market();
-        self.recorder.close_block(now, market);
+        self.recorder.close_block(now, &closing);
         for (symbol, bp) in self.recorder.shocks.drain(..) {
             self.outside[usize::from(symbol)].shock(bp);
         }
-        self.conserved &= market.total_money() == market.paid_in();
+        self.conserved &= closing.conserved;
+        let market = self.execution.market();
         self.marks.extend((0..market.symbols()).map(|symbol| market.mark(symbol)));
         facts
     }

@@ -1,4 +1,4 @@
-//! One perpetual of the venue: its outside price in ticks, and what was last recorded of it.
+//! One perpetual of the venue: its outside price in ticks, and the impact of its liquidations.
 
 use surgetank_layer::units::{Ns, Price};
 use surgetank_market::PRICE_MAX;
@@ -16,8 +16,6 @@ pub(super) struct Perpetual {
     pub impact_bp_per_musd: f64,
     /// Impact of this market's own liquidations.
     pub pressure: Pressure,
-    /// Best bid and ask as last recorded; 0 = none.
-    pub touched: (Price, Price),
 }
 
 impl Perpetual {
@@ -29,7 +27,6 @@ impl Perpetual {
             lot: terms.lot,
             impact_bp_per_musd: terms.impact_bp_per_musd,
             pressure: Pressure::default(),
-            touched: (0, 0),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+use surgetank_venue::execution::touch;
 
 use super::Exchange;
-use super::benchmark::touch;
 use super::due::unit;
 use super::perpetual::Perpetual;
 use crate::actors::{Holding, Outside, View};

@@ -8,7 +8,7 @@
 
 use surgetank_layer::units::{AccountId, MessageId, Money, Ns, Price};
 use surgetank_market::{Fact, Market};
-use surgetank_venue::execution::{Observer, Phase};
+use surgetank_venue::execution::{Closing, Observer, Phase};
 
 use super::due::Due;
 use super::ledger::Ledger;
@@ -29,7 +29,6 @@ pub struct Recorder {
     pub(super) due: Due,
     /// Gains and losses by group.
     pub(super) ledger: Ledger,
-    insurance: Money,
     /// Whether no price and no amount was beyond what the trace can hold.
     fits: bool,
     rows: Vec<MarketRow>,
@@ -53,7 +52,6 @@ impl Recorder {
             quantum_usd,
             watched: accounts.watched().collect(),
             accounts,
-            insurance: venue.insurance(),
             fits: true,
             rows: Vec::new(),
             shocks: Vec::new(),
@@ -112,15 +110,15 @@ impl Recorder {
         }
     }
 
-    /// A block was executed: records the insurance fund and the best prices where they changed.
-    pub fn close_block(&mut self, now: Ns, venue: &Market) {
-        let insurance = venue.insurance();
-        if insurance != self.insurance {
-            self.insurance = insurance;
+    /// Records what a block left behind.
+    pub fn close_block(&mut self, now: Ns, closing: &Closing) {
+        if let Some(insurance) = closing.insurance {
             let amount = self.fitting(insurance);
             self.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
         }
-        (0..venue.symbols()).for_each(|market| self.note_touch(now, venue, market));
+        for &(market, touch) in &closing.touches {
+            self.note_touch(now, market, touch);
+        }
     }
 }
 

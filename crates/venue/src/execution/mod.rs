@@ -5,15 +5,16 @@
 //!    payments that are due at these prices, its messages.
 //! 2. Messages are matched one after the other, or all orders of a batch in one call auction per
 //!    market ([`Matching`]).
-//! 3. An observer is given the facts of each of these phases after the phase.
+//! 3. An observer is given the facts of each of these phases after the phase. Insurance fund and best
+//!    prices are reported once per batch, at its end, where they have changed ([`Closing`]).
 //!
 //! # Theory of operation
 //! The state is a pure function of opening and batches: time, prices and the seed of the call
 //! auction come with the batch. So a journal of batches is the state, on every machine.
 
 use serde::{Deserialize, Serialize};
-use surgetank_layer::message::{Message, PriceUpdate};
-use surgetank_layer::units::{Digest, Height, MessageId, Ns};
+use surgetank_layer::message::{Message, PriceUpdate, Side};
+use surgetank_layer::units::{Digest, Height, MessageId, Money, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
 use surgetank_market::{Fact, Market};
 
@@ -64,12 +65,29 @@ pub trait Observer {
     fn facts(&mut self, now: Ns, phase: Phase, market: &Market, facts: &[(MessageId, Fact)]);
 }
 
+/// Best bid and ask of a market's book.
+pub type Touch = (Option<Price>, Option<Price>);
+
+/// What a batch left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// The insurance fund, in quanta, if it has changed.
+    pub insurance: Option<Money>,
+    /// Best prices that have changed, by market.
+    pub touches: Vec<(u16, Touch)>,
+    /// Whether total money is what was paid in.
+    pub conserved: bool,
+}
+
 /// A market and the batches that it has executed.
 #[derive(Clone, Debug)]
 pub struct Execution {
     market: Market,
     matching: Matching,
     height: Height,
+    /// Insurance fund and best prices at the end of the last batch.
+    insurance: Money,
+    touched: Vec<Touch>,
     /// Facts of a phase, and of a message; empty between batches.
     facts: Vec<(MessageId, Fact)>,
     scratch: Vec<Fact>,
@@ -78,7 +96,15 @@ pub struct Execution {
 impl Execution {
     /// Nothing executed yet.
     pub fn of(market: Market, matching: Matching) -> Execution {
-        Execution { market, matching, height: 0, facts: Vec::new(), scratch: Vec::new() }
+        Execution {
+            insurance: market.insurance(),
+            touched: (0..market.symbols()).map(|symbol| touch(&market, symbol)).collect(),
+            market,
+            matching,
+            height: 0,
+            facts: Vec::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// The market as the last batch left it.
@@ -92,7 +118,7 @@ impl Execution {
     }
 
     /// Executes a batch.
-    pub fn execute(&mut self, batch: &Batch<'_>, observer: &mut impl Observer) {
+    pub fn execute(&mut self, batch: &Batch<'_>, observer: &mut impl Observer) -> Closing {
         self.height = batch.height;
         self.market.begin_block();
         for update in batch.prices {
@@ -105,6 +131,7 @@ impl Execution {
         self.end(batch.now, Phase::Funding, observer);
         self.trade(batch);
         self.end(batch.now, Phase::Messages, observer);
+        self.close()
     }
 
     fn trade(&mut self, batch: &Batch<'_>) {
@@ -135,4 +162,25 @@ impl Execution {
             self.facts.clear();
         }
     }
+
+    fn close(&mut self) -> Closing {
+        let insurance = self.market.insurance();
+        let changed = insurance != self.insurance;
+        self.insurance = insurance;
+        let mut touches = Vec::new();
+        for (symbol, touched) in (0..).zip(&mut self.touched) {
+            let now = touch(&self.market, symbol);
+            if std::mem::replace(touched, now) != now {
+                touches.push((symbol, now));
+            }
+        }
+        let conserved = self.market.total_money() == self.market.paid_in();
+        Closing { insurance: changed.then_some(insurance), touches, conserved }
+    }
+}
+
+/// Best bid and ask of a market's book.
+pub fn touch(market: &Market, symbol: u16) -> Touch {
+    let best = |side| market.book(symbol).best(side).map(|(price, _)| price);
+    (best(Side::Buy), best(Side::Sell))
 }
