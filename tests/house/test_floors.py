@@ -93,7 +93,7 @@ MARKET_FLOORS = [
     {"bounds", "facts"},
     {"book", "mark", "options"},
     {"config"},
-    {"limits", "margin", "premium"},
+    {"limits", "margin", "premium", "rules"},
     {"market"},
     {"opening", "settlement"},
     {"accounts", "orders"},
@@ -163,7 +163,7 @@ STD_ALLOWED = {
 LIBRARIES = {
     "layer": {"blake3", "serde", "sha2"},
     "market": {"blake3", "libm", "serde"},
-    "venue": {"serde"},
+    "venue": {"blake3", "serde", "serde_json"},
     "lab": {"blake3", "rand_chacha", "serde", "serde_json"},
     "verifier": {"blake3"},
 }

@@ -26,7 +26,7 @@ use surgetank_layer::node::Equivocation;
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
-use surgetank_venue::execution::Matching;
+use surgetank_venue::genesis::Matching;
 
 use crate::scenario::{self, BlockOrder, Scenario};
 use crate::seed::Seed;

@@ -2,13 +2,12 @@
 
 use proptest::prelude::*;
 use surgetank_lab::actors::Accounts;
-use surgetank_lab::exchange::{PositionBook, Units};
-use surgetank_market::{AssetPrice, CollateralAsset, Config, Market, SymbolConfig};
+use surgetank_lab::exchange::PositionBook;
+use surgetank_market::{AssetPrice, CollateralAsset, Market, SymbolConfig};
+use surgetank_venue::genesis::{Genesis, Matching, Perpetual};
 
-const UNITS: [Units; 2] = [
-    Units { tick_usd: 0.1, lot: 0.001, start: 500_000 },
-    Units { tick_usd: 0.01, lot: 0.01, start: 300_000 },
-];
+/// Two perpetuals of one quantum: tick and lot, and the price at the start.
+const PERPETUALS: [(f64, f64, i64); 2] = [(0.1, 0.001, 500_000), (0.01, 0.01, 300_000)];
 
 /// One priced by market 1 with 20 % haircut, and one of constant price.
 const ASSETS: [CollateralAsset; 2] = [
@@ -30,13 +29,32 @@ fn accounts(leveraged: u32) -> Accounts {
     }
 }
 
-fn opened(book: &PositionBook, accounts: &Accounts) -> Result<Market, String> {
-    let symbols = vec![SymbolConfig::default(); 2];
-    let mut market = Market::new(Config { symbols, insurance: 0 }, &UNITS.map(|u| u.start));
-    // The buyer of assets is the account after the hedgers.
-    market.accept_collateral(ASSETS.to_vec(), accounts.judged() + accounts.hedgers);
-    book.open(&mut market, accounts, &UNITS, &ASSETS)?;
-    Ok(market)
+/// The venue with this book. Without `entry_prices`, positions have their opening prices.
+fn opened(book: &PositionBook, accounts: &Accounts) -> Result<Genesis, String> {
+    let perpetual = |(tick_usd, lot, price)| {
+        let (name, rules) = ("P".to_owned(), SymbolConfig::default());
+        Perpetual { name, tick_usd, lot, price, rules }
+    };
+    let mut genesis = Genesis {
+        start_ns: 0,
+        matching: Matching::Continuous,
+        perpetuals: PERPETUALS.map(perpetual).to_vec(),
+        options: None,
+        insurance: 0,
+        limits: None,
+        collateral: ASSETS.to_vec(),
+        // The account after the hedgers.
+        liquidator: accounts.judged() + accounts.hedgers,
+        vault: 0,
+        entries: Vec::new(),
+        entry_prices: Vec::new(),
+    };
+    book.open(&mut genesis, accounts)?;
+    Ok(genesis)
+}
+
+fn market(book: &PositionBook, accounts: &Accounts) -> Market {
+    opened(book, accounts).unwrap().market().unwrap()
 }
 
 proptest! {
@@ -61,17 +79,13 @@ proptest! {
         }
         book.check().unwrap();
         let accounts = accounts(count);
-        let mut market = opened(&book, &accounts).unwrap();
+        let genesis = opened(&book, &accounts).unwrap();
+        let market = genesis.market().unwrap();
+        let plain = Genesis { entry_prices: Vec::new(), ..genesis }.market().unwrap();
         for (equity, account) in equities.iter().zip(0..) {
             let quanta = (equity / 1e-4).round() as i128;
-            prop_assert_eq!(market.equity(account), quanta);
+            prop_assert_eq!([market.equity(account), plain.equity(account)], [quanta; 2]);
         }
-        prop_assert!(market.check_genesis().is_ok());
-        prop_assert_eq!(market.total_money(), market.paid_in());
-        let before: Vec<_> = (0..count).map(|account| market.equity(account)).collect();
-        book.set_entries(&mut market, &UNITS);
-        let after: Vec<_> = (0..count).map(|account| market.equity(account)).collect();
-        prop_assert_eq!(before, after);
         prop_assert_eq!(market.total_money(), market.paid_in());
     }
 }
@@ -86,11 +100,10 @@ fn sizes_are_rounded_to_lots_and_hedged() {
         position_entry_usd: vec![40_000.0, 50_000.0],
         ..PositionBook::default()
     };
-    let mut market = opened(&book, &accounts(2)).unwrap();
+    let market = market(&book, &accounts(2));
     assert_eq!((market.position(0, 0), market.position(1, 0)), (1_000, -300));
     assert_eq!(market.position(2, 0), -700);
     assert_eq!(market.equity(1), -200_000);
-    book.set_entries(&mut market, &UNITS);
     assert_eq!(market.position_detail(0, 0).cost, 1_000 * 400_000);
 }
 
@@ -103,7 +116,7 @@ fn an_asset_opens_with_its_value_and_the_rest_of_the_equity_is_cash() {
         asset_usd: vec![6_001.0, 500.0, 90.0],
         ..PositionBook::default()
     };
-    let market = opened(&book, &accounts(2)).unwrap();
+    let market = market(&book, &accounts(2));
     // A lot of market 1 is worth 0.01 coins × 3,000 USD = 30 USD: 200 lots, 1 USD stays cash.
     assert_eq!((market.asset(0, 0), market.asset(0, 1)), (200, 5_000_000));
     assert_eq!((market.equity(0), market.equity(1)), (100_000_000, 500_000));

@@ -12,6 +12,7 @@
 //! | [`mark`] | the price at which margin is measured |
 //! | [`options`] | option contracts, their value, the grid of portfolio margin |
 //! | [`config`] | a venue's settings |
+//! | `rules` | whether a venue can open with its settings |
 //! | `limits` | liquidation limits per block |
 //! | `premium` | premiums over the oracle price, funding rates |
 //! | [`margin`] | accounts, positions, equity, requirements |
@@ -46,6 +47,7 @@ mod opening;
 pub mod options;
 mod orders;
 mod premium;
+mod rules;
 mod settlement;
 
 pub use crate::config::{
@@ -57,4 +59,5 @@ pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 pub use crate::margin::StateMismatch;
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};
 pub use crate::market::{Best, Market};
-pub use crate::opening::UnbalancedGenesis;
+pub use crate::opening::{InvalidEntry, OpeningEntry, UnbalancedGenesis};
+pub use crate::rules::InvalidRules;

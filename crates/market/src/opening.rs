@@ -2,16 +2,18 @@
 //!
 //! Rules: positions open as if bought or sold at a given price. Per market they must sum to zero, in
 //! lots and in money ([`Market::check_genesis`]): the other side of every position is an account's.
+//! An entry that is refused changes nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use crate::book::Book;
 use crate::config::{
-    AssetPrice, BlockLimits, CloseOut, CollateralAsset, Config, MONEY_MAX, MarginMode,
-    OpenInterestCap, PPM, PRICE_MAX, QTY_MAX, SymbolConfig,
+    ACCOUNTS_MAX, AssetPrice, BlockLimits, CollateralAsset, Config, MONEY_MAX, MarginMode,
+    PRICE_MAX, QTY_MAX,
 };
 use crate::limits::Limits;
 use crate::margin::Ledger;
@@ -44,45 +46,85 @@ impl fmt::Display for UnbalancedGenesis {
 
 impl std::error::Error for UnbalancedGenesis {}
 
-/// # Panics
-/// If a rate or bound of the margin or funding rules is out of bounds or out of order.
-fn check_margin(rules: &SymbolConfig) {
-    let (mut above, mut rates) = (0, (rules.initial_margin_ppm, rules.maintenance_margin_ppm));
-    for tier in &rules.tiers {
-        let next = (tier.initial_ppm, tier.maintenance_ppm);
-        assert!((above + 1..=MONEY_MAX).contains(&tier.above), "bounds of margin tiers must rise");
-        assert!(next.0 >= rates.0 && next.1 >= rates.1, "rates of margin tiers must not fall");
-        (above, rates) = (tier.above, next);
-    }
-    assert!(rates.1 < PPM, "maintenance margin must be below 100 %");
-    assert!(rates.0 <= PPM, "initial margin must not exceed 100 %");
-    if let Some(funding) = rules.funding {
-        assert!(funding.sample_ns > 0 && funding.interval_ns > 0, "funding intervals are positive");
-        assert!((1..=MONEY_MAX).contains(&funding.impact), "impact notional out of bounds");
-    }
-    if let Some(OpenInterestCap { lower, upper }) = rules.open_interest_cap {
-        let in_order = 0 <= lower && lower < upper && upper <= MONEY_MAX;
-        assert!(in_order, "caps of open interest must rise");
+/// What an account has at the start, or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum OpeningEntry {
+    /// Cash of each of several accounts; the first deposit opens an account and fixes its mode.
+    Deposit {
+        /// Number of the first account.
+        account: AccountId,
+        /// Number of accounts, from it on.
+        count: u32,
+        /// Cash of each, in quanta; not negative.
+        cash: Money,
+        /// Margin mode.
+        mode: MarginMode,
+    },
+    /// Cash that an account lacks, also more than it has: it then opens bankrupt.
+    Withdraw {
+        /// Number of the account.
+        account: AccountId,
+        /// Cash taken, in quanta; not negative.
+        cash: Money,
+    },
+    /// An amount of an accepted asset, of an account in cross mode.
+    DepositAsset {
+        /// Number of the account.
+        account: AccountId,
+        /// Index of the asset among those accepted.
+        asset: u16,
+        /// Amount, in lots of the market that prices it (constant price: in quanta).
+        amount: Money,
+    },
+    /// A position, as if bought (sold, if negative) at a price. Isolated: all cash that the account
+    /// has at this point backs it, so that leverage = notional / deposit.
+    Open {
+        /// Number of the account.
+        account: AccountId,
+        /// Index of the market or option.
+        symbol: u16,
+        /// Signed quantity, in lots.
+        qty: Qty,
+        /// Price, in ticks.
+        price: Price,
+    },
+    /// The entry price of a position. It ranks positions for deleveraging, and is not money; set it
+    /// after [`Market::check_genesis`].
+    SetEntryPrice {
+        /// Number of the account.
+        account: AccountId,
+        /// Index of the market or option.
+        symbol: u16,
+        /// Price, in ticks.
+        price: Price,
+    },
+}
+
+/// An entry that the venue cannot open with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidEntry {
+    /// Number of its account.
+    pub account: AccountId,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for InvalidEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "account {}: {}", self.account, self.problem)
     }
 }
+
+impl std::error::Error for InvalidEntry {}
 
 impl Market {
     /// A venue with empty books, one market per entry of `config.symbols`, each at its price.
     ///
     /// # Panics
-    /// If the numbers of markets and prices differ, or one is out of bounds (see [`config`]).
+    /// If [`Config::check`] refuses them.
     pub fn new(config: Config, initial_price: &[Price]) -> Market {
-        assert_eq!(config.symbols.len(), initial_price.len(), "one initial price per market");
-        for (rules, price) in config.symbols.iter().zip(initial_price) {
-            assert!((1..=PRICE_MAX).contains(price), "initial price {price} out of bounds");
-            check_margin(rules);
-            assert!(rules.taker_fee_ppm.max(rules.maker_fee_ppm) <= PPM, "fee above 100 %");
-            assert!(rules.worst_price_ppm.is_none_or(|w| w <= PPM), "worst price above 100 %");
-            if let CloseOut::Oracle { worse_ppm, .. } = rules.close_out {
-                assert!(worse_ppm <= PPM, "close-out price above 100 % from the mark");
-            }
-        }
-        assert!((0..=MONEY_MAX).contains(&config.insurance), "insurance fund out of bounds");
+        config.check(initial_price).unwrap_or_else(|error| panic!("{error}"));
         let marks = config.symbols.iter().zip(initial_price);
         Market {
             books: vec![Book::default(); config.symbols.len()],
@@ -111,12 +153,11 @@ impl Market {
     /// The liquidator needs a deposit of its own, in cross mode.
     ///
     /// # Panics
-    /// If a strike is out of bounds, the auction's price does not fall, or options are listed.
+    /// If [`Listing::check`] refuses them, or options are listed already.
     pub fn list(&mut self, listing: Listing) {
+        listing.check().unwrap_or_else(|error| panic!("{error}"));
         let Listing { contracts, vol, rule, auction, liquidator } = listing;
         assert!(self.desk.is_none(), "options are listed already");
-        let falls = auction.knee_ppm <= auction.start_ppm && auction.start_ppm <= PPM;
-        assert!(falls, "an auction must start at most at mark value, and fall");
         self.ledger.list(Chain::new(rule, vol, contracts, self.ledger.mark(0)));
         self.desk = Some(OptionsDesk { auction, liquidator });
     }
@@ -125,101 +166,151 @@ impl Market {
     /// deposit of its own, in cross mode.
     ///
     /// # Panics
-    /// If a haircut is 100 % or more, or an asset names a market that is not there.
+    /// If [`CollateralAsset::check`] refuses one.
     pub fn accept_collateral(&mut self, assets: Vec<CollateralAsset>, buyer: AccountId) {
-        for CollateralAsset { price, haircut_ppm } in &assets {
-            assert!(*haircut_ppm < PPM, "a haircut must be below 100 %");
-            if let AssetPrice::Mark { symbol } = price {
-                assert!(usize::from(*symbol) < self.books.len(), "no market {symbol}");
-            }
+        for asset in &assets {
+            asset.check(self.symbols()).unwrap_or_else(|error| panic!("{error}"));
         }
         self.ledger.assets.accepted = assets;
         self.collateral_buyer = buyer;
     }
 
-    /// Adds an amount of an accepted asset to an account's collateral: in lots of the market that
-    /// prices it, or in quanta where its price is constant.
+    /// Sets the liquidation limits per block; the default is no limit.
     ///
     /// # Panics
-    /// If the account is not open in cross mode, there is no such asset, or the amount is out of
-    /// bounds.
-    pub fn deposit_asset(&mut self, account: AccountId, asset: u16, amount: Money) {
-        let mode = self.ledger.mode(account);
-        assert!(mode == Some(MarginMode::Cross), "account {account}: assets need cross mode");
-        let asset = usize::from(asset);
-        let Some(accepted) = self.ledger.assets.accepted.get(asset) else {
-            panic!("no collateral asset {asset}");
+    /// If [`BlockLimits::check`] refuses them.
+    pub fn limit(&mut self, rules: BlockLimits) {
+        rules.check().unwrap_or_else(|error| panic!("{error}"));
+        self.limits.set(rules);
+    }
+
+    /// Applies an entry, before the first message.
+    ///
+    /// # Errors
+    /// Says why the venue cannot open with it.
+    pub fn apply(&mut self, entry: &OpeningEntry) -> Result<(), InvalidEntry> {
+        let account = match *entry {
+            OpeningEntry::Deposit { account, .. }
+            | OpeningEntry::Withdraw { account, .. }
+            | OpeningEntry::DepositAsset { account, .. }
+            | OpeningEntry::Open { account, .. }
+            | OpeningEntry::SetEntryPrice { account, .. } => account,
         };
+        let entered = match *entry {
+            OpeningEntry::Deposit { account, count, cash, mode } => {
+                self.enter_deposits(account, count, cash, mode)
+            }
+            _ if !self.ledger.has_account(account) => Err("it has no deposit before this entry"),
+            OpeningEntry::Withdraw { account, cash } => self.enter_withdrawal(account, cash),
+            OpeningEntry::DepositAsset { account, asset, amount } => {
+                self.enter_asset(account, asset, amount)
+            }
+            OpeningEntry::Open { account, symbol, qty, price } => {
+                self.enter_position(account, symbol, qty, price)
+            }
+            OpeningEntry::SetEntryPrice { symbol, .. }
+                if usize::from(symbol) >= self.ledger.symbols() =>
+            {
+                Err("no such market")
+            }
+            OpeningEntry::SetEntryPrice { price, .. } if !(1..=PRICE_MAX).contains(&price) => {
+                Err("price out of bounds")
+            }
+            OpeningEntry::SetEntryPrice { account, symbol, price } => {
+                self.ledger.set_entry(account, usize::from(symbol), price);
+                Ok(())
+            }
+        };
+        entered.map_err(|problem| InvalidEntry { account, problem })
+    }
+
+    fn enter_deposits(
+        &mut self,
+        first: AccountId,
+        count: u32,
+        cash: Money,
+        mode: MarginMode,
+    ) -> Result<(), &'static str> {
+        if first >= ACCOUNTS_MAX || count > ACCOUNTS_MAX - first {
+            return Err("its number is too large");
+        }
+        if mode == MarginMode::Portfolio && self.desk.is_none() {
+            return Err("options are listed before a portfolio account is opened");
+        }
+        let room = MONEY_MAX - self.config.insurance - self.deposits;
+        if cash < 0 || cash > room / Money::from(count.max(1)) {
+            return Err("the deposit is negative, or all deposits are more than can be counted");
+        }
+        self.deposits += cash * Money::from(count);
+        // From the last one down, so that the ledger grows once.
+        for account in (first..first + count).rev() {
+            self.ledger.deposit(account, cash, mode);
+        }
+        Ok(())
+    }
+
+    fn enter_withdrawal(&mut self, account: AccountId, cash: Money) -> Result<(), &'static str> {
+        if !(0..=MONEY_MAX).contains(&cash) || self.deposits - cash < -MONEY_MAX {
+            return Err("the amount withdrawn is out of bounds");
+        }
+        let mode = self.ledger.mode(account).unwrap_or(MarginMode::Cross);
+        self.deposits -= cash;
+        self.ledger.deposit(account, -cash, mode);
+        Ok(())
+    }
+
+    fn enter_asset(
+        &mut self,
+        account: AccountId,
+        asset: u16,
+        amount: Money,
+    ) -> Result<(), &'static str> {
+        if self.ledger.mode(account) != Some(MarginMode::Cross) {
+            return Err("assets need cross mode");
+        }
+        let asset = usize::from(asset);
+        let accepted = self.ledger.assets.accepted.get(asset).ok_or("no such collateral asset")?;
         let most = match accepted.price {
             AssetPrice::Mark { .. } => Money::from(QTY_MAX),
             AssetPrice::Constant {} => MONEY_MAX,
         };
-        assert!((0..=most).contains(&amount), "account {account}: amount out of bounds");
+        let held = self.ledger.asset(account, asset);
+        if amount < 0 || amount > most - held {
+            return Err("the amount of the asset is out of bounds");
+        }
         self.ledger.add_asset(account, asset, amount);
+        Ok(())
     }
 
-    /// Opens an account or adds to its cash. The mode is fixed by the first deposit.
-    ///
-    /// # Panics
-    /// If cash is negative or all deposits exceed [`MONEY_MAX`], or a portfolio account comes
-    /// before the options are listed.
-    pub fn deposit(&mut self, account: AccountId, cash: Money, mode: MarginMode) {
-        assert!(cash >= 0, "account {account}: a deposit of {cash} is negative");
-        let listed = self.desk.is_some() || mode != MarginMode::Portfolio;
-        assert!(listed, "account {account}: list options before a portfolio account is opened");
-        self.deposits += cash;
-        assert!(self.deposits + self.config.insurance <= MONEY_MAX, "deposits exceed MONEY_MAX");
-        self.ledger.deposit(account, cash, mode);
-    }
-
-    /// Gives an account a position at the start, as if bought (sold, if negative) at this price.
-    /// Isolated: all cash that the account has at this point backs it, so that
-    /// leverage = notional / deposit.
-    ///
-    /// # Panics
-    /// If the account has no deposit, or quantity or price are out of bounds.
-    pub fn open(&mut self, account: AccountId, symbol: u16, qty: Qty, price: Price) {
+    fn enter_position(
+        &mut self,
+        account: AccountId,
+        symbol: u16,
+        qty: Qty,
+        price: Price,
+    ) -> Result<(), &'static str> {
         let s = usize::from(symbol);
-        assert!(self.ledger.has_account(account), "account {account}: deposit before you open");
-        assert!(s < self.ledger.symbols(), "account {account}: no market {symbol}");
-        let isolated = !self.ledger.is_cross(account);
-        assert!(s < self.books.len() || !isolated, "account {account}: options need cross margin");
-        assert!(
-            (i64::from(s < self.books.len())..=PRICE_MAX).contains(&price),
-            "account {account}: price out of bounds"
-        );
+        if s >= self.ledger.symbols() {
+            return Err("no such market");
+        }
+        let has_book = s < self.books.len();
+        if !has_book && !self.ledger.is_cross(account) {
+            return Err("options need cross margin");
+        }
+        if !(i64::from(has_book)..=PRICE_MAX).contains(&price) {
+            return Err("price out of bounds");
+        }
         let held = self.ledger.position(account, s).qty;
-        let in_bounds = qty.checked_add(held).is_some_and(|q| q.abs() <= QTY_MAX);
-        assert!(in_bounds, "account {account}: quantity out of bounds");
+        if held.checked_add(qty).is_none_or(|after| !(-QTY_MAX..=QTY_MAX).contains(&after)) {
+            return Err("quantity out of bounds");
+        }
         self.ledger.trade(account, s, qty, price);
         if self.ledger.position(account, s).qty == 0 {
             self.ledger.release_margin(account, s);
         } else {
             self.ledger.allocate_margin(account, s, MONEY_MAX);
         }
-    }
-
-    /// Takes cash from an account before the first message, also more than it has: the account then
-    /// opens bankrupt.
-    ///
-    /// # Panics
-    /// If the account has no deposit, or the amount is negative or beyond [`MONEY_MAX`].
-    pub fn withdraw(&mut self, account: AccountId, cash: Money) {
-        assert!(self.ledger.has_account(account), "account {account}: deposit before you withdraw");
-        assert!((0..=MONEY_MAX).contains(&cash), "account {account}: {cash} out of bounds");
-        let mode = self.ledger.mode(account).unwrap_or(MarginMode::Cross);
-        self.deposits -= cash;
-        self.ledger.deposit(account, -cash, mode);
-    }
-
-    /// Sets the entry price of a position before the first message. It ranks positions for
-    /// deleveraging, and is not money.
-    ///
-    /// # Panics
-    /// If the price is out of bounds.
-    pub fn set_entry(&mut self, account: AccountId, symbol: u16, price: Price) {
-        assert!((1..=PRICE_MAX).contains(&price), "account {account}: price out of bounds");
-        self.ledger.set_entry(account, usize::from(symbol), price);
+        Ok(())
     }
 
     /// Whether the positions opened in each market sum to zero, in quantity and in money, which
@@ -235,13 +326,35 @@ impl Market {
         }
         Ok(())
     }
+}
 
-    /// Sets the liquidation limits per block; the default is no limit.
+/// Single entries.
+impl Market {
+    /// Opens an account or adds to its cash; see [`OpeningEntry::Deposit`].
     ///
     /// # Panics
-    /// If the share is above 100 %.
-    pub fn limit(&mut self, rules: BlockLimits) {
-        assert!(rules.position_share_ppm <= PPM, "share of a position above 100 %");
-        self.limits.set(rules);
+    /// If [`Market::apply`] refuses it.
+    pub fn deposit(&mut self, account: AccountId, cash: Money, mode: MarginMode) {
+        self.apply_or_panic(&OpeningEntry::Deposit { account, count: 1, cash, mode });
+    }
+
+    /// Adds an amount of an asset to an account's collateral; see [`OpeningEntry::DepositAsset`].
+    ///
+    /// # Panics
+    /// If [`Market::apply`] refuses it.
+    pub fn deposit_asset(&mut self, account: AccountId, asset: u16, amount: Money) {
+        self.apply_or_panic(&OpeningEntry::DepositAsset { account, asset, amount });
+    }
+
+    /// Gives an account a position; see [`OpeningEntry::Open`].
+    ///
+    /// # Panics
+    /// If [`Market::apply`] refuses it.
+    pub fn open(&mut self, account: AccountId, symbol: u16, qty: Qty, price: Price) {
+        self.apply_or_panic(&OpeningEntry::Open { account, symbol, qty, price });
+    }
+
+    fn apply_or_panic(&mut self, entry: &OpeningEntry) {
+        self.apply(entry).unwrap_or_else(|error| panic!("{error}"));
     }
 }

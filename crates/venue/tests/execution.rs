@@ -1,72 +1,17 @@
 //! A batch's phases: their order, what each sees, and that nothing else reaches the market.
 
 use proptest::prelude::*;
-use surgetank_layer::message::{
-    Body, LiquidationOrder, Message, NewOrderSingle, OrdType, PriceUpdate, Side, TimeInForce,
-};
-use surgetank_layer::units::{AccountId, Digest, MessageId, Ns, Price, Qty};
+use surgetank_layer::message::{Message, PriceUpdate, Side};
+use surgetank_layer::units::{AccountId, MessageId, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
-use surgetank_market::{
-    Average, BlockLimits, Config, Fact, Formula, Funding, MarginMode, Market, PPM, SymbolConfig,
-};
-use surgetank_venue::execution::{Batch, Execution, Matching, NO_MESSAGE, Observer, Phase};
+use surgetank_market::{Fact, Market};
+use surgetank_venue::execution::{Batch, Execution, NO_MESSAGE, Observer, Phase};
+use surgetank_venue::genesis::Matching;
 
-const FUNDING: Funding = Funding {
-    sample_ns: 10,
-    interval_ns: 100,
-    first_ns: 100,
-    impact: 1_000,
-    interest_ppm: 100,
-    formula: Formula::Added,
-    average: Average::Mean,
-    paid_ppm: 125_000,
-    cap_ppm: None,
-    cap_margins_ppm: None,
-    premium_ppm: 0,
-};
+use crate::small_venue::{genesis, liquidation, market, order, seed};
 
-/// One market at 100 with funding and at most one liquidation per batch. Accounts 0 and 1 are rich,
-/// 2 to 5 are not; all hold ±50.
-fn market() -> Market {
-    let rules = SymbolConfig { funding: Some(FUNDING), ..SymbolConfig::default() };
-    let mut market = Market::new(Config { symbols: vec![rules], insurance: 20 }, &[100]);
-    for account in 0..6 {
-        market.deposit(account, if account < 2 { 1 << 40 } else { 300 }, MarginMode::Cross);
-        market.open(account, 0, if account % 2 == 0 { 50 } else { -50 }, 100);
-    }
-    market.limit(BlockLimits {
-        position_share_ppm: PPM,
-        position_min: 1 << 40,
-        account_notional: 1 << 40,
-        account_insurance: 1 << 40,
-        attempts: 1,
-        deleveraging_attempts: 1,
-    });
-    market
-}
-
-fn order(id: MessageId, side: Side, price: Price, order_qty: Qty) -> Message {
-    let body = Body::NewOrderSingle(NewOrderSingle {
-        cl_ord_id: u64::from(id),
-        symbol: 0,
-        side,
-        ord_type: OrdType::Limit,
-        time_in_force: TimeInForce::GoodTillCancel,
-        post_only: false,
-        reduce_only: false,
-        price,
-        order_qty,
-    });
-    Message { id, account: id % 2, sent_ns: 0, body }
-}
-
-fn liquidation(id: MessageId, target: AccountId) -> Message {
-    let order = LiquidationOrder { symbol: 0, target, order_qty: 0, trigger_price: 0 };
-    Message { id, account: 0, sent_ns: 0, body: Body::LiquidationOrder(order) }
-}
-
-fn seed(byte: u8) -> Digest {
-    Digest([byte; 32])
+fn opened(matching: Matching) -> Execution {
+    Execution::open(&genesis(matching)).unwrap()
 }
 
 /// One call of the observer, with the oracle price and the number of resting orders then.
@@ -87,7 +32,7 @@ impl Observer for Log {
 
 #[test]
 fn prices_then_funding_then_messages() {
-    let mut execution = Execution::of(market(), Matching::Continuous);
+    let mut execution = opened(Matching::Continuous);
     let mut log = Log::default();
     let prices = [PriceUpdate { symbol: 0, price: 110, observed_ns: 100 }];
     let messages = [order(2, Side::Buy, 90, 3), order(3, Side::Sell, 120, 4)];
@@ -111,7 +56,7 @@ fn prices_then_funding_then_messages() {
 
 #[test]
 fn only_what_has_changed_is_closed() {
-    let mut execution = Execution::of(market(), Matching::Continuous);
+    let mut execution = opened(Matching::Continuous);
     let mut close = |height, prices: &[PriceUpdate], messages: &[Message]| {
         let batch = Batch { now: height, height, prices, messages, seed: seed(0) };
         let closing = execution.execute(&batch, &mut Log::default());
@@ -131,7 +76,7 @@ fn only_what_has_changed_is_closed() {
 
 #[test]
 fn phases_without_facts_are_left_out() {
-    let mut execution = Execution::of(market(), Matching::Continuous);
+    let mut execution = opened(Matching::Continuous);
     let mut log = Log::default();
     for height in 1..=2 {
         let batch = Batch { now: 1, height, prices: &[], messages: &[], seed: seed(0) };
@@ -157,7 +102,7 @@ proptest! {
         auction in any::<bool>(),
     ) {
         let matching = if auction { Matching::Auction } else { Matching::Continuous };
-        let mut execution = Execution::of(market(), matching);
+        let mut execution = opened(matching);
         let mut plain = market();
         let (mut now, mut id) = (0, 0);
         for ((pause, price, orders), height) in batches.iter().zip(1..) {

@@ -41,7 +41,7 @@ use quotas::Quotas;
 
 pub use deferrals::Deferrals;
 pub use open::open;
-pub use position_book::{PositionBook, Units};
+pub use position_book::PositionBook;
 pub use public::Public;
 pub use recorder::Recorder;
 

@@ -1,14 +1,14 @@
-//! Opens the market with all accounts' cash and positions, from `[market]`.
+//! Opens the venue with all accounts' cash and positions, from `[market]`.
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
-use surgetank_market::{AssetPrice, CloseOut, Config, MarginMode, Market, PPM, SymbolConfig};
-
+use surgetank_market::{AssetPrice, CloseOut, MarginMode, Market, PPM, SymbolConfig};
 use surgetank_venue::execution::Execution;
+use surgetank_venue::genesis::{self, Genesis, InvalidGenesis};
 
 use super::outside::OutsidePath;
 use super::perpetual::Perpetual;
-use super::position_book::{self, PositionBook, Units};
+use super::position_book::{self, PositionBook};
 use super::quotas::Quotas;
 use super::{Exchange, Opening, bounds, portfolios};
 use crate::actors::{Accounts, weighted};
@@ -36,20 +36,18 @@ pub fn open(
     let accounts = Accounts::new(scenario);
     bounds::check(config, tape, &perpetuals, &accounts)?;
     let ticks: Vec<Price> = perpetuals.iter().map(|perpetual| perpetual.ticks).collect();
-    let units: Vec<Units> = perpetuals.iter().map(Units::of).collect();
-    let mut market = open_market(scenario, config, &accounts, &ticks, seed, book.is_none());
-    if let Some(book) = book {
-        let accepted: Vec<_> = config.collateral.iter().map(|held| held.asset).collect();
-        book.open(&mut market, &accounts, &units, &accepted)?;
-    }
-    market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
-    if let Some(book) = book {
-        book.set_entries(&mut market, &units);
-    }
+    let genesis = genesis(scenario, config, &accounts, &ticks, (seed, book))?;
+    let execution = Execution::open(&genesis).map_err(refused)?;
     let quotas = Quotas::new(scenario);
-    let execution = Execution::of(market, config.matching);
     let opening = Opening { execution, outside, perpetuals, accounts, quotas };
     Ok(Some(Exchange::new(opening, config)))
+}
+
+fn refused(error: InvalidGenesis) -> String {
+    match error {
+        InvalidGenesis::Unbalanced(imbalance) => format!("market.positions: {imbalance}"),
+        other => format!("market: {other}"),
+    }
 }
 
 /// USD in quanta, the value of one lot at one tick.
@@ -57,70 +55,79 @@ fn quanta(config: &scenario::Market, usd: f64) -> Money {
     (usd / config.quantum_usd()).round() as Money
 }
 
-/// A symbol's rules, with the accounts that they name.
-fn symbol(rules: &SymbolConfig, accounts: &Accounts) -> SymbolConfig {
-    let mut symbol = rules.clone();
-    if let CloseOut::Oracle { against, .. } = &mut symbol.close_out {
-        *against = accounts.liquidator();
+/// The rules of the venue, with its perpetuals at these prices, and without accounts.
+fn rules(config: &scenario::Market, accounts: &Accounts, ticks: &[Price]) -> Genesis {
+    let perpetual = |(terms, &price): (scenario::Terms<'_>, &Price)| genesis::Perpetual {
+        name: terms.name.to_owned(),
+        tick_usd: terms.tick_usd,
+        lot: terms.lot,
+        price,
+        rules: terms.symbol.clone(),
+    };
+    let options = config.options.as_ref();
+    Genesis {
+        start_ns: 0,
+        matching: config.matching,
+        perpetuals: config.terms().zip(ticks).map(perpetual).collect(),
+        options: options.map(|options| portfolios::listing(options, ticks[0])),
+        insurance: config.insurance,
+        limits: config.per_block,
+        collateral: config.collateral.iter().map(|collateral| collateral.asset).collect(),
+        liquidator: accounts.liquidator(),
+        vault: accounts.vault(),
+        entries: Vec::new(),
+        entry_prices: Vec::new(),
     }
-    if let Some(backstop) = &mut symbol.backstop {
-        backstop.vault = accounts.vault();
-    }
-    symbol
 }
 
-fn open_market(
+fn genesis(
     scenario: &Scenario,
     config: &scenario::Market,
     accounts: &Accounts,
     ticks: &[Price],
-    seed: &Seed,
-    drawn: bool,
-) -> Market {
+    (seed, book): (&Seed, Option<&PositionBook>),
+) -> Result<Genesis, String> {
     let quanta = |usd| quanta(config, usd);
-    let symbols: Vec<_> = config.terms().map(|terms| symbol(terms.symbol, accounts)).collect();
-    let at_oracle = |rules: &SymbolConfig| matches!(rules.close_out, CloseOut::Oracle { .. });
-    let outside =
-        symbols.iter().any(at_oracle) || config.options.is_some() || !config.collateral.is_empty();
-    let backed = symbols.iter().any(|rules| rules.backstop.is_some());
-    let rules = Config { symbols, insurance: config.insurance };
-    let mut market = Market::new(rules, ticks);
-    if let Some(limits) = config.per_block {
-        market.limit(limits);
-    }
-    let assets = config.collateral.iter().map(|collateral| collateral.asset).collect();
-    market.accept_collateral(assets, accounts.liquidator());
-    if drawn {
-        take_positions(&mut market, config, accounts, ticks, seed);
+    let mut genesis = rules(config, accounts, ticks);
+    let empty = genesis.empty_market().map_err(refused)?;
+    if book.is_none() {
+        take_positions(&mut genesis, &empty, config, accounts, seed);
     }
     let maker_usd = scenario.flow.makers.capital_usd;
     for account in accounts.background_from()..accounts.count() {
         let usd = if accounts.maker(account).is_some() { maker_usd } else { 1e9 };
-        market.deposit(account, quanta(usd), MarginMode::Cross);
+        genesis.deposit(account, quanta(usd), MarginMode::Cross);
     }
     let attacker_usd = scenario.attack.capital_usd / f64::from(accounts.attackers.max(1));
     for account in accounts.attacking() {
-        market.deposit(account, quanta(attacker_usd), MarginMode::Cross);
+        genesis.deposit(account, quanta(attacker_usd), MarginMode::Cross);
     }
     if let Some(options) = &config.options {
-        portfolios::open(&mut market, config, options, accounts, seed);
+        portfolios::open(&mut genesis, &empty, config, options, (accounts, seed));
     }
-    if outside {
+    let symbols = || config.terms().map(|terms| terms.symbol);
+    let at_oracle = |rules: &SymbolConfig| matches!(rules.close_out, CloseOut::Oracle { .. });
+    let outside = symbols().any(at_oracle) || config.options.is_some();
+    if outside || !config.collateral.is_empty() {
         // It hedges outside; its cash only has to exceed any loss here.
-        market.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
+        genesis.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
     }
-    if backed {
-        market.deposit(accounts.vault(), config.vault, MarginMode::Cross);
+    if symbols().any(|rules| rules.backstop.is_some()) {
+        genesis.deposit(accounts.vault(), config.vault, MarginMode::Cross);
     }
-    market
+    if let Some(book) = book {
+        book.open(&mut genesis, accounts)?;
+    }
+    Ok(genesis)
 }
 
-/// Opens leveraged positions, and those of the hedgers on the other side.
+/// Opens leveraged positions, and those of the hedgers on the other side. `empty` is the venue
+/// without accounts.
 fn take_positions(
-    market: &mut Market,
+    genesis: &mut Genesis,
+    empty: &Market,
     config: &scenario::Market,
     accounts: &Accounts,
-    ticks: &[Price],
     seed: &Seed,
 ) {
     let mut draws = seed.stream("market.positions", 0);
@@ -128,6 +135,7 @@ fn take_positions(
     let mut choices = seed.stream("market.choices", 0);
     let (positions, mode) = (&config.positions, config.mode);
     let weights: Vec<f64> = config.terms().map(|terms| terms.weight).collect();
+    let ticks: Vec<Price> = genesis.perpetuals.iter().map(|perpetual| perpetual.price).collect();
     let mut nets = vec![0; weights.len()];
     for account in 0..accounts.leveraged {
         let notional = positions.notional_usd * draws.exponential();
@@ -141,7 +149,7 @@ fn take_positions(
             let lots = (quanta(config, part) / Money::from(ticks[s])).max(1) as Qty;
             let value = lots as f64 * ticks[s] as f64;
             let share = |millionths: Money| millionths as f64 / value / f64::from(PPM);
-            let (initial, maintenance) = market.margin_of(s as u16, lots);
+            let (initial, maintenance) = empty.margin_of(s as u16, lots);
             // A position has at most the leverage of its market and tier.
             let margin_share = margin_share.max(share(initial));
             let maintenance = share(maintenance);
@@ -149,21 +157,21 @@ fn take_positions(
             let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
             let cash = (value * backing).ceil() as Money;
             let qty = if long { lots } else { -lots };
-            let in_assets = deposit_assets(market, config, account, cash, ticks);
-            market.deposit(account, cash - in_assets, mode);
-            market.open(account, s as u16, qty, ticks[s]);
+            let in_assets = deposit_assets(genesis, config, account, cash, &ticks);
+            genesis.deposit(account, cash - in_assets, mode);
+            genesis.open(account, s as u16, qty, ticks[s]);
             nets[s] += qty;
         }
     }
     for (s, &net) in nets.iter().enumerate() {
-        position_book::hedge(market, accounts, (s as u16, ticks[s]), mode, -net);
+        position_book::hedge(genesis, accounts, (s as u16, ticks[s]), mode, -net);
     }
 }
 
 /// Deposits the shares of this cash that are held in assets, so many of them that they count for as
 /// much margin; returns the part of the cash that they replace.
 fn deposit_assets(
-    market: &mut Market,
+    genesis: &mut Genesis,
     config: &scenario::Market,
     account: AccountId,
     cash: Money,
@@ -178,8 +186,8 @@ fn deposit_assets(
         let counted = unit as f64 * (1.0 - f64::from(asset.haircut_ppm) / f64::from(PPM));
         let amount = (cash as f64 * share / counted).floor() as Money;
         if amount > 0 {
-            market.deposit(account, 0, config.mode);
-            market.deposit_asset(account, index, amount);
+            genesis.deposit(account, 0, config.mode);
+            genesis.deposit_asset(account, index, amount);
             replaced += (amount as f64 * counted) as Money;
         }
     }

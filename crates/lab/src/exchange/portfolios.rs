@@ -6,8 +6,9 @@
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
-use surgetank_market::options::{Contract, Listing};
+use surgetank_market::options::{Chain, Contract, Listing};
 use surgetank_market::{MarginMode, Market};
+use surgetank_venue::genesis::Genesis;
 
 use crate::actors::Accounts;
 use crate::scenario::{self, Hold, ms};
@@ -16,46 +17,52 @@ use crate::seed::{Seed, Stream};
 /// Deposit of accounts that are not measured, in USD: more than they can lose.
 const DEEP_USD: f64 = 1e12;
 
-/// Lists options and opens the portfolios.
+/// Opens the portfolios. `empty` is the venue without accounts.
 pub(super) fn open(
-    market: &mut Market,
+    genesis: &mut Genesis,
+    empty: &Market,
     config: &scenario::Market,
     options: &scenario::Options,
-    accounts: &Accounts,
-    seed: &Seed,
+    (accounts, seed): (&Accounts, &Seed),
 ) {
-    let spot = market.mark(0);
-    market.list(listing(options, spot, accounts.liquidator()));
+    let Some(chain) = empty.options() else { return };
+    let (spot, first) = (empty.mark(0), empty.symbols());
     let quanta = |usd: f64| (usd / config.quantum_usd()).round() as Money;
-    market.deposit(accounts.writer(), quanta(DEEP_USD), MarginMode::Cross);
+    genesis.deposit(accounts.writer(), quanta(DEEP_USD), MarginMode::Cross);
     let mut draws = seed.stream("market.options", 0);
     let held = &options.positions;
-    let mut nets = vec![0; 1 + market.options().map_or(0, |chain| chain.contracts().len())];
+    let mut nets = vec![0; 1 + chain.contracts().len()];
     for account in accounts.leveraged..accounts.judged() {
-        market.deposit(account, 0, MarginMode::Portfolio);
+        genesis.deposit(account, 0, MarginMode::Portfolio);
         let notional = held.notional_usd * draws.exponential();
         let lots = (quanta(notional) / Money::from(spot)).max(1) as Qty;
-        let mut hedge = 0.0;
-        for symbol in legs(market, options, spot, &mut draws) {
-            market.open(account, symbol, -lots, market.mark(symbol));
-            nets[usize::from(symbol)] -= lots;
-            hedge += lots as f64 * delta(market, symbol, spot);
+        let (mut hedge, mut sold) = (0.0, Vec::new());
+        for contract in legs(chain, options, spot, &mut draws) {
+            let symbol = first + contract as u16;
+            genesis.open(account, symbol, -lots, empty.mark(symbol));
+            nets[1 + contract] -= lots;
+            hedge += lots as f64 * chain.terms(contract, spot).greeks().delta;
+            sold.push((contract, -lots as f64));
         }
         let hedge = if held.hedge { hedge.round() as Qty } else { 0 };
         if hedge != 0 {
-            market.open(account, 0, hedge, spot);
+            genesis.open(account, 0, hedge, spot);
             nets[0] += hedge;
         }
         let times = held.equity_min + (held.equity_max - held.equity_min) * draws.unit();
-        let cash = (market.requirement(account).initial * times).ceil() as Money;
-        market.deposit(account, cash.max(1), MarginMode::Portfolio);
+        sold.sort_by_key(|&(contract, _)| contract);
+        let initial = chain.grid().requirement(hedge as f64, &sold).initial;
+        let cash = (initial * times).ceil() as Money;
+        genesis.deposit(account, cash.max(1), MarginMode::Portfolio);
     }
-    for (symbol, net) in (0..).zip(nets).filter(|&(_, net)| net != 0) {
-        market.open(accounts.writer(), symbol, -net, market.mark(symbol));
+    for (contract, net) in nets.into_iter().enumerate().filter(|&(_, net)| net != 0) {
+        let symbol = if contract == 0 { 0 } else { first + contract as u16 - 1 };
+        genesis.open(accounts.writer(), symbol, -net, empty.mark(symbol));
     }
 }
 
-fn listing(options: &scenario::Options, spot: Price, liquidator: AccountId) -> Listing {
+/// The options that the venue lists at this spot; their liquidator is the venue's.
+pub(super) fn listing(options: &scenario::Options, spot: Price) -> Listing {
     let mut contracts = Vec::new();
     for &days in &options.expiry_days {
         for &percent in &options.strikes_pct {
@@ -69,7 +76,7 @@ fn listing(options: &scenario::Options, spot: Price, liquidator: AccountId) -> L
         vol: options.vol,
         rule: options.rule,
         auction: options.auction,
-        liquidator,
+        liquidator: AccountId::MAX,
     }
 }
 
@@ -77,8 +84,8 @@ fn strike(spot: Price, percent: f64) -> Price {
     ((spot as f64 * percent / 100.0).round() as Price).max(1)
 }
 
-/// The options that one portfolio has sold.
-fn legs(market: &Market, options: &scenario::Options, spot: Price, draws: &mut Stream) -> Vec<u16> {
+/// Indices of the options that one portfolio has sold.
+fn legs(chain: &Chain, options: &scenario::Options, spot: Price, draws: &mut Stream) -> Vec<usize> {
     let mut pick = |n: usize| ((draws.unit() * n as f64) as usize).min(n - 1);
     let days = options.expiry_days[pick(options.expiry_days.len())];
     let mut strikes = options.strikes_pct.clone();
@@ -101,14 +108,7 @@ fn legs(market: &Market, options: &scenario::Options, spot: Price, draws: &mut S
     let number = |(percent, call): (f64, bool)| {
         let wanted =
             Contract { expiry_ns: ms(days * 86_400e3), strike: strike(spot, percent), call };
-        let chain = market.options().map_or(&[][..], |chain| chain.contracts());
-        let at = chain.iter().position(|contract| *contract == wanted);
-        market.symbols() + at.unwrap_or(0) as u16
+        chain.contracts().iter().position(|contract| *contract == wanted).unwrap_or(0)
     };
     sold.into_iter().map(number).collect()
-}
-
-fn delta(market: &Market, symbol: u16, spot: Price) -> f64 {
-    let contract = usize::from(symbol - market.symbols());
-    market.options().map_or(0.0, |chain| chain.terms(contract, spot).greeks().delta)
 }

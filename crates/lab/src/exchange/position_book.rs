@@ -10,11 +10,9 @@
 //!    of the market that prices it, and the rest of the equity is cash, which may be negative.
 
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
-use surgetank_market::{
-    AssetPrice, CollateralAsset, MONEY_MAX, MarginMode, Market, PRICE_MAX, QTY_MAX,
-};
+use surgetank_market::{AssetPrice, MONEY_MAX, MarginMode, PRICE_MAX, QTY_MAX};
+use surgetank_venue::genesis::Genesis;
 
-use super::perpetual::Perpetual;
 use crate::actors::Accounts;
 
 /// Accounts, their positions and assets. The `position_*` have equal lengths, and so have the
@@ -88,25 +86,18 @@ impl PositionBook {
         Ok(())
     }
 
-    /// Opens the accounts of the book and their counterparties in these markets. `accepted` are the
-    /// collateral assets that the market accepts, in its order.
+    /// Opens the accounts of the book and their counterparties.
     ///
     /// # Errors
     /// Names a position, an asset or an account that the market's integers cannot hold.
-    pub fn open(
-        &self,
-        market: &mut Market,
-        accounts: &Accounts,
-        markets: &[Units],
-        accepted: &[CollateralAsset],
-    ) -> Result<(), String> {
+    pub fn open(&self, genesis: &mut Genesis, accounts: &Accounts) -> Result<(), String> {
         if self.equity_usd.len() != accounts.leveraged as usize {
             let (given, counted) = (self.equity_usd.len(), accounts.leveraged);
             return Err(format!(
                 "market.positions.count: {counted}, and the book has {given} accounts"
             ));
         }
-        let quantum_usd = markets.first().map_or(1.0, |units| units.tick_usd * units.lot);
+        let quantum_usd = quantum_usd(genesis);
         let sum_usd: f64 = self.equity_usd.iter().chain(&self.asset_usd).map(|usd| usd.abs()).sum();
         if sum_usd / quantum_usd > MONEY_MAX as f64 / 4.0 {
             return Err(format!(
@@ -117,17 +108,19 @@ impl PositionBook {
         }
         for (&usd, account) in self.equity_usd.iter().zip(0..) {
             let quanta = (usd / quantum_usd).round() as Money;
-            market.deposit(account, quanta.max(0), MarginMode::Cross);
-            market.withdraw(account, (-quanta).max(0));
+            genesis.deposit(account, quanta.max(0), MarginMode::Cross);
+            if quanta < 0 {
+                genesis.withdraw(account, -quanta);
+            }
         }
-        self.deposit_assets(market, markets, accepted)?;
-        let mut net = vec![0; markets.len()];
+        self.deposit_assets(genesis)?;
+        let mut nets = vec![0; genesis.perpetuals.len()];
         for i in 0..self.position_account.len() {
             let (account, symbol) = (self.position_account[i], self.position_market[i]);
-            let units = markets.get(usize::from(symbol)).ok_or_else(|| {
+            let perpetual = genesis.perpetuals.get(usize::from(symbol)).ok_or_else(|| {
                 format!("positions: entry {i} is in market {symbol}, which the venue does not have")
             })?;
-            let lots = (self.position_size[i] / units.lot).round();
+            let lots = (self.position_size[i] / perpetual.lot).round();
             if lots.abs() > QTY_MAX as f64 / 4.0 {
                 return Err(format!(
                     "positions: entry {i} is of {lots:.3e} lots, and the market counts {:.3e}; \
@@ -135,33 +128,34 @@ impl PositionBook {
                     QTY_MAX as f64 / 4.0
                 ));
             }
+            let ticks = self.position_entry_usd[i] / perpetual.tick_usd;
+            let entry = ticks.round().clamp(1.0, PRICE_MAX as f64) as Price;
             if lots != 0.0 {
-                market.open(account, symbol, lots as Qty, units.start);
-                net[usize::from(symbol)] += lots as Qty;
+                let start = perpetual.price;
+                genesis.open(account, symbol, lots as Qty, start);
+                nets[usize::from(symbol)] += lots as Qty;
             }
+            genesis.set_entry_price(account, symbol, entry);
         }
-        for ((&units, &net), symbol) in markets.iter().zip(&net).zip(0..) {
-            hedge(market, accounts, (symbol, units.start), MarginMode::Cross, -net);
+        for (net, symbol) in nets.into_iter().zip(0..) {
+            let start = genesis.perpetuals[usize::from(symbol)].price;
+            hedge(genesis, accounts, (symbol, start), MarginMode::Cross, -net);
         }
         Ok(())
     }
 
     /// Replaces cash by the assets that accounts hold.
-    fn deposit_assets(
-        &self,
-        market: &mut Market,
-        markets: &[Units],
-        accepted: &[CollateralAsset],
-    ) -> Result<(), String> {
-        let quantum_usd = markets.first().map_or(1.0, |units| units.tick_usd * units.lot);
+    fn deposit_assets(&self, genesis: &mut Genesis) -> Result<(), String> {
+        let quantum_usd = quantum_usd(genesis);
         for (i, &usd) in self.asset_usd.iter().enumerate() {
             let (account, index) = (self.asset_account[i], self.asset_index[i]);
-            let asset = accepted.get(usize::from(index)).ok_or_else(|| {
+            let asset = genesis.collateral.get(usize::from(index)).ok_or_else(|| {
                 format!("positions: asset {index} at entry {i} is not in market.collateral")
             })?;
             let (price, most) = match asset.price {
                 AssetPrice::Mark { symbol } => {
-                    (Money::from(markets[usize::from(symbol)].start), Money::from(QTY_MAX) / 4)
+                    let perpetual = &genesis.perpetuals[usize::from(symbol)];
+                    (Money::from(perpetual.price), Money::from(QTY_MAX) / 4)
                 }
                 AssetPrice::Constant {} => (1, MONEY_MAX / 4),
             };
@@ -172,45 +166,22 @@ impl PositionBook {
                      {most}; make market.lot larger"
                 ));
             }
-            market.deposit_asset(account, index, amount);
-            market.withdraw(account, amount * price);
+            genesis.deposit_asset(account, index, amount);
+            genesis.withdraw(account, amount * price);
         }
         Ok(())
     }
-
-    /// Sets the entry prices, once the market is open.
-    pub fn set_entries(&self, market: &mut Market, markets: &[Units]) {
-        for i in 0..self.position_account.len() {
-            let symbol = self.position_market[i];
-            let ticks = self.position_entry_usd[i] / markets[usize::from(symbol)].tick_usd;
-            let entry = ticks.round().clamp(1.0, PRICE_MAX as f64) as Price;
-            market.set_entry(self.position_account[i], symbol, entry);
-        }
-    }
 }
 
-/// The units in which a market counts.
-#[derive(Clone, Copy, Debug)]
-pub struct Units {
-    /// Smallest price step.
-    pub tick_usd: f64,
-    /// Smallest quantity, in coins.
-    pub lot: f64,
-    /// Price at the start, in ticks.
-    pub start: Price,
-}
-
-impl Units {
-    /// Those of a perpetual at its start.
-    pub(super) fn of(perpetual: &Perpetual) -> Units {
-        Units { tick_usd: perpetual.tick_usd, lot: perpetual.lot, start: perpetual.ticks }
-    }
+/// Value of one quantum of money, in USD.
+fn quantum_usd(genesis: &Genesis) -> f64 {
+    genesis.perpetuals.first().map_or(1.0, |first| first.tick_usd * first.lot)
 }
 
 /// Gives the hedgers this position in a market at its price, in equal parts, with twice its notional
 /// as cash; the remainder goes to the last one.
 pub(super) fn hedge(
-    market: &mut Market,
+    genesis: &mut Genesis,
     accounts: &Accounts,
     (symbol, start): (u16, Price),
     mode: MarginMode,
@@ -222,9 +193,9 @@ pub(super) fn hedge(
         let lots = position / hedgers + rest;
         let account = accounts.judged() + hedger;
         let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(start);
-        market.deposit(account, cash, mode);
+        genesis.deposit(account, cash, mode);
         if lots != 0 {
-            market.open(account, symbol, lots, start);
+            genesis.open(account, symbol, lots, start);
         }
     }
 }

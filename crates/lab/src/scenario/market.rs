@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Money, Ns};
 use surgetank_market::options::{Auction, ImpliedVol, Rule};
 use surgetank_market::{BlockLimits, CollateralAsset, MarginMode, SymbolConfig};
-use surgetank_venue::execution::Matching;
+use surgetank_venue::genesis::Matching;
 
 /// Linear perpetuals (BTC-USD in shape) and the accounts that hold them.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -1,5 +1,6 @@
 //! One option contract, as a venue lists it.
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Ns, Price};
 
 use super::black76::Terms;
@@ -8,7 +9,8 @@ use super::black76::Terms;
 pub const YEAR_NS: f64 = 365.0 * 86_400.0 * 1e9;
 
 /// A European option on one unit of the underlying, settled in cash at the oracle price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Contract {
     /// Expiry, in simulated time.
     pub expiry_ns: Ns,

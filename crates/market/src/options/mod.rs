@@ -18,6 +18,7 @@ pub mod chain;
 pub mod contract;
 pub mod grid;
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::AccountId;
 
 pub use auction::Auction;
@@ -27,7 +28,8 @@ pub use contract::Contract;
 pub use grid::{Requirement, Rule};
 
 /// A venue's settings for options.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Listing {
     /// The contracts; the venue puts them in order of expiry, strike and kind.
     pub contracts: Vec<Contract>,
@@ -38,6 +40,7 @@ pub struct Listing {
     /// Terms of the auction of portfolios.
     pub auction: Auction,
     /// Account that buys portfolios.
+    #[serde(skip)]
     pub liquidator: AccountId,
 }
 

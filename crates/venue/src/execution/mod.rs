@@ -12,21 +12,12 @@
 //! The state is a pure function of opening and batches: time, prices and the seed of the call
 //! auction come with the batch. So a journal of batches is the state, on every machine.
 
-use serde::{Deserialize, Serialize};
 use surgetank_layer::message::{Message, PriceUpdate, Side};
 use surgetank_layer::units::{Digest, Height, MessageId, Money, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
 use surgetank_market::{Fact, Market};
 
-/// Matching of orders.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Matching {
-    /// Continuous matching, one order after the other.
-    Continuous,
-    /// A call auction per batch, at one price (Budish, Cramton and Shim).
-    Auction,
-}
+use crate::genesis::{Genesis, InvalidGenesis, Matching};
 
 /// A sealed batch.
 #[derive(Clone, Copy, Debug)]
@@ -94,8 +85,15 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Nothing executed yet.
-    pub fn of(market: Market, matching: Matching) -> Execution {
+    /// The venue as it opens; nothing is executed yet.
+    ///
+    /// # Errors
+    /// Says why no venue can open so.
+    pub fn open(genesis: &Genesis) -> Result<Execution, InvalidGenesis> {
+        Ok(Execution::of(genesis.market()?, genesis.matching))
+    }
+
+    fn of(market: Market, matching: Matching) -> Execution {
         Execution {
             insurance: market.insurance(),
             touched: (0..market.symbols()).map(|symbol| touch(&market, symbol)).collect(),
