@@ -95,6 +95,9 @@ impl Market {
         }
         let rules = self.mark_prices.iter().zip(stored.mark_prices);
         let mark_prices: Vec<_> = rules.map(|(mark, stored)| mark.restore(stored)).collect();
+        if mark_prices.iter().any(|mark| !(1..=PRICE_MAX).contains(&mark.oracle().0)) {
+            return Err(StateMismatch("oracle prices"));
+        }
         let ledger = self.ledger.restore(stored.ledger, mark_prices[0].oracle().0)?;
         let is_open = |order: Resting| ledger.has_account(order.account);
         if !stored.books.iter().flat_map(Book::iter).all(is_open) {

@@ -3,3 +3,4 @@
 mod execution;
 mod genesis;
 mod small_venue;
+mod state;

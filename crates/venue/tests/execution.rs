@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use surgetank_layer::message::{Message, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, MessageId, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
-use surgetank_market::{Fact, Market};
+use surgetank_market::{Fact, MarginMode, Market, Reject};
 use surgetank_venue::execution::{Batch, Execution, NO_MESSAGE, Observer, Phase};
 use surgetank_venue::genesis::Matching;
+use surgetank_venue::request::AccountRequest;
 
 use crate::small_venue::{genesis, liquidation, market, order, seed};
 
@@ -36,7 +37,14 @@ fn prices_then_funding_then_messages() {
     let mut log = Log::default();
     let prices = [PriceUpdate { symbol: 0, price: 110, observed_ns: 100 }];
     let messages = [order(2, Side::Buy, 90, 3), order(3, Side::Sell, 120, 4)];
-    let batch = Batch { now: 100, height: 1, prices: &prices, messages: &messages, seed: seed(0) };
+    let batch = Batch {
+        now: 100,
+        height: 1,
+        prices: &prices,
+        messages: &messages,
+        accounts: &[],
+        seed: seed(0),
+    };
     execution.execute(&batch, &mut log);
     let seen: Vec<_> = log.0.iter().map(|seen| seen.at).collect();
     let due = [
@@ -58,7 +66,7 @@ fn prices_then_funding_then_messages() {
 fn only_what_has_changed_is_closed() {
     let mut execution = opened(Matching::Continuous);
     let mut close = |height, prices: &[PriceUpdate], messages: &[Message]| {
-        let batch = Batch { now: height, height, prices, messages, seed: seed(0) };
+        let batch = Batch { now: height, height, prices, messages, accounts: &[], seed: seed(0) };
         let closing = execution.execute(&batch, &mut Log::default());
         (closing.touches, closing.insurance, closing.conserved)
     };
@@ -79,7 +87,8 @@ fn phases_without_facts_are_left_out() {
     let mut execution = opened(Matching::Continuous);
     let mut log = Log::default();
     for height in 1..=2 {
-        let batch = Batch { now: 1, height, prices: &[], messages: &[], seed: seed(0) };
+        let batch =
+            Batch { now: 1, height, prices: &[], messages: &[], accounts: &[], seed: seed(0) };
         execution.execute(&batch, &mut log);
     }
     assert!(log.0.is_empty() && execution.height() == 2);
@@ -120,7 +129,7 @@ proptest! {
             id += messages.len() as u32;
             let seed = seed(height as u8);
             let mut log = Log::default();
-            let batch = Batch { now, height, prices: &prices, messages: &messages, seed };
+            let batch = Batch { now, height, prices: &prices, messages: &messages, accounts: &[], seed };
             execution.execute(&batch, &mut log);
 
             let mut facts = Vec::new();
@@ -142,4 +151,52 @@ proptest! {
             prop_assert_eq!(format!("{:?}", execution.market()), format!("{plain:?}"));
         }
     }
+}
+
+/// A limit order, and around it the requests of account 7, which opens meanwhile.
+#[test]
+fn requests_of_accounts_are_executed_at_their_place() {
+    let requests = [
+        (0, AccountRequest::Deposit { account: 7, cash: 5 }),
+        (0, AccountRequest::Open { account: 7, mode: MarginMode::Cross }),
+        (0, AccountRequest::Deposit { account: 7, cash: 100_000 }),
+        (1, AccountRequest::CancelAll { account: 7, symbol: None }),
+        (1, AccountRequest::Withdraw { account: 7, cash: 1_000 }),
+        (2, AccountRequest::CancelAll { account: 0, symbol: Some(1) }),
+        (2, AccountRequest::Halt { account: Some(7), symbol: None, halted: true }),
+    ];
+    let messages = [order(3, Side::Buy, 90, 3), order(6, Side::Buy, 91, 3)]
+        .map(|message| Message { account: 7, ..message });
+    let outcomes = |matching| {
+        let mut execution = opened(matching);
+        let mut log = Log::default();
+        let (prices, accounts) = (&[][..], &requests[..]);
+        let batch =
+            Batch { now: 1, height: 1, prices, messages: &messages, accounts, seed: seed(0) };
+        let closing = execution.execute(&batch, &mut log);
+        assert!(closing.conserved);
+        let market = execution.market();
+        assert_eq!((market.equity(7), market.book(0).len()), (99_000, log.0[0].at.3));
+        let facts = log.0.into_iter().flat_map(|seen| seen.facts);
+        let by: Vec<_> = facts
+            .map(|(id, fact)| (id, matches!(fact, Fact::Canceled { cl_ord_id: 3, .. })))
+            .collect();
+        (closing.accounts, by, market.book(0).len())
+    };
+    let due = [
+        Err(Reject::UnknownAccount),
+        Ok(()),
+        Ok(()),
+        Ok(()),
+        Ok(()),
+        Err(Reject::UnknownSymbol),
+        Ok(()),
+    ];
+    let (continuous, facts, resting) = outcomes(Matching::Continuous);
+    assert_eq!((&continuous[..], resting), (&due[..], 1));
+    assert_eq!(facts, [(3, false), (4, true), (6, false)]);
+    // A call auction comes after all of them, so that both orders rest.
+    let (auction, facts, resting) = outcomes(Matching::Auction);
+    assert_eq!((&auction[..], resting), (&due[..], 2));
+    assert_eq!(facts, [(3, false), (6, false)]);
 }

@@ -17,7 +17,7 @@ fn genesis() -> Genesis {
 }
 
 /// Two perpetuals, options, collateral, a close-out outside and a vault.
-fn large() -> Genesis {
+pub fn large() -> Genesis {
     let against = CloseOut::Oracle { worse_ppm: 1_000, against: 0 };
     let backstop = Backstop { below_ppm: 600_000, vault: 0 };
     let rules = SymbolConfig { close_out: against, ..SymbolConfig::default() };

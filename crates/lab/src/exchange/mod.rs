@@ -180,8 +180,14 @@ impl Exchange {
             .zip(ticks)
             .map(|(symbol, price)| PriceUpdate { symbol, price, observed_ns: now })
             .collect();
-        let batch =
-            Batch { now, height: block.height, prices: &prices, messages, seed: block.hash };
+        let batch = Batch {
+            now,
+            height: block.height,
+            prices: &prices,
+            messages,
+            accounts: &[],
+            seed: block.hash,
+        };
         self.deferrals.begin_block();
         let mut heard = Heard {
             recorder: &mut self.recorder,

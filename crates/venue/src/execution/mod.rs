@@ -5,19 +5,28 @@
 //!    payments that are due at these prices, its messages.
 //! 2. Messages are matched one after the other, or all orders of a batch in one call auction per
 //!    market ([`Matching`]).
-//! 3. An observer is given the facts of each of these phases after the phase. Insurance fund and best
+//! 3. Requests of accounts are executed at their place among the messages; before a call auction,
+//!    all of them. One that is refused changes nothing.
+//! 4. An observer is given the facts of each of these phases after the phase. Insurance fund and best
 //!    prices are reported once per batch, at its end, where they have changed ([`Closing`]).
 //!
 //! # Theory of operation
 //! The state is a pure function of opening and batches: time, prices and the seed of the call
-//! auction come with the batch. So a journal of batches is the state, on every machine.
+//! auction come with the batch. So a journal of batches is the state, on every machine: see
+//! [`state_hash`].
+
+mod accounts;
+mod state;
 
 use surgetank_layer::message::{Message, PriceUpdate, Side};
 use surgetank_layer::units::{Digest, Height, MessageId, Money, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
-use surgetank_market::{Fact, Market};
+use surgetank_market::{Fact, Market, Reject};
 
 use crate::genesis::{Genesis, InvalidGenesis, Matching};
+use crate::request::AccountRequest;
+
+pub use state::{InvalidState, state_hash};
 
 /// A sealed batch.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +39,10 @@ pub struct Batch<'a> {
     pub prices: &'a [PriceUpdate],
     /// Its messages, in their order.
     pub messages: &'a [Message],
+    /// Requests of accounts, in their order, each with the index of the message before which it is
+    /// executed. In a batch that has any, the number of a message or request is its place in the
+    /// batch, both counted.
+    pub accounts: &'a [(u32, AccountRequest)],
     /// Seed that decides over indivisible lots in call auctions.
     pub seed: Digest,
 }
@@ -68,6 +81,8 @@ pub struct Closing {
     pub touches: Vec<(u16, Touch)>,
     /// Whether total money is what was paid in.
     pub conserved: bool,
+    /// What became of each request of an account, in their order.
+    pub accounts: Vec<Result<(), Reject>>,
 }
 
 /// A market and the batches that it has executed.
@@ -127,26 +142,32 @@ impl Execution {
         self.market.fund(batch.now, &mut self.scratch);
         self.attribute(NO_MESSAGE);
         self.end(batch.now, Phase::Funding, observer);
-        self.trade(batch);
+        let accounts = self.trade(batch);
         self.end(batch.now, Phase::Messages, observer);
-        self.close()
+        self.close(accounts)
     }
 
-    fn trade(&mut self, batch: &Batch<'_>) {
+    /// Returns what became of the requests of accounts.
+    fn trade(&mut self, batch: &Batch<'_>) -> Vec<Result<(), Reject>> {
+        let mut asked = accounts::Asked::new(batch.accounts);
         match self.matching {
             Matching::Auction => {
+                self.ask(&mut asked, usize::MAX);
                 // Whoever seals the batch could grind this seed, which only decides indivisible
                 // lots.
                 let call = Call { seed: batch.seed, rationing: Rationing::Random };
                 self.market.execute_batch(batch.now, batch.messages, call, &mut self.facts);
             }
             Matching::Continuous => {
-                for message in batch.messages {
+                for (i, message) in batch.messages.iter().enumerate() {
+                    self.ask(&mut asked, i);
                     self.market.execute(batch.now, message, &mut self.scratch);
                     self.attribute(message.id);
                 }
+                self.ask(&mut asked, usize::MAX);
             }
         }
+        asked.outcomes
     }
 
     /// The facts found since the last call are those of this message.
@@ -161,7 +182,7 @@ impl Execution {
         }
     }
 
-    fn close(&mut self) -> Closing {
+    fn close(&mut self, accounts: Vec<Result<(), Reject>>) -> Closing {
         let insurance = self.market.insurance();
         let changed = insurance != self.insurance;
         self.insurance = insurance;
@@ -173,7 +194,7 @@ impl Execution {
             }
         }
         let conserved = self.market.total_money() == self.market.paid_in();
-        Closing { insurance: changed.then_some(insurance), touches, conserved }
+        Closing { insurance: changed.then_some(insurance), touches, conserved, accounts }
     }
 }
 
