@@ -9,6 +9,7 @@ pub mod adversary;
 pub mod agenda;
 pub mod chain;
 pub mod clients;
+pub mod disk;
 pub mod exchange;
 pub mod faults;
 pub mod flow;

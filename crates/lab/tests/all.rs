@@ -2,6 +2,7 @@
 
 mod actors;
 mod agenda;
+mod disk;
 mod faults;
 mod flow_arrivals;
 mod flow_tape;

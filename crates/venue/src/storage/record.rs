@@ -2,7 +2,7 @@
 //!
 //! # Layout, version 1, little-endian
 //! ```text
-//!   0 "SGTR" | 4 version u16 | 6 kind u8 | 7 zero u8
+//!   0 "SGTR" | 4 version u16 | 6 kind u8 | 7 flags u8 (bit 0: last of its group)
 //!   8 journal [16] | 24 epoch u32 | 28 term u32 | 32 number u64 | 40 segment u64 | 48 offset u64
 //!  56 length u32 | 60 CRC-32C of the payload u32 | 64 durable u64 | 72 first_sequence u64
 //!  80 sealed_ns u64 | 88 ordered u32 | 92 previous [32] | 124 hash [32] | 156 CRC-32C u32
@@ -51,6 +51,9 @@ impl RecordKind {
 pub struct RecordHeader {
     /// Kind of the record.
     pub kind: RecordKind,
+    /// Whether it is the last of its group. A record that is proved durable and is not, proves the
+    /// next one durable.
+    pub ends_group: bool,
     /// Journal to which it belongs.
     pub journal: JournalId,
     /// History in which it was written.
@@ -97,7 +100,7 @@ impl RecordHeader {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
-        bytes.extend([self.kind as u8, 0]);
+        bytes.extend([self.kind as u8, u8::from(self.ends_group)]);
         bytes.extend(self.journal);
         bytes.extend(self.epoch.to_le_bytes());
         bytes.extend(self.term.to_le_bytes());
@@ -125,9 +128,10 @@ impl RecordHeader {
         if fields.array()? != *MAGIC || !is_sealed(bytes) || fields.u16()? != VERSION {
             return None;
         }
-        let [kind, _] = fields.array()?;
+        let [kind, flags] = fields.array()?;
         Some(RecordHeader {
             kind: RecordKind::of(kind)?,
+            ends_group: flags & 1 == 1,
             journal: fields.array()?,
             epoch: fields.u32()?,
             term: fields.u32()?,
@@ -143,6 +147,11 @@ impl RecordHeader {
             previous: Digest(fields.array()?),
             hash: Digest(fields.array()?),
         })
+    }
+
+    /// The highest number that is durable if this record is.
+    pub fn proves(&self) -> u64 {
+        self.number.saturating_add(u64::from(!self.ends_group))
     }
 
     /// The payload of the record that begins at the front of these bytes, if it is whole.

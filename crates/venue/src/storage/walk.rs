@@ -141,7 +141,7 @@ impl<'a> Segment<'a> {
                 Slot::Whole(record)
                     if record.journal == *journal && record.segment == self.number =>
                 {
-                    proved = proved.max(record.number);
+                    proved = proved.max(record.proves());
                 }
                 _ if self.from(geometry.slot_offset(index)).is_empty() => break,
                 _ => {}
@@ -153,8 +153,9 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// Walks over a segment; `chain` goes on to its last whole record.
-pub fn walk(bounds: &Bounds, chain: &mut Chain, segment: Segment<'_>) -> Walk {
+/// Walks over a segment; `chain` goes on to its last whole record, and `bounds.durable` to the end of
+/// the group of which a record is proved durable.
+pub fn walk(bounds: &mut Bounds, chain: &mut Chain, segment: Segment<'_>) -> Walk {
     let mut walk = Walk::default();
     let copies = segment.copies(&bounds.journal);
     let header = copies.iter().flatten().find(|header| starts(chain, header));
@@ -207,7 +208,7 @@ pub fn walk(bounds: &Bounds, chain: &mut Chain, segment: Segment<'_>) -> Walk {
             walk.damage.push(Damage { kind, place, offset: 0, first, last });
         }
     }
-    let steps = Steps { bounds, segment, geometry, first: chain.number.saturating_add(1) };
+    let mut steps = Steps { bounds, segment, geometry, first: chain.number.saturating_add(1) };
     steps.run(chain, &mut walk);
     walk
 }
@@ -232,7 +233,7 @@ impl Segment<'_> {
 
 /// The walk over records, with what does not change.
 struct Steps<'a> {
-    bounds: &'a Bounds,
+    bounds: &'a mut Bounds,
     segment: Segment<'a>,
     geometry: Geometry,
     /// Number of the segment's first record.
@@ -240,7 +241,7 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn run(&self, chain: &mut Chain, walk: &mut Walk) {
+    fn run(&mut self, chain: &mut Chain, walk: &mut Walk) {
         let place = Place::File(FileName::Segment(self.segment.number));
         let mut offset = self.geometry.records_start();
         let mut index = 0;
@@ -265,6 +266,9 @@ impl Steps<'_> {
                     if verdict == Verdict::SlotDamaged && slot == Slot::Bad {
                         let offset = self.geometry.slot_offset(index);
                         walk.damage.push(Damage { offset, ..damage(DamageKind::Slot) });
+                    }
+                    if durable {
+                        self.bounds.durable = self.bounds.durable.max(header.proves());
                     }
                     *chain = follow(&header);
                     (offset, index) = (offset + header.size(), index + 1);

@@ -83,6 +83,9 @@ pub struct Writer {
     is_short: bool,
     space: Space,
     snapshot: Option<SnapshotJob>,
+    /// Files to archive. One after the other, segments ascending: a crash must leave no hole.
+    archive: VecDeque<FileName>,
+    archiving: Option<u64>,
 }
 
 impl Writer {
@@ -98,6 +101,8 @@ impl Writer {
             is_short: false,
             space: Space::Ample,
             snapshot: None,
+            archive: VecDeque::new(),
+            archiving: None,
         }
     }
 
@@ -175,7 +180,8 @@ impl Writer {
         let (start, mut records, mut slots) = (self.at.offset, Vec::new(), Vec::new());
         while self.has_room() {
             let Some(append) = self.waiting.pop_front() else { break };
-            let header = self.header(&append);
+            let ends_group = !self.fits_after(&append);
+            let header = self.header(&append, ends_group);
             records.extend(header.to_bytes());
             records.extend_from_slice(&append.payload);
             records.resize(records.len().next_multiple_of(BLOCK as usize), 0);
@@ -190,9 +196,19 @@ impl Writer {
         job
     }
 
-    fn header(&self, append: &Append) -> RecordHeader {
+    /// Whether the next waiting record goes into the same group as this one.
+    fn fits_after(&self, append: &Append) -> bool {
+        let geometry = Geometry { bytes: self.at.bytes };
+        let offset = self.at.offset + RecordHeader::size_of(append.payload.len() as u64);
+        self.waiting.front().is_some_and(|next| {
+            geometry.fits(self.at.index + 1, offset, next.payload.len() as u64)
+        })
+    }
+
+    fn header(&self, append: &Append, ends_group: bool) -> RecordHeader {
         RecordHeader {
             kind: append.kind,
+            ends_group,
             journal: self.at.superblock.journal,
             epoch: self.at.superblock.epoch,
             term: self.at.superblock.term,
@@ -255,6 +271,8 @@ impl Writer {
             } else if self.job.is_some() {
                 self.say(Space::Reserve, out);
             }
+        } else if self.archiving.take_if(|archiving| *archiving == effect).is_some() {
+            self.archive_next(asked, out);
         } else if self.snapshot.as_ref().is_some_and(|job| job.effect == effect) {
             self.snapshot_finished(asked, out);
         } else if let Some(job) = &mut self.job {
@@ -297,7 +315,11 @@ impl Writer {
             out.push(Output::Halted(Halt::Storage(errno)));
             return Next::Stop;
         }
-        // A file that could not be archived stays where it is.
+        if self.archiving == Some(effect) {
+            // It stays where it is; the next start finds it again.
+            self.archiving = None;
+            self.archive.clear();
+        }
         Next::Same
     }
 
@@ -355,15 +377,21 @@ impl Writer {
     /// Archives what neither the kept snapshots nor the operator's wish needs.
     fn archive(&mut self, asked: &mut Asked, out: &mut Vec<Output>) {
         let Some(surplus) = self.at.snapshots.len().checked_sub(SNAPSHOTS_KEPT) else { return };
-        for number in self.at.snapshots.drain(..surplus) {
-            asked.ask(Effect::Archive(FileName::Snapshot(number)), out);
-        }
+        self.archive.extend(self.at.snapshots.drain(..surplus).map(FileName::Snapshot));
         let oldest = self.at.snapshots.first().copied().unwrap_or(0);
         while self.at.segments.len() > self.segments_kept + 1
             && self.at.segments.get(1).is_some_and(|(_, first)| *first <= oldest.saturating_add(1))
         {
-            let Some((segment, _)) = self.at.segments.pop_front() else { return };
-            asked.ask(Effect::Archive(FileName::Segment(segment)), out);
+            let segment = self.at.segments.pop_front();
+            self.archive.extend(segment.map(|(segment, _)| FileName::Segment(segment)));
+        }
+        self.archive_next(asked, out);
+    }
+
+    fn archive_next(&mut self, asked: &mut Asked, out: &mut Vec<Output>) {
+        if self.archiving.is_none() {
+            let file = self.archive.pop_front();
+            self.archiving = file.map(|file| asked.ask(Effect::Archive(file), out));
         }
     }
 }

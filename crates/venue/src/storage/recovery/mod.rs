@@ -359,7 +359,7 @@ impl Recovery {
         let restored = self.restored.map_or(0, |(number, _)| number);
         let is_first = self.chain.hash.is_none();
         let next = self.chain.number.saturating_add(1);
-        let walk = walk(&self.bounds, &mut self.chain, segment);
+        let walk = walk(&mut self.bounds, &mut self.chain, segment);
         if let Some((first, last)) = walk.gap {
             let kind = if self.tail.end.is_zero { DamageKind::Lost } else { DamageKind::Rotten };
             let place = Place::File(FileName::Segment(self.tail.segment));
@@ -373,8 +373,11 @@ impl Recovery {
         }
         let records = walk.records.len() as u64;
         self.files.push(FileReport { file: FileName::Segment(number), first, records });
+        let is_whole_so_far = !self.refuses();
         self.damage.extend(&walk.damage);
-        self.hand_over(&walk.records, segment, host);
+        if is_whole_so_far {
+            self.hand_over(&walk.records, segment, host);
+        }
         self.plan(walk, segment);
         self.walk_from(index + 1, host)
     }
@@ -424,6 +427,10 @@ impl Recovery {
         }
     }
 
+    fn refuses(&self) -> bool {
+        self.damage.iter().any(|damage| damage.kind.refuses())
+    }
+
     /// Decides: refuse, or repair and go on.
     fn finish(&mut self, host: &mut Host<'_>) -> Next {
         let (first, last) = (self.chain.number.saturating_add(1), self.bounds.durable);
@@ -437,7 +444,7 @@ impl Recovery {
             let place = Place::File(FileName::Segment(segment));
             self.damage.push(Damage { kind, place, offset, first, last });
         }
-        if self.damage.iter().any(|damage| damage.kind.refuses()) {
+        if self.refuses() {
             let files = std::mem::take(&mut self.files);
             let damage = std::mem::take(&mut self.damage);
             host.out.push(Output::Refused { files, damage });

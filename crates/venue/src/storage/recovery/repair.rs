@@ -29,7 +29,8 @@ impl Recovery {
             return;
         };
         let geometry = Geometry { bytes: header.bytes };
-        let kept: Vec<_> = walk.records.iter().filter(|record| !record.durable).collect();
+        let kept = walk.records.iter().filter(|record| !record.durable);
+        let mut kept: Vec<_> = kept.map(|record| record.header.clone()).collect();
         // With the records that are written again, both copies: they may be of the same sync.
         let copies = if kept.is_empty() { walk.bad_copies } else { vec![0, 1] };
         for copy in copies {
@@ -42,10 +43,14 @@ impl Recovery {
                 self.write(number, geometry.slot_offset(index), bytes.into());
             }
         }
-        if let Some(first) = kept.first() {
-            let (from, to) = (first.header.offset, walk.end.offset);
-            let bytes = segment.from(from);
-            let bytes = &bytes[..bytes.len().min((to - from) as usize)];
+        if let (Some(first), Some(last)) = (kept.first().cloned(), kept.last_mut()) {
+            let (from, to) = (first.offset, walk.end.offset);
+            let mut bytes = segment.from(from).to_vec();
+            bytes.truncate((to - from) as usize);
+            // A group of which the end was torn ends here: what follows is another group.
+            last.ends_group = true;
+            let at = (last.offset - from) as usize;
+            bytes[at..at + HEADER_BYTES].copy_from_slice(&last.to_bytes());
             self.write(number, from, bytes.into());
         }
         let torn = segment.headers_here(&self.bounds.journal, walk.end.offset);
@@ -54,7 +59,7 @@ impl Recovery {
             bytes: header.bytes.min(segment.bytes.len() as u64),
             end: walk.end,
             torn_last: torn.max().unwrap_or(0),
-            slots: kept.iter().map(|record| slot::to_bytes(&record.header)).collect(),
+            slots: kept.iter().map(slot::to_bytes).collect(),
             begun: true,
         };
     }
@@ -146,7 +151,7 @@ impl Recovery {
             hash,
             epoch: superblock.epoch,
             term: superblock.term,
-            files: std::mem::take(&mut self.files),
+            files: self.files.clone(),
             damage: std::mem::take(&mut self.damage),
         }));
         if host.config.mode != Mode::Serve {
