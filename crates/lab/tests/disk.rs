@@ -1,7 +1,15 @@
-//! The storage machine over simulated disks, and defects that these runs must find.
+//! The storage machine on simulated disks, and defects that these runs must find.
 
-use surgetank_lab::disk::world::{Host, Outcome, Violation, run};
-use surgetank_venue::storage::{Config, Storage};
+use std::collections::BTreeSet;
+
+use surgetank_lab::disk::world::{Host, Outcome, SEGMENT_BYTES, Violation, run};
+use surgetank_layer::machine::{Draws, Machine};
+use surgetank_venue::storage::effect::{Done, Effect, Input, Output};
+use surgetank_venue::storage::record::{BLOCK, HEADER_BYTES, RecordHeader};
+use surgetank_venue::storage::segment::{Geometry, SegmentHeader};
+use surgetank_venue::storage::snapshots::Snapshot;
+use surgetank_venue::storage::superblock::Superblock;
+use surgetank_venue::storage::{Config, Storage, slot};
 
 const SEEDS: u64 = 300;
 
@@ -12,7 +20,8 @@ fn storage(config: Config) -> Box<Host> {
 fn runs(seeds: std::ops::Range<u64>) -> Outcome {
     let mut sum = Outcome::default();
     for seed in seeds {
-        let outcome = run(seed, &storage).unwrap_or_else(|broken| panic!("seed {seed}: {broken:?}"));
+        let outcome =
+            run(seed, &storage).unwrap_or_else(|broken| panic!("seed {seed}: {broken:?}"));
         sum.recovered += outcome.recovered;
         sum.refused += outcome.refused;
         sum.torn += outcome.torn;
@@ -26,7 +35,7 @@ fn runs(seeds: std::ops::Range<u64>) -> Outcome {
 #[test]
 fn nothing_durable_is_lost_and_nothing_whole_is_refused() {
     let sum = runs(0..SEEDS);
-    eprintln!("{sum:?}");
+    // The runs must have been through what they are for.
     let Outcome { recovered, refused, torn, records, full, restored } = sum;
     assert!(recovered > 300 && records > 3000, "{sum:?}");
     assert!(refused > 5 && torn > 20 && full > 20 && restored > 50, "{sum:?}");
@@ -35,38 +44,169 @@ fn nothing_durable_is_lost_and_nothing_whole_is_refused() {
 #[test]
 #[ignore = "soak: 100,000 runs"]
 fn nothing_durable_is_lost_in_many_runs() {
-    runs(0..100_000);
+    runs(SEEDS..100_000);
+}
+
+/// What is wrong with a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    /// Syncs are said to be done and are not asked for.
+    SkipSync,
+    /// Records are said to be durable when they are written.
+    DurableBeforeSync,
+    /// A failed sync is tried again.
+    RetryFailedSync,
+    /// Slots are written together with their records.
+    SlotBeforeSync,
+    /// Recovery knows of no proof, and cuts the last segment at the first bad record.
+    CutAtFirstBad,
+}
+
+/// A machine with a defect.
+struct Defective {
+    inner: Storage,
+    defect: Defect,
+    syncs: BTreeSet<(u64, u64)>,
+    segment_reads: BTreeSet<u64>,
+    /// Number of the last record written.
+    written: u64,
+    /// Number of the newest snapshot read.
+    snapshot: u64,
+}
+
+fn headers(bytes: &[u8]) -> Vec<RecordHeader> {
+    bytes.chunks(BLOCK as usize).filter_map(RecordHeader::from_bytes).collect()
+}
+
+/// Removes every proof that records were durable, but for the segment's header and the snapshot.
+fn without_proofs(bytes: &mut [u8], snapshot: u64) {
+    if let Some(superblock) = Superblock::from_bytes(bytes) {
+        bytes.copy_from_slice(&Superblock { durable: 0, ..superblock }.to_bytes());
+    }
+    let is_segment = bytes.len() as u64 == SEGMENT_BYTES;
+    let header = SegmentHeader::from_bytes(bytes).filter(|_| is_segment);
+    let Some(segment) = header else { return };
+    let geometry = Geometry { bytes: bytes.len() as u64 };
+    bytes[geometry.slot_offset(0) as usize..geometry.records_start() as usize].fill(0);
+    for block in bytes.chunks_mut(BLOCK as usize) {
+        if let Some(header) = RecordHeader::from_bytes(block) {
+            let durable = snapshot.max(segment.first_number - 1);
+            let header = RecordHeader { durable, ends_group: true, ..header };
+            block[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        }
+    }
+}
+
+impl Defective {
+    fn input(&mut self, input: Input) -> Input {
+        match input {
+            Input::Done(effect, Done::Bytes(mut bytes)) if self.defect == Defect::CutAtFirstBad => {
+                let is_segment = self.segment_reads.contains(&effect);
+                if bytes.len() as u64 == if is_segment { SEGMENT_BYTES } else { BLOCK } {
+                    without_proofs(&mut bytes, self.snapshot);
+                }
+                let snapshot = Snapshot::header(&bytes);
+                self.snapshot = snapshot.map_or(self.snapshot, |snapshot| snapshot.number);
+                Input::Done(effect, Done::Bytes(bytes))
+            }
+            input => input,
+        }
+    }
+
+    /// What becomes of an output; the result is an input of the machine's that follows at once.
+    fn output(&mut self, output: Output, out: &mut Vec<Output>) -> Option<Input> {
+        let (effect, sync) = match &output {
+            Output::Effect(effect, Effect::Sync { segment }) => (*effect, Some(*segment)),
+            Output::Effect(effect, Effect::Read { length: SEGMENT_BYTES, .. }) => {
+                self.segment_reads.insert(*effect);
+                (*effect, None)
+            }
+            Output::Effect(effect, Effect::Write { segment, bytes, .. }) => {
+                let geometry = Geometry { bytes: SEGMENT_BYTES };
+                for header in headers(bytes) {
+                    self.written = header.number;
+                    // Of a segment's first record, whose slot is known.
+                    let is_first = header.offset == geometry.records_start();
+                    if self.defect == Defect::SlotBeforeSync && is_first {
+                        let offset = geometry.slot_offset(0);
+                        let bytes = slot::to_bytes(&header).into();
+                        let write = Effect::Write { segment: *segment, offset, bytes };
+                        out.push(Output::Effect(1 << 40, write));
+                    }
+                }
+                (*effect, None)
+            }
+            _ => (0, None),
+        };
+        let Some(segment) = sync else {
+            out.push(output);
+            return None;
+        };
+        self.syncs.insert((effect, segment));
+        if self.defect == Defect::DurableBeforeSync && self.written > 0 {
+            out.push(Output::Durable { number: self.written });
+        }
+        if self.defect == Defect::SkipSync && self.written > 0 {
+            return Some(Input::Done(effect, Done::Finished));
+        }
+        out.push(output);
+        None
+    }
+}
+
+impl Machine for Defective {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, now: u64, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        if let (Defect::RetryFailedSync, Input::Failed(effect, _)) = (self.defect, &input)
+            && let Some((_, segment)) = self.syncs.iter().find(|(sync, _)| sync == effect)
+        {
+            return out.push(Output::Effect(*effect, Effect::Sync { segment: *segment }));
+        }
+        let mut inputs = vec![self.input(input)];
+        while let Some(input) = inputs.pop() {
+            let mut outputs = Vec::new();
+            self.inner.step(now, input, draws, &mut outputs);
+            inputs.extend(outputs.into_iter().filter_map(|output| self.output(output, out)));
+        }
+    }
+}
+
+/// Asserts that some run of the seeds finds the defect in this way.
+#[track_caller]
+fn finds(defect: Defect, is_right: impl Fn(&Violation) -> bool) {
+    let machine = |config: Config| -> Box<Host> {
+        let (syncs, segment_reads) = (BTreeSet::new(), BTreeSet::new());
+        let inner = Storage::new(config);
+        Box::new(Defective { inner, defect, syncs, segment_reads, written: 0, snapshot: 0 })
+    };
+    let found = (0..SEEDS).filter_map(|seed| run(seed, &machine).err());
+    let found: Vec<Violation> = found.collect();
+    assert!(found.iter().any(is_right), "{defect:?}: {found:?}");
 }
 
 #[test]
-#[ignore = "debug"]
-fn one() {
-    struct Loud(Storage);
-    use surgetank_layer::machine::{Draws, Machine};
-    use surgetank_venue::storage::effect::{Effect, Input, Output};
-    impl Machine for Loud {
-        type Input = Input;
-        type Output = Output;
-        fn step(&mut self, now: u64, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-            match &input {
-                Input::Append(a) => eprintln!("> append {} bytes", a.payload.len()),
-                Input::Snapshot { number, .. } => eprintln!("> snapshot {number}"),
-                Input::Done(n, d) => eprintln!("> done {n} {}", format!("{d:?}").chars().take(60).collect::<String>()),
-                input => eprintln!("> {input:?}"),
-            }
-            self.0.step(now, input, draws, out);
-            for o in out.iter() {
-                match o {
-                    Output::Effect(n, Effect::Write { segment, offset, bytes }) => eprintln!("   {n} write {segment} {offset} {}", bytes.len()),
-                    Output::Effect(n, Effect::WriteSuperblock { copy, .. }) => eprintln!("   {n} super {copy}"),
-                    Output::Effect(n, Effect::WriteSnapshot { number, .. }) => eprintln!("   {n} write snapshot {number}"),
-                    Output::Replay(r) => eprintln!("   replay {}", r.number),
-                    Output::Restore(r) => eprintln!("   restore {}", r.number),
-                    o => eprintln!("   {o:?}"),
-                }
-            }
-        }
-    }
-    let seed = std::env::var("SEED").unwrap().parse().unwrap();
-    eprintln!("{:?}", run(seed, &|config| Box::new(Loud(Storage::new(config)))));
+fn a_skipped_sync_is_found() {
+    finds(Defect::SkipSync, |violation| matches!(violation, Violation::Lost { .. }));
+}
+
+#[test]
+fn an_acknowledgement_before_the_sync_is_found() {
+    finds(Defect::DurableBeforeSync, |violation| matches!(violation, Violation::Lost { .. }));
+}
+
+#[test]
+fn a_retried_sync_is_found() {
+    finds(Defect::RetryFailedSync, |violation| matches!(violation, Violation::Lost { .. }));
+}
+
+#[test]
+fn a_slot_before_the_sync_is_found() {
+    finds(Defect::SlotBeforeSync, |violation| matches!(violation, Violation::Refused(_)));
+}
+
+#[test]
+fn a_cut_at_the_first_bad_record_is_found() {
+    finds(Defect::CutAtFirstBad, |violation| matches!(violation, Violation::Lost { .. }));
 }

@@ -48,9 +48,13 @@ impl Faults {
     /// A sector of some file.
     fn place(&self, disk: &Disk, draws: &mut dyn Draws) -> Option<Range> {
         let files: Vec<(File, u64)> = disk.files().filter(|(_, bytes)| *bytes > 0).collect();
-        let (file, bytes) = *files.get(draws.below(files.len().max(1) as u64) as usize)?;
-        // Half of the time near the beginning, where more is written.
-        let reach = if draws.below(2) == 0 { bytes } else { bytes.min(32 * SECTOR as u64) };
+        let any = *files.get(draws.below(files.len().max(1) as u64) as usize)?;
+        // Often in the segment that is being written, or near the beginning: more stands there.
+        let (file, bytes) = match draws.below(2) {
+            0 => disk.last_written().unwrap_or(any),
+            _ => any,
+        };
+        let reach = if draws.below(3) > 0 { bytes } else { bytes.min(32 * SECTOR as u64) };
         let from = draws.below(reach.div_ceil(SECTOR as u64)) * SECTOR as u64;
         Some(Range { file, from, to: (from + SECTOR as u64).min(bytes) })
     }

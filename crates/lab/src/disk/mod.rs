@@ -76,6 +76,16 @@ impl Disk {
         self.files.iter().map(|(file, content)| (*file, content.disk.len() as u64))
     }
 
+    /// The last segment that is not empty, with its size.
+    pub fn last_written(&self) -> Option<(File, u64)> {
+        let is_written = |(file, content): &(&File, &Content)| {
+            matches!(file, File::Data(FileName::Segment(_)))
+                && content.cache.iter().any(|byte| *byte != 0)
+        };
+        let last = self.files.iter().rev().find(is_written);
+        last.map(|(file, content)| (*file, content.disk.len() as u64))
+    }
+
     /// Creates a file with this content, durably.
     pub fn create(&mut self, file: File, bytes: &[u8]) {
         self.files.insert(file, Content { cache: bytes.to_vec(), disk: bytes.to_vec() });

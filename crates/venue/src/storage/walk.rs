@@ -257,10 +257,7 @@ impl Steps<'_> {
             let verdict = verdict(self.bounds, chain, &slot, &found, later_durable);
             let damage = |kind| Damage { kind, place, offset, first: number, last: number };
             match (verdict, found) {
-                (
-                    Verdict::Whole | Verdict::SlotDamaged | Verdict::Kept,
-                    Found::Whole(header),
-                ) => {
+                (Verdict::Whole | Verdict::SlotDamaged | Verdict::Kept, Found::Whole(header)) => {
                     let durable = verdict != Verdict::Kept;
                     let has_slot = verdict == Verdict::Whole;
                     if verdict == Verdict::SlotDamaged && slot == Slot::Bad {

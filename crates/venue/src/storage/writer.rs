@@ -200,9 +200,9 @@ impl Writer {
     fn fits_after(&self, append: &Append) -> bool {
         let geometry = Geometry { bytes: self.at.bytes };
         let offset = self.at.offset + RecordHeader::size_of(append.payload.len() as u64);
-        self.waiting.front().is_some_and(|next| {
-            geometry.fits(self.at.index + 1, offset, next.payload.len() as u64)
-        })
+        self.waiting
+            .front()
+            .is_some_and(|next| geometry.fits(self.at.index + 1, offset, next.payload.len() as u64))
     }
 
     fn header(&self, append: &Append, ends_group: bool) -> RecordHeader {
@@ -254,13 +254,7 @@ impl Writer {
         Job { segment, writes, sync: None, group: None }
     }
 
-    fn finished(
-        &mut self,
-        now: Ns,
-        effect: u64,
-        asked: &mut Asked,
-        out: &mut Vec<Output>,
-    ) -> Next {
+    fn finished(&mut self, now: Ns, effect: u64, asked: &mut Asked, out: &mut Vec<Output>) -> Next {
         if self.allocating == Some(effect) {
             self.allocating = None;
             self.at.ahead.push_back((self.at.last_segment, self.segment_bytes));
@@ -301,8 +295,7 @@ impl Writer {
             }
             return Next::Same;
         }
-        if let Some(job) = self.snapshot.take_if(|job| job.effect == effect && job.copy.is_none())
-        {
+        if let Some(job) = self.snapshot.take_if(|job| job.effect == effect && job.copy.is_none()) {
             out.push(Output::SnapshotWritten { number: job.number, failed: Some(errno) });
             return Next::Same;
         }

@@ -21,8 +21,8 @@ use super::effect::{
 };
 use super::record::{BLOCK, HEADER_BYTES};
 use super::segment::{Geometry, SLOTS_START};
-use super::snapshots::Snapshot;
 use super::slot::SLOT_BYTES;
+use super::snapshots::Snapshot;
 use super::superblock::{COPIES, Superblock, agreed};
 use super::table::{Bounds, Chain};
 use super::walk::{End, Record, Segment, Walk, walk};
@@ -244,12 +244,7 @@ impl Recovery {
         }
     }
 
-    fn snapshot(
-        &mut self,
-        index: usize,
-        result: Result<Done, Errno>,
-        host: &mut Host<'_>,
-    ) -> Next {
+    fn snapshot(&mut self, index: usize, result: Result<Done, Errno>, host: &mut Host<'_>) -> Next {
         let number = self.snapshots[index];
         let bytes = match result {
             Ok(Done::Bytes(bytes)) => bytes,
