@@ -415,7 +415,11 @@ impl World {
                 Place::File(name) => lie.file == File::Data(name),
             })
         };
-        if !damage.iter().any(|damage| damage.kind.refuses() && names(damage)) {
+        // What snapshots no longer cover may be in the archive.
+        let counts = |damage: &&Damage| {
+            damage.kind.refuses() || damage.kind == DamageKind::Snapshot
+        };
+        if !damage.iter().filter(counts).any(names) {
             return Err(Violation::Refused(damage));
         }
         self.outcome.refused += 1;
