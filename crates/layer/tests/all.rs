@@ -6,6 +6,7 @@ mod admission_criticality;
 mod admission_gate;
 mod admission_price;
 mod admission_rates;
+mod audit_heads;
 mod audit_journal;
 mod audit_merkle;
 mod audit_rig;

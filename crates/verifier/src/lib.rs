@@ -10,6 +10,7 @@
 //! 3. `inputs.rs`: which message was altered, dropped, inserted
 //! 4. `report.rs`: the kinds of findings
 //! 5. `read.rs`: parsing
+//! 6. `segments.rs`: the journal of a venue's data directory
 //!
 //! ```
 //! let report = surgetank_verifier::verify(&b"not a journal"[..], |_| true).unwrap();
@@ -20,10 +21,12 @@ mod inputs;
 mod order;
 mod read;
 mod report;
+mod segments;
 
 use std::io::{self, Read};
 
-use read::{Batch, Frames};
+use read::{Batch, Frames, Head, Part};
+use segments::Segments;
 
 pub use report::{Finding, Kind, Report};
 
@@ -47,18 +50,21 @@ pub fn verify(source: impl Read, mut goes_on: impl FnMut(u64) -> bool) -> io::Re
     match frames.head()? {
         Err((byte, what)) => verifier.torn(byte, what),
         Ok(head) => {
-            let hash = tagged(b"surgetank journal 1", &[&head.bytes]);
-            if hash != head.hash {
-                verifier.found(Kind::AlteredHead, None, "its hash is not that of its bytes");
-            }
-            (verifier.reveal, verifier.terms) = (head.anchor, head.terms);
-            verifier.accepted = [hash, head.hash];
+            verifier.head(&head);
             loop {
                 verifier.start = frames.byte;
-                if !frames.next()? {
-                    break;
+                match frames.next()? {
+                    Part::End => break,
+                    Part::Head(Ok(head)) => {
+                        verifier.head(&head);
+                        continue;
+                    }
+                    Part::Head(Err((byte, what))) => {
+                        verifier.torn(byte, what);
+                        break;
+                    }
+                    Part::Frame => verifier.report.batches += 1,
                 }
-                verifier.report.batches += 1;
                 match read::batch(&frames.frame) {
                     Ok(batch) => verifier.batch(&batch),
                     Err((at, what)) => {
@@ -79,6 +85,29 @@ pub fn verify(source: impl Read, mut goes_on: impl FnMut(u64) -> bool) -> io::Re
     Ok(verifier.report)
 }
 
+/// The same for the segments of a data directory, in ascending order with their numbers. A
+/// directory that `is_written` by a venue at this time may end inside a record.
+///
+/// # Errors
+/// Only if a file cannot be read.
+pub fn verify_segments<R: Read>(
+    files: impl Iterator<Item = (u64, R)>,
+    is_written: bool,
+    goes_on: impl FnMut(u64) -> bool,
+) -> io::Result<Report> {
+    let mut segments = Segments::new(files);
+    let mut report = verify(&mut segments, goes_on)?;
+    if let Some(stop) = segments.stop
+        && !(is_written && stop.is_last)
+    {
+        let (batch, what) = (report.batches, stop.to_string());
+        let (kind, byte) = (Kind::TornFile, report.bytes);
+        report.findings.push(Finding { kind, batch, position: None, byte, what });
+        report.findings_count += 1;
+    }
+    Ok(report)
+}
+
 /// State that the next batch must continue.
 #[derive(Default)]
 struct Verifier {
@@ -97,6 +126,37 @@ struct Verifier {
 }
 
 impl Verifier {
+    /// A head: it announces terms and a commitment, and goes on with what stands before.
+    fn head(&mut self, head: &Head) {
+        let hash = tagged(b"surgetank journal 1", &[&head.bytes]);
+        if hash != head.hash {
+            self.found(Kind::AlteredHead, None, "a head's hash is not that of its bytes");
+        }
+        let is_first = self.report.batches == 0 && self.accepted == [[0; 32]; 2];
+        match head.continues {
+            // What was published before the first head that is here is not checked.
+            Some(([height, sequence], previous)) if is_first => {
+                self.height = height.wrapping_sub(1);
+                self.sequence = sequence.wrapping_sub(1);
+                if [height, sequence] == [1, 1] && previous != [0; 32] {
+                    self.found(Kind::BrokenChain, None, "the first head names a batch before it");
+                }
+            }
+            None if is_first => {}
+            Some(([height, sequence], previous)) => {
+                let due = [self.height, self.sequence].map(|n| n.wrapping_add(1));
+                if !self.accepted.contains(&previous) || [height, sequence] != due {
+                    let what = "a head does not go on with the batch before it";
+                    self.found(Kind::BrokenChain, None, what);
+                }
+                (self.height, self.sequence) = (height.wrapping_sub(1), sequence.wrapping_sub(1));
+            }
+            None => self.found(Kind::BrokenChain, None, "another journal begins here"),
+        }
+        (self.reveal, self.terms) = (head.anchor, head.terms.clone());
+        self.accepted = [hash, head.hash];
+    }
+
     fn batch(&mut self, batch: &Batch<'_>) {
         let head = &batch.header;
         // 1. The chain: this header follows the last one directly.

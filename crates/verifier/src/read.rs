@@ -7,16 +7,19 @@ use crate::Hash;
 /// A value, or an error with its offset in bytes.
 type Torn<T> = Result<T, (usize, &'static str)>;
 
-/// The journal's head.
+/// A head of the journal.
 pub struct Head {
     pub anchor: Hash,
     pub terms: Vec<u8>,
+    /// Height and sequence number of the next batch, and the hash of the batch before: of a head
+    /// that goes on with a journal (version 2).
+    pub continues: Option<([u64; 2], Hash)>,
     /// The hashed bytes.
     pub bytes: Vec<u8>,
     pub hash: Hash,
 }
 
-/// Cuts a file into its head and the frames of its batches.
+/// Cuts a file into heads and the frames of batches.
 pub struct Frames<R> {
     source: R,
     /// Number of bytes read so far.
@@ -25,44 +28,76 @@ pub struct Frames<R> {
     pub frame: Vec<u8>,
 }
 
+/// What stands next in a journal.
+pub enum Part {
+    /// A head, or what is wrong with it.
+    Head(Result<Head, (u64, &'static str)>),
+    /// A frame, which may be cut off.
+    Frame,
+    End,
+}
+
+const MAGIC: &[u8; 8] = b"SGTJRNL\n";
+
 impl<R: Read> Frames<R> {
     pub fn new(source: R) -> Frames<R> {
         Frames { source, byte: 0, frame: Vec::new() }
     }
 
-    /// Reads the head; the inner error says what is wrong with it.
+    /// Reads the first head; the inner error says what is wrong with it.
     pub fn head(&mut self) -> io::Result<Result<Head, (u64, &'static str)>> {
         let mut bytes = Vec::new();
-        if !self.append(44, &mut bytes)? {
+        if !self.append(8, &mut bytes)? {
             return Ok(Err((self.byte, "the file ends inside the journal's head")));
         }
-        if bytes[..8] != *b"SGTJRNL\n" {
+        if bytes != MAGIC {
             return Ok(Err((0, "does not begin as a journal does")));
         }
-        if bytes[8..10] != [1, 0] {
-            return Ok(Err((8, "the journal's version is not known")));
+        self.rest_of_head(bytes)
+    }
+
+    fn rest_of_head(
+        &mut self,
+        mut bytes: Vec<u8>,
+    ) -> io::Result<Result<Head, (u64, &'static str)>> {
+        let start = self.byte;
+        if !self.append(36, &mut bytes)? {
+            return Ok(Err((self.byte, "the file ends inside the journal's head")));
         }
-        let terms = u64::from(u16::from_le_bytes([bytes[42], bytes[43]]));
+        let continues = match bytes[8..10] {
+            [1, 0] => 0,
+            [2, 0] => 48,
+            _ => return Ok(Err((start, "the journal's version is not known"))),
+        };
+        let terms = usize::from(u16::from_le_bytes([bytes[42], bytes[43]]));
         let mut hash = Vec::new();
-        if !self.append(terms, &mut bytes)? || !self.append(32, &mut hash)? {
+        if !self.append(terms as u64 + continues, &mut bytes)? || !self.append(32, &mut hash)? {
             return Ok(Err((self.byte, "the file ends inside the journal's head")));
         }
         let anchor = *bytes[10..].first_chunk().unwrap();
         let hash = *hash.first_chunk().unwrap();
-        Ok(Ok(Head { anchor, terms: bytes[44..].to_vec(), bytes, hash }))
+        let (terms, rest) = (bytes[44..44 + terms].to_vec(), &bytes[44 + terms..]);
+        let continues = (!rest.is_empty()).then(|| {
+            let number = |at: usize| u64::from_le_bytes(*rest[at..].first_chunk().unwrap());
+            ([number(0), number(8)], *rest[16..].first_chunk().unwrap())
+        });
+        Ok(Ok(Head { anchor, terms, continues, bytes, hash }))
     }
 
-    /// Reads the next frame, prefix included; false at the end of the file. A frame that is cut off
-    /// is returned as far as it goes.
-    pub fn next(&mut self) -> io::Result<bool> {
+    /// Reads the next frame, prefix included, or the next head. A frame that is cut off is returned
+    /// as far as it goes.
+    pub fn next(&mut self) -> io::Result<Part> {
         let mut frame = std::mem::take(&mut self.frame);
         frame.clear();
         if self.append(8, &mut frame)? {
+            if frame == MAGIC {
+                return self.rest_of_head(frame).map(Part::Head);
+            }
             let size = u32::from_le_bytes(*frame[4..].first_chunk().unwrap());
             self.append(u64::from(size), &mut frame)?;
         }
         self.frame = frame;
-        Ok(!self.frame.is_empty())
+        Ok(if self.frame.is_empty() { Part::End } else { Part::Frame })
     }
 
     /// Appends up to `size` bytes; returns whether all were present.

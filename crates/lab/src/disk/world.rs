@@ -416,9 +416,8 @@ impl World {
             })
         };
         // What snapshots no longer cover may be in the archive.
-        let counts = |damage: &&Damage| {
-            damage.kind.refuses() || damage.kind == DamageKind::Snapshot
-        };
+        let counts =
+            |damage: &&Damage| damage.kind.refuses() || damage.kind == DamageKind::Snapshot;
         if !damage.iter().filter(counts).any(names) {
             return Err(Violation::Refused(damage));
         }

@@ -1,12 +1,19 @@
 //! The journal: a head, and then batches, each chained to the one before.
 //!
-//! # Layout, version 1, little-endian
+//! # Layout, little-endian
 //! ```text
-//! "SGTJRNL\n" | version u16 | anchor (32 bytes) | terms (length u16 | bytes) | hash (32 bytes)
+//! "SGTJRNL\n" | version u16 | anchor (32 bytes) | terms (length u16 | bytes)
+//!   | version 2 only: height u64 | first_sequence u64 | previous (32 bytes)
+//!   | hash (32 bytes)
 //! | frames of batches
 //! ```
 //! `hash = BLAKE3("surgetank journal 1" ‖ the bytes before it)`. The anchor is that of the chain of
 //! secrets ([`super::seed`]); `terms` are those of the first batch.
+//!
+//! A head of version 2 goes on with a journal whose secrets are used up, or were lost with the
+//! process: it may stand between batches. `height` and `first_sequence` are those of the next
+//! batch, `previous` is the hash of the batch before (zeros if there is none), and the next batch
+//! names the head's hash as its `previous`.
 //!
 //! [`Ledger`] produces the bytes to append; the caller writes them to a file. [`Reader`] reads them
 //! back and checks all that does not depend on the ordering rule.
@@ -22,6 +29,8 @@ use crate::units::{Digest, Height, Ns};
 
 /// First bytes of a journal.
 pub const MAGIC: &[u8; 8] = b"SGTJRNL\n";
+/// Version of a head that goes on with a journal.
+pub const CONTINUING: u16 = 2;
 /// Domain separation tag of the hash of heads.
 const HEAD_TAG: &[u8] = b"surgetank journal 1";
 
@@ -33,6 +42,17 @@ pub struct Ledger {
     previous: Digest,
     terms: String,
     reveals: RevealChain,
+}
+
+/// The end of a journal, with which a further head goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// Height of the last batch; 0 if there is none.
+    pub height: Height,
+    /// Sequence number of the last published message; 0 if there is none.
+    pub sequence: u64,
+    /// Hash of the last batch; zeros if there is none.
+    pub hash: Digest,
 }
 
 /// Error: no secret is left for another batch.
@@ -66,16 +86,33 @@ impl Ledger {
     /// # Panics
     /// If `terms` is longer than 65,535 bytes.
     pub fn new(secret: &Hash, batches_max: usize, terms: &str) -> (Ledger, Vec<u8>) {
-        let reveals = RevealChain::new(secret, batches_max);
+        Ledger::begin(RevealChain::new(secret, batches_max), terms, None)
+    }
+
+    /// A further head of a journal that ends here, with secrets of its own.
+    ///
+    /// # Panics
+    /// If `terms` is longer than 65,535 bytes.
+    pub fn after(end: &End, reveals: RevealChain, terms: &str) -> (Ledger, Vec<u8>) {
+        Ledger::begin(reveals, terms, Some(end))
+    }
+
+    fn begin(reveals: RevealChain, terms: &str, end: Option<&End>) -> (Ledger, Vec<u8>) {
         let mut head = MAGIC.to_vec();
-        head.extend(batch::VERSION.to_le_bytes());
+        head.extend(end.map_or(batch::VERSION, |_| CONTINUING).to_le_bytes());
         head.extend(reveals.anchor());
         head.extend(u16::try_from(terms.len()).expect("terms under 64 KiB").to_le_bytes());
         head.extend(terms.as_bytes());
+        if let Some(end) = end {
+            head.extend((end.height + 1).to_le_bytes());
+            head.extend((end.sequence + 1).to_le_bytes());
+            head.extend(end.hash.0);
+        }
         let previous = tagged(HEAD_TAG, &[&head]);
         head.extend(previous.0);
-        let terms = terms.to_owned();
-        (Ledger { height: 0, next_sequence: 1, previous, terms, reveals }, head)
+        let (terms, end) = (terms.to_owned(), end.copied().unwrap_or_default());
+        let (height, next_sequence) = (end.height, end.sequence + 1);
+        (Ledger { height, next_sequence, previous, terms, reveals }, head)
     }
 
     /// Hash of the last batch: the trust anchor, which a verifier must obtain elsewhere.
@@ -180,9 +217,9 @@ pub struct Reader<R> {
     byte: u64,
     batch: u64,
     previous: Digest,
-    /// The head's anchor.
+    /// The last head's anchor.
     pub anchor: Hash,
-    /// The first batch's terms.
+    /// The last head's terms: those of the batch after it.
     pub terms: String,
     frame: Vec<u8>,
 }
@@ -196,24 +233,43 @@ impl<R: Read> Reader<R> {
         let (anchor, terms, frame) = ([0; 32], String::new(), Vec::new());
         let previous = Digest([0; 32]);
         let mut reader = Reader { source, byte: 0, batch: 0, previous, anchor, terms, frame };
-        let mut head = reader.take(44)?;
-        if &head[..8] != MAGIC {
+        let magic = reader.take(8)?;
+        if magic != MAGIC {
             return Err(reader.wrong(0, "does not begin as a journal does"));
         }
-        let version = u16::from_le_bytes([head[8], head[9]]);
-        if version != batch::VERSION {
-            return Err(reader.wrong(8, &format!("version {version} is not known")));
-        }
-        reader.anchor.copy_from_slice(&head[10..42]);
-        head.extend(reader.take(u64::from(u16::from_le_bytes([head[42], head[43]])))?);
-        let stored = reader.take(32)?;
-        reader.previous = tagged(HEAD_TAG, &[&head]);
-        if stored != reader.previous.0 {
-            return Err(reader.wrong(10, "its hash is not that of its bytes"));
-        }
-        reader.terms = String::from_utf8(head.split_off(44))
-            .map_err(|_| reader.wrong(44, "`terms` is not text"))?;
+        reader.head(None)?;
         Ok(reader)
+    }
+
+    /// Reads a head after its first 8 bytes; `before` is the hash of the batch before it.
+    fn head(&mut self, before: Option<Digest>) -> Result<(), ReadError> {
+        let start = self.byte;
+        let mut head = MAGIC.to_vec();
+        head.extend(self.take(36)?);
+        let version = u16::from_le_bytes([head[8], head[9]]);
+        let is_known = version == CONTINUING || version == batch::VERSION && before.is_none();
+        if !is_known {
+            return Err(self.wrong(start, &format!("version {version} is not known here")));
+        }
+        self.anchor.copy_from_slice(&head[10..42]);
+        let length = usize::from(u16::from_le_bytes([head[42], head[43]]));
+        head.extend(self.take(length as u64)?);
+        let terms = head[44..].to_vec();
+        if version == CONTINUING {
+            head.extend(self.take(48)?);
+            if before.is_some_and(|before| !head.ends_with(&before.0)) {
+                let what = "the chain is broken: the head does not go on with the batch before";
+                return Err(self.wrong(start, what));
+            }
+        }
+        let stored = self.take(32)?;
+        self.previous = tagged(HEAD_TAG, &[&head]);
+        if stored != self.previous.0 {
+            return Err(self.wrong(start + 2, "its hash is not that of its bytes"));
+        }
+        self.terms =
+            String::from_utf8(terms).map_err(|_| self.wrong(start + 36, "`terms` is not text"))?;
+        Ok(())
     }
 
     /// Hash of the head or batch that was read last.
@@ -231,6 +287,12 @@ impl<R: Read> Reader<R> {
         let got = self.fill(&mut prefix)?;
         if got == 0 {
             return Ok(None);
+        }
+        if prefix == *MAGIC {
+            self.byte += 8;
+            self.batch -= 1;
+            self.head(Some(self.previous))?;
+            return self.next_batch();
         }
         if got < 8 || &prefix[..4] != batch::MAGIC {
             return Err(self.wrong(self.byte, "no frame of a batch begins here"));
