@@ -18,7 +18,7 @@ fn durable(running: &Running) -> u64 {
         Output::Durable { number } => Some(*number),
         _ => None,
     });
-    numbers.last().unwrap_or(0)
+    numbers.max().unwrap_or(0)
 }
 
 #[test]

@@ -8,8 +8,9 @@
 //! 3. the machine halts only after an effect that failed.
 //!
 //! Where a lie has touched a record of the last group whose slot was not written yet, that record
-//! and those after it may be missing: the stated limit of one copy. After more than one lie only
-//! the content of the prefix is judged.
+//! and those after it may be missing: the stated limit of one copy. After more than one lie, or
+//! one write that is misdirected over slots and records alike, only the content of the prefix is
+//! judged.
 
 use std::sync::Arc;
 
@@ -385,7 +386,8 @@ impl World {
             return Err(Violation::Altered { number });
         }
         let required = if self.faults.touched.is_empty() { self.durable } else { self.excused() };
-        if self.is_judged && number < required {
+        let is_judged = self.is_judged && !self.faults.takes_proof_too;
+        if is_judged && number < required {
             return Err(Violation::Lost { durable: self.durable, recovered: number });
         }
         life.serves = true;

@@ -34,7 +34,7 @@
 //! # Departures
 //! One copy of the journal: what is damaged is reported and not repaired from a peer. If the disk
 //! lies about the last group's sync, or that group decays before its slot is written, it is taken
-//! for a torn tail.
+//! for a torn tail. So is what one misdirected write covers together with the slots that prove it.
 
 mod bytes;
 pub mod damage;
