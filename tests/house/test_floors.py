@@ -118,7 +118,7 @@ LAB_FLOORS = [
     {"faults"},
     {"network"},
     {"chain", "gauges", "lane", "price", "waits"},
-    {"actors", "wire"},
+    {"actors", "disk", "wire"},
     {"adversary", "clients", "exchange"},
     {"world"},
 ]
@@ -163,7 +163,7 @@ STD_ALLOWED = {
 LIBRARIES = {
     "layer": {"blake3", "serde", "sha2"},
     "market": {"blake3", "libm", "serde"},
-    "venue": {"blake3", "postcard", "serde", "serde_json"},
+    "venue": {"blake3", "crc32c", "postcard", "serde", "serde_json"},
     "lab": {"blake3", "rand_chacha", "serde", "serde_json"},
     "verifier": {"blake3"},
 }

@@ -49,7 +49,7 @@ pub enum Violation {
         /// Its number.
         number: u64,
     },
-    /// The machine refused a disk that told the truth, or named other files.
+    /// The machine refused an honest disk, or named other files.
     Refused(Vec<Damage>),
     /// The machine halted although no effect failed.
     Halted,
@@ -62,7 +62,7 @@ pub enum Violation {
 pub struct Outcome {
     /// Recoveries that served.
     pub recovered: u32,
-    /// Refusals.
+    /// Starts that were refused.
     pub refused: u32,
     /// Torn tails that were cut.
     pub torn: u32,

@@ -167,7 +167,7 @@ pub struct Replayed {
 /// How much room for records is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Space {
-    /// Enough.
+    /// As many segments as wanted are allocated.
     Ample,
     /// No further segment could be allocated; what is allocated is the reserve.
     Reserve,

@@ -18,7 +18,7 @@ const MAGIC: &[u8; 4] = b"SGTC";
 pub enum Slot {
     /// A whole slot: the record of this header was durable.
     Whole(RecordHeader),
-    /// Nothing.
+    /// Zeros: no slot was written.
     Empty,
     /// Something that is no whole slot.
     Bad,
