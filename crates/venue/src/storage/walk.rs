@@ -248,10 +248,16 @@ impl Steps<'_> {
         while index < self.geometry.slots() && !self.segment.from(offset).is_empty() {
             let number = chain.number.saturating_add(1);
             let slot = self.segment.slot(self.geometry, index, self.first);
-            let found = self.segment.found(offset, &slot);
+            let found = match self.segment.found(offset, &slot) {
+                // A torn tail whose removal did not reach the disk, behind records of a later writer.
+                Found::Whole(record) if record.term < chain.term && slot == Slot::Empty => {
+                    Found::Bad
+                }
+                found => found,
+            };
             let later = match found {
                 Found::Whole(_) => None,
-                _ => self.later(offset + BLOCK, number),
+                _ => self.later(offset + BLOCK, number, chain.term),
             };
             let later_durable = later.as_ref().map(|(_, record)| record.durable);
             let verdict = verdict(self.bounds, chain, &slot, &found, later_durable);
@@ -299,12 +305,14 @@ impl Steps<'_> {
         walk.end = self.segment.end(offset, index);
     }
 
-    /// The first record in its place from `offset` on with a number above `number`.
-    fn later(&self, offset: u64, number: u64) -> Option<(u64, RecordHeader)> {
+    /// The first record in its place from `offset` on with a number above `number`, of this writer
+    /// or a later one.
+    fn later(&self, offset: u64, number: u64, term: u32) -> Option<(u64, RecordHeader)> {
         let journal = &self.bounds.journal;
         self.segment.headers_from(journal, offset).find(|(at, record)| {
             self.segment.is_here(journal, record, *at)
                 && record.number > number
+                && record.term >= term
                 && record.payload(self.segment.from(*at)).is_some()
         })
     }
