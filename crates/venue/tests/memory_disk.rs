@@ -34,12 +34,20 @@ pub struct Disk {
     pub files: BTreeMap<FileName, Vec<u8>>,
     pub archived: Vec<FileName>,
     pub segments_left: u32,
+    /// Writes of the superblock until one is torn and fails.
+    pub superblock_writes_left: Option<u32>,
 }
 
 impl Default for Disk {
     fn default() -> Disk {
         let superblock = vec![0; 4 * BLOCK as usize];
-        Disk { superblock, files: BTreeMap::new(), archived: Vec::new(), segments_left: 1000 }
+        Disk {
+            superblock,
+            files: BTreeMap::new(),
+            archived: Vec::new(),
+            segments_left: 1000,
+            superblock_writes_left: None,
+        }
     }
 }
 
@@ -79,6 +87,13 @@ impl Disk {
             }
             Effect::WriteSuperblock { copy, bytes } => {
                 let at = usize::from(*copy) * BLOCK as usize;
+                if let Some(left) = &mut self.superblock_writes_left {
+                    let Some(less) = left.checked_sub(1) else {
+                        self.superblock[at..][..64].fill(7);
+                        return Err(Errno::Io);
+                    };
+                    *left = less;
+                }
                 self.superblock[at..][..bytes.len()].copy_from_slice(bytes);
             }
             Effect::WriteSnapshot { number, bytes } => {
@@ -140,6 +155,12 @@ impl Running {
             self.next = recovered.number + 1;
         }
         start
+    }
+
+    /// A start that an effect's failure ends.
+    pub fn start_and_crash(&mut self) {
+        self.input(Input::Start);
+        assert!(self.said.iter().any(|output| matches!(output, Output::Halted(_))));
     }
 
     pub fn input(&mut self, input: Input) {

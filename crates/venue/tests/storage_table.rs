@@ -208,6 +208,43 @@ fn row_14_two_bad_copies_of_a_segment_header_refuse() {
 }
 
 #[test]
+fn row_14_a_segment_without_header_is_named_when_later_ones_miss_its_records() {
+    let whole = disk(30);
+    let mut later = whole.clone();
+    // Of the second segment nothing is left that is whole but slots and later records.
+    let to = record(1) + HEADER_BYTES;
+    later.segment(2)[..Geometry { bytes: SEGMENT_BYTES }.slot_offset(0) as usize].fill(7);
+    later.segment(2)[record(1)..to].fill(7);
+    refuses(&later, DamageKind::Header, 2, 0, [13, 24]);
+    later.files.remove(&FileName::Segment(1));
+    refuses(&later, DamageKind::Header, 2, 0, [1, 24]);
+    let mut last = whole.clone();
+    last.files.remove(&FileName::Segment(3));
+    last.segment(2)[..BLOCK as usize * 2].fill(7);
+    last.segment(2)[record(1)..to].fill(7);
+    refuses(&last, DamageKind::Header, 2, 0, [13, 24]);
+}
+
+#[test]
+fn row_16_a_crash_while_the_superblock_is_written_leaves_a_pair_that_agrees() {
+    // Whatever two copies agree, no prefix of a start's writes, the last one torn, parts them all.
+    for pair in [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]] {
+        let mut disk = disk(5);
+        for copy in (0..4).filter(|copy| !pair.contains(copy)) {
+            disk.superblock[copy * BLOCK as usize + 30] ^= 1;
+        }
+        for writes in 0..4 {
+            let mut running = Running::new(disk.clone(), Mode::Serve);
+            running.disk.superblock_writes_left = Some(writes);
+            running.start_and_crash();
+            running.disk.superblock_writes_left = None;
+            let (start, _) = start(&running.disk);
+            assert!(matches!(start, Start::Served(_)), "{pair:?}, {writes}: {start:?}");
+        }
+    }
+}
+
+#[test]
 fn rows_15_and_16_two_copies_of_the_superblock_must_agree() {
     let mut disk = disk(5);
     for copy in [0, 3] {

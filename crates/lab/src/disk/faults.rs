@@ -1,9 +1,7 @@
 //! What a disk does wrong besides losing what was not synced.
 
 use surgetank_layer::machine::Draws;
-use surgetank_venue::storage::segment::Geometry;
 
-use super::world::SEGMENT_BYTES;
 use super::{Disk, File, Range, SECTOR};
 
 /// The faults of one run. A disk lies when it reports success, or keeps silent: a write is lost or
@@ -16,8 +14,6 @@ pub struct Faults {
     pub touched: Vec<Range>,
     /// Blocks that cannot be read.
     unreadable: Vec<Range>,
-    /// A misdirected write has covered slots and records alike.
-    pub takes_proof_too: bool,
     /// Whether syncs, writes and allocations fail at times, and say so.
     pub fails: bool,
 }
@@ -46,8 +42,6 @@ impl Faults {
         let to = Range { to: 0, ..self.place(disk, draws)? };
         let to = Range { to: to.from + (at.to - at.from), ..to };
         self.touched.push(to);
-        let records = Geometry { bytes: SEGMENT_BYTES }.records_start();
-        self.takes_proof_too |= to.from < records && records < to.to;
         Some(to)
     }
 

@@ -355,13 +355,25 @@ impl Recovery {
         let is_first = self.chain.hash.is_none();
         let next = self.chain.number.saturating_add(1);
         let walk = walk(&mut self.bounds, &mut self.chain, segment);
-        if let Some((first, last)) = walk.gap {
-            let kind = if self.tail.end.is_zero { DamageKind::Lost } else { DamageKind::Rotten };
-            let place = Place::File(FileName::Segment(self.tail.segment));
-            self.damage.push(Damage { kind, place, offset: self.tail.end.offset, first, last });
+        let is_known = self.tail.segment.saturating_add(1) == number;
+        if let Some((first, last)) = walk.gap
+            && !self.lacks_header(first, last)
+        {
+            let Tail { segment, end, .. } = self.tail;
+            let (kind, segment, offset) = match (is_known, end.is_zero) {
+                (false, _) => (DamageKind::Lost, segment.saturating_add(1), 0),
+                (true, true) => (DamageKind::Lost, segment, end.offset),
+                (true, false) => (DamageKind::Rotten, segment, end.offset),
+            };
+            let place = Place::File(FileName::Segment(segment));
+            self.damage.push(Damage { kind, place, offset, first, last });
         }
         let first = walk.header.as_ref().map_or(next, |header| header.first_number);
-        if is_first && walk.header.is_some() && first > restored.saturating_add(1) {
+        if is_first
+            && walk.header.is_some()
+            && first > restored.saturating_add(1)
+            && !self.lacks_header(restored + 1, first - 1)
+        {
             let place = Place::File(FileName::Segment(number.saturating_sub(1)));
             let (kind, first, last) = (DamageKind::Missing, restored + 1, first - 1);
             self.damage.push(Damage { kind, place, offset: 0, first, last });
@@ -422,6 +434,19 @@ impl Recovery {
         }
     }
 
+    /// Whether a segment that seemed torn when it was begun stands where these durable records are
+    /// missing: then it was whole once, and its header is damaged.
+    fn lacks_header(&mut self, first: u64, last: u64) -> bool {
+        let (kind, mut found) = (DamageKind::Header, false);
+        for damage in &mut self.damage {
+            if damage.kind == DamageKind::TornTail && damage.offset == 0 {
+                *damage = Damage { kind, first, last, ..*damage };
+                found = true;
+            }
+        }
+        found
+    }
+
     fn refuses(&self) -> bool {
         self.damage.iter().any(|damage| damage.kind.refuses())
     }
@@ -430,6 +455,8 @@ impl Recovery {
     fn finish(&mut self, host: &mut Host<'_>) -> Next {
         let (first, last) = (self.chain.number.saturating_add(1), self.bounds.durable);
         if first <= last && self.superblock.is_some() {
+            // Without a later header it is not certain in which of the two the records were.
+            self.lacks_header(first, last);
             let Tail { segment, bytes, end, .. } = self.tail;
             let (kind, segment, offset) = match (end.is_zero, end.offset < bytes) {
                 (_, false) => (DamageKind::Missing, segment + 1, 0),

@@ -99,7 +99,7 @@ impl Recovery {
             superblock.update += 1;
             superblock.durable = self.bounds.durable;
             superblock.term += u32::from(host.config.mode == Mode::Serve);
-            self.repairs.extend(writes(superblock));
+            self.repairs.extend(writes(superblock, &self.copies));
         }
         self.next_repair(host)
     }
@@ -107,7 +107,7 @@ impl Recovery {
     /// Begins a journal: superblock, first segments, and the superblock that says that they exist.
     pub(super) fn create(&mut self, superblock: Superblock, host: &mut Host<'_>) -> Next {
         let mut superblock = Superblock { update: superblock.update + 1, ..superblock };
-        self.repairs.extend(writes(&superblock));
+        self.repairs.extend(writes(&superblock, &self.copies));
         let bytes = host.config.segment_bytes;
         for segment in 1..=host.config.segments_ahead.max(1) as u64 {
             if self.segments.iter().all(|(exists, _)| *exists != segment) {
@@ -119,7 +119,7 @@ impl Recovery {
         superblock.update += 1;
         superblock.begun = true;
         superblock.term += 1;
-        self.repairs.extend(writes(&superblock));
+        self.repairs.extend(writes(&superblock, &self.copies));
         self.superblock = Some(superblock);
         self.next_repair(host)
     }
@@ -211,8 +211,13 @@ fn written(effect: &Effect) -> Option<u64> {
     }
 }
 
-/// The effects that write all copies of the superblock.
-fn writes(superblock: &Superblock) -> impl Iterator<Item = Effect> + use<> {
+/// The effects that write all copies of the superblock: first those that do not agree now. Else a
+/// crash during a write could tear the one pair that still agrees.
+fn writes(superblock: &Superblock, copies: &[Option<Superblock>]) -> Vec<Effect> {
     let bytes: Arc<[u8]> = superblock.to_bytes().into();
-    (0..COPIES).map(move |copy| Effect::WriteSuperblock { copy, bytes: bytes.clone() })
+    let agreed = agreed(copies);
+    let mut order: Vec<u8> = (0..COPIES).collect();
+    order.sort_by_key(|copy| agreed.is_some() && copies.get(usize::from(*copy)) == Some(&agreed));
+    let write = |copy| Effect::WriteSuperblock { copy, bytes: bytes.clone() };
+    order.into_iter().map(write).collect()
 }
