@@ -453,7 +453,7 @@ impl World {
             })?;
             let proves = |header: &RecordHeader| {
                 let is_durable = header.number <= self.durable;
-                is_durable && header.durable >= hit.number && !range.overlaps(&at(header))
+                is_durable && header.durable >= hit.number && !touched(&header)
             };
             let is_proved = self.snapshot >= hit.number || written().any(proves);
             (!is_proved).then_some(hit)
