@@ -13,6 +13,7 @@
 //! 2. Decoding is total: bytes that are not a message are refused with the field and its offset.
 
 mod read;
+mod reader;
 mod write;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use std::fmt;
 use crate::message::{Body, Message};
 
 pub use read::decode;
+pub use reader::{Read, Reader};
 
 /// Version of the format that is written.
 pub const VERSION: u8 = 1;
@@ -46,6 +48,10 @@ pub enum Malformed {
     UnknownVersion(u8),
     /// The byte stands for no value of the field.
     UnknownValue(u8),
+    /// A length or number beyond what the field allows.
+    TooLarge(u64),
+    /// Bytes are left after the last field.
+    Surplus,
 }
 
 impl fmt::Display for DecodeError {
@@ -59,6 +65,10 @@ impl fmt::Display for DecodeError {
             Malformed::UnknownValue(value) => {
                 write!(f, "byte {offset}: `{field}` has no value {value}")
             }
+            Malformed::TooLarge(value) => {
+                write!(f, "byte {offset}: `{field}` cannot be {value}")
+            }
+            Malformed::Surplus => write!(f, "byte {offset}: bytes are left after the last field"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Decoding of messages.
 
+use super::reader::{Read, Reader};
 use super::{DecodeError, Malformed, VERSION};
 use crate::message::{
     Body, Class, ExecType, ExecutionReport, LiquidationOrder, Message, NewOrderSingle, OrdType,
@@ -8,81 +9,34 @@ use crate::message::{
 };
 use crate::units::Digest;
 
-type Read<T> = Result<T, DecodeError>;
-
 /// Reads one message from the front of `bytes`; also returns the number of bytes read.
 ///
 /// # Errors
 /// Names the field at which the bytes are not a message, and its offset.
 pub fn decode(bytes: &[u8]) -> Read<(Message, usize)> {
-    let mut reader = Reader { bytes, at: 0 };
-    let version = reader.byte("version")?;
-    if version != VERSION {
-        let kind = Malformed::UnknownVersion(version);
-        return Err(DecodeError { offset: 0, field: "version", kind });
-    }
-    let class = reader.one_of("class", Class::ALL, |class| class as u8)?;
-    let id = u32::from_le_bytes(reader.array("id")?);
-    let account = u32::from_le_bytes(reader.array("account")?);
-    let sent_ns = reader.u64("sent_ns")?;
-    let body = reader.body(class)?;
-    Ok((Message { id, account, sent_ns, body }, reader.at))
-}
-
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    let mut reader = Reader::new(bytes);
+    let message = reader.message()?;
+    Ok((message, reader.at()))
 }
 
 impl Reader<'_> {
-    fn array<const N: usize>(&mut self, field: &'static str) -> Read<[u8; N]> {
-        let taken = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>());
-        let error = DecodeError { offset: self.at, field, kind: Malformed::Truncated };
-        let array = *taken.ok_or(error)?;
-        self.at += N;
-        Ok(array)
-    }
-
-    fn byte(&mut self, field: &'static str) -> Read<u8> {
-        self.array::<1>(field).map(|[byte]| byte)
-    }
-
-    fn u16(&mut self, field: &'static str) -> Read<u16> {
-        self.array(field).map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self, field: &'static str) -> Read<u32> {
-        self.array(field).map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self, field: &'static str) -> Read<u64> {
-        self.array(field).map(u64::from_le_bytes)
-    }
-
-    fn i64(&mut self, field: &'static str) -> Read<i64> {
-        self.array(field).map(i64::from_le_bytes)
-    }
-
-    fn unknown<T>(&self, field: &'static str, value: u8) -> Read<T> {
-        Err(DecodeError { offset: self.at - 1, field, kind: Malformed::UnknownValue(value) })
-    }
-
-    /// A byte that is the number of one of these values.
-    fn one_of<T: Copy, const N: usize>(
-        &mut self,
-        field: &'static str,
-        all: [T; N],
-        number: impl Fn(T) -> u8,
-    ) -> Read<T> {
-        let byte = self.byte(field)?;
-        match all.into_iter().find(|&one| number(one) == byte) {
-            Some(one) => Ok(one),
-            None => self.unknown(field, byte),
+    /// One message.
+    ///
+    /// # Errors
+    /// Names the field at which the bytes are not a message, and its offset.
+    pub fn message(&mut self) -> Read<Message> {
+        let offset = self.at();
+        let version = self.byte("version")?;
+        if version != VERSION {
+            let kind = Malformed::UnknownVersion(version);
+            return Err(DecodeError { offset, field: "version", kind });
         }
-    }
-
-    fn flag(&mut self, field: &'static str) -> Read<bool> {
-        self.one_of(field, [false, true], u8::from)
+        let class = self.one_of("class", Class::ALL, |class| class as u8)?;
+        let id = self.u32("id")?;
+        let account = self.u32("account")?;
+        let sent_ns = self.u64("sent_ns")?;
+        let body = self.body(class)?;
+        Ok(Message { id, account, sent_ns, body })
     }
 
     fn side(&mut self) -> Read<Side> {
@@ -96,7 +50,7 @@ impl Reader<'_> {
         value: impl FnOnce(&mut Self) -> Read<T>,
     ) -> Read<Option<T>> {
         let there = self.flag(field)?;
-        let start = self.at;
+        let start = self.at();
         let value = value(self)?;
         if there {
             return Ok(Some(value));
@@ -104,8 +58,7 @@ impl Reader<'_> {
         if value == T::default() {
             return Ok(None);
         }
-        let (offset, kind) = (start, Malformed::UnknownValue(self.bytes[start]));
-        Err(DecodeError { offset, field, kind })
+        Err(self.unknown_at(start, field))
     }
 
     fn body(&mut self, class: Class) -> Read<Body> {
