@@ -1,8 +1,14 @@
 //! All tests of the crate, in one binary: it is linked once.
 
+mod accepted;
+mod encodings;
+mod examples;
 mod execution;
 mod genesis;
+mod intake;
 mod memory_disk;
+mod session;
+mod session_keys;
 mod small_venue;
 mod state;
 mod storage_bytes;
