@@ -6,7 +6,7 @@ use audit_rig::{RULES, cut, found, inputs, served, terms};
 use proptest::prelude::*;
 use surgetank_layer::audit::batch::OpenBatch;
 use surgetank_layer::audit::journal::Ledger;
-use surgetank_layer::pipe::envelope;
+use surgetank_layer::pipe::sealer::envelope;
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::queue::{Config, Queue};
 

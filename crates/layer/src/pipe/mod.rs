@@ -10,8 +10,7 @@
 //! 4. At most `capacity` inputs are open at a time, and `accounts_max` accounts are known.
 //!
 //! # Theory of operation
-//! One thread, no allocation per record. The queue is filled only after the sealing, because the
-//! seed may decide the order and must be unknown before. A session's key is derived once and kept.
+//! One thread, no allocation per record. A session's key is derived once and kept.
 //!
 //! # Source
 //! The parts' own: [`record`], [`crate::admission::bucket`], [`crate::queue`], [`crate::audit`].
@@ -21,18 +20,18 @@
 //! - Any key holder may send any client's class; authorisation of prices is the market's task.
 
 pub mod record;
+pub mod sealer;
 mod sessions;
 pub mod terms;
 
 use crate::admission::Kind;
 use crate::admission::limit::Limit;
-use crate::audit::batch::{OpenBatch, Ticket};
-use crate::audit::journal::Ledger;
+use crate::audit::batch::Ticket;
 use crate::audit::merkle::Hash;
-use crate::message::{Class, Envelope, flags};
-use crate::queue::{self, Queue};
+use crate::message::{Class, flags};
 use crate::units::{Digest, Height, Ns};
 use record::{Key, Record};
+use sealer::{BatchRule, Sealer};
 use sessions::Sessions;
 use terms::Ordering;
 
@@ -127,10 +126,8 @@ pub struct Refused {
 #[derive(Debug)]
 pub struct Pipe {
     config: Config,
-    terms: String,
     sessions: Sessions,
-    ledger: Ledger,
-    open: OpenBatch,
+    sealer: Sealer,
     /// Records since the last sealing.
     arrived: u32,
     last_ns: Ns,
@@ -139,10 +136,13 @@ pub struct Pipe {
 impl Pipe {
     /// An empty pipe and the head of its journal. `secret` must be drawn afresh for each journal.
     pub fn new(config: Config, secret: &Hash) -> (Pipe, Vec<u8>) {
-        let terms = config.ordering.terms(config.batch_messages_max, config.batch_bytes_max);
-        let (ledger, head) = Ledger::new(secret, config.batches_max, &terms);
-        let (open, sessions) = (OpenBatch::default(), Sessions::default());
-        (Pipe { config, terms, sessions, ledger, open, arrived: 0, last_ns: 0 }, head)
+        let rule = BatchRule {
+            ordering: config.ordering,
+            messages_max: config.batch_messages_max,
+            bytes_max: config.batch_bytes_max,
+        };
+        let (sealer, head) = Sealer::new(rule, secret, config.batches_max);
+        (Pipe { config, sessions: Sessions::default(), sealer, arrived: 0, last_ns: 0 }, head)
     }
 
     /// Processes the records of a buffer, in order. Appends the refusals, and the batches that were
@@ -155,7 +155,7 @@ impl Pipe {
                 refused.push(Refused { index, reason, retry_after_ns });
                 continue;
             }
-            self.open.push(&ticket, record.bytes());
+            self.sealer.push(&ticket, record.bytes());
             self.arrived += 1;
             if self.arrived >= self.config.seal_messages {
                 self.seal(out);
@@ -166,22 +166,22 @@ impl Pipe {
     /// Seals and publishes the open inputs, if any. True if a batch was appended.
     pub fn flush(&mut self, now: Ns, out: &mut Vec<u8>) -> bool {
         self.last_ns = self.last_ns.max(now);
-        !self.open.is_empty() && self.seal(out)
+        self.sealer.waiting() > 0 && self.seal(out)
     }
 
     /// Number of inputs that are not published yet.
     pub fn waiting(&self) -> usize {
-        self.open.len()
+        self.sealer.waiting()
     }
 
     /// Number of the last batch.
     pub fn height(&self) -> Height {
-        self.ledger.height()
+        self.sealer.ledger().height()
     }
 
     /// Hash of the last batch.
     pub fn last_hash(&self) -> Digest {
-        self.ledger.last_hash()
+        self.sealer.ledger().last_hash()
     }
 
     fn admit(&mut self, record: &Record<'_>, ticket: &Ticket) -> Result<(), (RejectReason, Ns)> {
@@ -195,13 +195,13 @@ impl Pipe {
         if ticket.flags & !CLIENT_FLAGS != 0 {
             return Err((RejectReason::UnknownFlag, 0));
         }
-        let waiting = self.open.len() as u64;
+        let waiting = self.sealer.waiting() as u64;
         let session = self.sessions.of(record, &self.config, ticket.account, self.last_ns);
         let session = session.ok_or((RejectReason::WrongMac, 0))?;
         if record.number() <= session.last_number {
             return Err((RejectReason::Replayed, 0));
         }
-        if self.ledger.batches_left() == 0 {
+        if self.sealer.ledger().batches_left() == 0 {
             return Err((RejectReason::JournalFull, 0));
         }
         if waiting >= u64::from(self.config.capacity) {
@@ -216,47 +216,12 @@ impl Pipe {
         Ok(())
     }
 
-    /// Seals, orders and publishes the inputs. False if the journal is full.
+    /// False if the journal is full.
     fn seal(&mut self, out: &mut Vec<u8>) -> bool {
-        let sealed = self.ledger.seal(self.last_ns, &mut self.open, &[]);
-        let Ok(sealed) = sealed else { return false };
-        let order = self.order(&sealed.seed);
-        self.ledger.publish(&mut self.open, sealed, &order, &self.terms, out);
-        self.arrived = 0;
-        true
-    }
-
-    /// The order in which the queue serves the sealed inputs, up to the limits.
-    fn order(&self, seed: &Hash) -> Vec<u32> {
-        let Config { ordering, batch_messages_max, batch_bytes_max, .. } = &self.config;
-        let count = self.open.len();
-        let rule = ordering.rule(seed);
-        let mut queue = Queue::new(&queue::Config { rule, capacity: count });
-        for index in 0..count as u32 {
-            let (ticket, message) = self.open.input(index);
-            let pushed = queue.push(0, &envelope(index, &ticket, message), index);
-            debug_assert!(matches!(pushed, Ok(None)), "there is room for every input");
+        let is_sealed = self.sealer.seal(self.last_ns, out).is_some();
+        if is_sealed {
+            self.arrived = 0;
         }
-        let mut order = Vec::with_capacity(count.min(*batch_messages_max as usize));
-        let mut bytes = 0;
-        while let Some(next) = queue.pop(0) {
-            bytes += self.open.size_bytes(next.item);
-            let full = order.len() as u64 >= u64::from(*batch_messages_max);
-            if !order.is_empty() && (full || bytes > *batch_bytes_max) {
-                break;
-            }
-            order.push(next.item);
-        }
-        order
-    }
-}
-
-/// Envelope of an input, for a queue.
-pub fn envelope(index: u32, ticket: &Ticket, message: &[u8]) -> Envelope {
-    let class = Class::ALL[usize::from(ticket.class & 7)];
-    Envelope {
-        flags: ticket.flags,
-        fee_micros: ticket.fee,
-        ..Envelope::plain(index, class, message.len() as u32, ticket.account)
+        is_sealed
     }
 }
