@@ -76,7 +76,8 @@ fields!(Refused { request, refusal, retry_after_ns });
 pub struct Duplicate {
     /// Number of this copy in its session.
     pub request: u32,
-    /// Place of the first copy in the journal.
+    /// Place of the first copy in the journal; 0: it waits for its place, and too many requests of
+    /// the account wait for copies to wait with them. Its status can be asked for.
     pub sequence: u64,
     /// FIX OrdRejReason with which the market refused the first copy; 0: it did not.
     pub ord_rej_reason: u8,

@@ -349,6 +349,8 @@ pub enum CutReason {
     Stopping = 15,
     /// The client logged out.
     LoggedOut = 16,
+    /// The venue does not answer at the level that the logon asks for.
+    LevelNotOffered = 17,
 }
 
 numbered!(CutReason {
@@ -368,6 +370,7 @@ numbered!(CutReason {
     TooManyConnections,
     Stopping,
     LoggedOut,
+    LevelNotOffered,
 });
 
 /// A frame, borrowed from a buffer; neither its MAC nor its number is checked.
