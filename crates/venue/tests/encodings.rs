@@ -4,11 +4,12 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use surgetank_layer::codec::Malformed;
+use surgetank_venue::answer::Refusal;
 use surgetank_venue::encoding::Encoded;
 use surgetank_venue::request::{PADDING_MAX, REQUEST_BYTES_MAX, Request};
-use surgetank_venue::wire::{Down, Frame, HEADER_BYTES, SignedRequest, Up, encode};
+use surgetank_venue::wire::{CutReason, Down, Frame, HEADER_BYTES, SignedRequest, Up, encode};
 
-use crate::examples::{downs, message, order, requests, ups};
+use crate::examples::{downs, events, message, order, requests, ups};
 
 /// What holds for any bytes: they are refused, or they are the value's encoding.
 fn is_canonical<T: Encoded + Debug + PartialEq>(bytes: &[u8]) -> Result<(), TestCaseError> {
@@ -123,4 +124,51 @@ fn a_frame_is_its_header_and_body() {
     assert!(Frame::first(&frame[..12], 64).expect("short").is_none());
     assert_eq!(Frame::first(&frame, 16).expect_err("long").kind, Malformed::TooLarge(13));
     assert_eq!(Frame::first(&[4, 0, 0, 0], 64).expect_err("short").kind, Malformed::Truncated);
+}
+
+/// The numbers and names of the rows of a table of docs/venue-protocol.md.
+fn documented(chapter: &str, table: &str) -> Vec<(u8, String)> {
+    let page = include_str!("../../../docs/venue-protocol.md");
+    let chapter = page.lines().skip_while(|line| *line != chapter);
+    let rows = chapter.skip_while(|line| !line.starts_with(table)).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let (number, name) = cells[1].split_once(' ').unwrap_or((cells[1], cells[2]));
+        (number.parse().expect("a number"), name.to_lowercase().replace(' ', "-"))
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_documented_numbers_are_those_of_the_code() {
+    let types = |bodies: Vec<Vec<u8>>| {
+        let mut types: Vec<u8> = bodies.iter().map(|bytes| bytes[0]).collect();
+        types.dedup();
+        types
+    };
+    let (up, down) = ("## Frames of clients", "## Frames of the venue");
+    let numbers = |chapter, table| {
+        documented(chapter, table).into_iter().map(|(number, _)| number).collect::<Vec<_>>()
+    };
+    let head = "| type | name | body";
+    assert_eq!(numbers(up, head), types(ups().iter().map(Encoded::to_bytes).collect()));
+    assert_eq!(numbers(down, head), types(downs().iter().map(Encoded::to_bytes).collect()));
+    let events = types(events().iter().map(Encoded::to_bytes).collect());
+    assert_eq!(numbers(down, "| event |"), events);
+    let named = Refusal::ALL.iter().map(|one| (*one as u8, one.name().to_owned()));
+    assert_eq!(documented(down, "| refusal |"), named.collect::<Vec<_>>());
+    let cuts: Vec<u8> = CutReason::ALL.iter().map(|reason| *reason as u8).collect();
+    assert_eq!(numbers(down, "| cut |"), cuts);
+}
+
+#[test]
+fn the_documented_bytes_are_those_of_the_code() {
+    let page = include_str!("../../../docs/venue-protocol.md");
+    let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let lines: Vec<String> = page.lines().map(|line| line.replace(' ', "")).collect();
+    let examples = [encode(&Up::Ping(7), 0, 0), message(1, order(9)).to_bytes()];
+    for bytes in examples {
+        assert!(lines.contains(&digits(&bytes)), "{}", digits(&bytes));
+    }
 }
