@@ -103,8 +103,10 @@ MARKET_FLOORS = [
 ]
 #: What is stored and sent, the machines, what composes them. Some of it is yet to be built.
 VENUE_FLOORS = [
+    {"encoding"},
     {"answer", "event", "genesis", "request"},
-    {"execution", "session", "storage", "wire"},
+    {"execution", "storage", "wire"},
+    {"session"},
     {"intake", "streams"},
     {"venue"},
 ]
@@ -163,7 +165,7 @@ STD_ALLOWED = {
 LIBRARIES = {
     "layer": {"blake3", "serde", "sha2"},
     "market": {"blake3", "libm", "serde"},
-    "venue": {"blake3", "crc32c", "postcard", "serde", "serde_json"},
+    "venue": {"blake3", "crc32c", "ed25519-dalek", "hmac", "postcard", "serde", "serde_json", "sha2", "subtle"},
     "lab": {"blake3", "rand_chacha", "serde", "serde_json"},
     "verifier": {"blake3"},
 }
