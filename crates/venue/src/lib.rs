@@ -9,6 +9,7 @@
 //! 3. [`session`]: logon, signatures, MACs; the client's side too
 //! 4. [`storage`]: the journal on a disk, group commit, snapshots, recovery
 //! 5. [`intake`]: which requests are accepted, and in what order they are sealed
+//! 6. [`venue`]: their composition
 
 pub mod answer;
 pub mod encoding;
@@ -19,4 +20,5 @@ pub mod intake;
 pub mod request;
 pub mod session;
 pub mod storage;
+pub mod venue;
 pub mod wire;

@@ -14,3 +14,5 @@ mod state;
 mod storage_bytes;
 mod storage_space;
 mod storage_table;
+mod venue;
+mod venue_host;

@@ -56,7 +56,7 @@ impl Disk {
         self.files.get_mut(&FileName::Segment(number)).expect("a segment of this number")
     }
 
-    fn perform(&mut self, effect: &Effect) -> Result<Done, Errno> {
+    pub fn perform(&mut self, effect: &Effect) -> Result<Done, Errno> {
         let read = |bytes: &[u8], offset: u64, length: u64| {
             let rest = bytes.get(offset as usize..).unwrap_or(&[]);
             Ok(Done::Bytes(rest[..rest.len().min(length as usize)].to_vec()))

@@ -364,6 +364,21 @@ impl<R: Read> Reader<R> {
     }
 }
 
+/// The batch whose frame these bytes are, without its chain and roots checked.
+///
+/// # Errors
+/// The offset at which they are no frame of a batch, and why.
+pub fn read_batch(frame: &[u8]) -> Result<Batch, (usize, &'static str)> {
+    let (prefix, rest) = frame.split_at_checked(8).ok_or((0, "no frame of a batch"))?;
+    let is_whole = prefix.strip_prefix(batch::MAGIC).is_some_and(|size| {
+        size.first_chunk().map(|size| u32::from_le_bytes(*size) as usize) == Some(rest.len())
+    });
+    if !is_whole {
+        return Err((0, "no frame of a batch, or not all of it"));
+    }
+    Fields { frame: rest, at: 0 }.batch().map_err(|(at, what)| (at + 8, what))
+}
+
 type Field<T> = Result<T, (usize, &'static str)>;
 
 /// Reads the fields of a frame in sequence.

@@ -5,8 +5,9 @@
 
 use super::terms::Ordering;
 use crate::audit::batch::{Header, OpenBatch, Ticket};
-use crate::audit::journal::Ledger;
+use crate::audit::journal::{End, Ledger};
 use crate::audit::merkle::Hash;
+use crate::audit::seed::RevealChain;
 use crate::message::{Class, Envelope};
 use crate::queue::{self, Queue};
 use crate::units::Ns;
@@ -20,6 +21,12 @@ pub struct BatchRule {
     pub messages_max: u32,
     /// Greatest total size of messages that a batch publishes, in bytes.
     pub bytes_max: u64,
+}
+
+impl BatchRule {
+    fn terms(&self) -> String {
+        self.ordering.terms(self.messages_max, self.bytes_max)
+    }
 }
 
 /// A batch that was sealed and published.
@@ -45,8 +52,20 @@ impl Sealer {
     /// An empty journal for at most `batches_max` batches, and its head. `secret` must be drawn
     /// afresh for each journal.
     pub fn new(rule: BatchRule, secret: &Hash, batches_max: usize) -> (Sealer, Vec<u8>) {
-        let terms = rule.ordering.terms(rule.messages_max, rule.bytes_max);
+        let terms = rule.terms();
         let (ledger, head) = Ledger::new(secret, batches_max, &terms);
+        (Sealer { rule, terms, ledger, open: OpenBatch::default() }, head)
+    }
+
+    /// A further head of a journal that ends here, and its bytes. `secret` must be drawn afresh.
+    pub fn after(
+        end: &End,
+        rule: BatchRule,
+        secret: &Hash,
+        batches_max: usize,
+    ) -> (Sealer, Vec<u8>) {
+        let terms = rule.terms();
+        let (ledger, head) = Ledger::after(end, RevealChain::new(secret, batches_max), &terms);
         (Sealer { rule, terms, ledger, open: OpenBatch::default() }, head)
     }
 

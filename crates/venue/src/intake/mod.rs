@@ -434,6 +434,11 @@ impl Intake {
         self.waiting.len()
     }
 
+    /// Whether a batch was executed and is not durable yet.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Who is logged on over a connection.
     pub fn session(&self, connection: ConnectionId) -> Option<&Session> {
         self.connections.get(&connection).map(|known| &known.session)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use surgetank_layer::units::{Digest, Ns};
 
 use super::damage::{Damage, FileReport};
-use super::record::RecordKind;
+use super::record::{JournalId, RecordKind};
 use super::snapshots::Snapshot;
 
 /// A file of the data directory.
@@ -178,6 +178,8 @@ pub enum Space {
 /// What a start has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
+    /// Identifier of the journal.
+    pub journal: JournalId,
     /// Number of the last record; 0 in an empty journal.
     pub number: u64,
     /// Its hash; zeros in an empty journal.

@@ -147,6 +147,7 @@ impl Recovery {
         self.snapshots.retain(|number| !bad(number));
         host.out.extend(std::mem::take(&mut self.kept).into_iter().map(Output::Replay));
         host.out.push(Output::Recovered(Recovered {
+            journal: superblock.journal,
             number,
             hash,
             epoch: superblock.epoch,

@@ -1,0 +1,556 @@
+//! The venue: intake, execution and storage, composed.
+//!
+//! # Rules
+//! 1. One batch at a time: what waits is sealed, appended to the journal and executed at once; its
+//!    answers are held until the storage says that it is durable. What came meanwhile is the next
+//!    batch.
+//! 2. Every start, and every end of the secrets, begins a new head with a secret of its own, drawn
+//!    then: no secret is ever on the disk.
+//! 3. The state is a function of the journal: a start restores the newest whole snapshot and
+//!    executes the records after it, by the same code that executes new batches.
+//! 4. After a failure of the storage, or if money is not conserved, nothing more is answered.
+//!
+//! # Theory of operation
+//! Group commit needs no timer: an idle venue seals the first request that comes, and while the disk
+//! is busy requests gather. Time never runs backwards: a batch is sealed at the greatest `now` so
+//! far, the last batch of the journal included.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use surgetank_layer::audit::batch::{Header, Ticket};
+use surgetank_layer::audit::journal::{End, read_batch};
+use surgetank_layer::machine::{Draws, Machine};
+use surgetank_layer::message::Message;
+use surgetank_layer::pipe::sealer::{BatchRule, Sealer};
+use surgetank_layer::pipe::terms::Ordering;
+use surgetank_layer::units::{Digest, MessageId, Ns};
+use surgetank_market::{Fact, Market, Reject};
+
+use crate::answer::{Place, Refusal};
+use crate::encoding::{Encoded, fields};
+use crate::execution::{Batch, Execution, Observer, Phase, state_hash};
+use crate::genesis::{Genesis, InvalidGenesis};
+use crate::intake::bounds::Bounds;
+use crate::intake::{ConnectionId, Executed, Intake, Session};
+use crate::request::{Action, Request};
+use crate::storage::damage::{Damage, FileReport};
+use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Replayed, Space};
+use crate::storage::record::{JournalId, RecordKind};
+use crate::storage::snapshots::Snapshot;
+use crate::storage::{self, Storage};
+use crate::wire::{Answers, CutReason, Notice, OrderStatus};
+
+/// Parameters of a venue.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What it opens with.
+    pub genesis: Genesis,
+    /// Bounds of the intake.
+    pub bounds: Bounds,
+    /// Order of requests in a batch.
+    pub ordering: Ordering,
+    /// Batches per head of the journal, at least 1.
+    pub batches_per_head: usize,
+    /// Identifier of the build, for snapshots.
+    pub build: Digest,
+    /// Parameters of the storage.
+    pub storage: storage::Config,
+}
+
+/// An event.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The beginning: reads the data directory.
+    Start,
+    /// A client has logged on.
+    LoggedOn(ConnectionId, Session),
+    /// A logged-on connection has ended.
+    Gone {
+        /// The connection.
+        connection: ConnectionId,
+        /// Whether the client has said so.
+        logged_out: bool,
+    },
+    /// Authentic requests in their order, each with the reason for which its session refuses it.
+    Requests(ConnectionId, Vec<(Request, Option<Refusal>)>),
+    /// A client asks what became of a request of its account, by its ClOrdID.
+    OrderStatus(ConnectionId, u64),
+    /// A snapshot is to be taken as soon as nothing waits for the disk.
+    Snapshot,
+    /// The venue is about to stop: no further requests that add risk.
+    Drain,
+    /// For the storage: [`effect::Input::Done`], `Failed`, `Idle` or `Second`.
+    Storage(effect::Input),
+}
+
+/// An effect, or a statement to the host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A numbered effect of the storage.
+    Storage(u64, Effect),
+    /// The start is complete: clients can log on.
+    Serving(Recovered),
+    /// The journal is damaged; nothing was changed.
+    Damaged(Vec<FileReport>, Vec<Damage>),
+    /// The logon is accepted; with the place of the last durable request.
+    LoggedOn(ConnectionId, u64),
+    /// Answers to requests.
+    Answers(ConnectionId, Answers),
+    /// Answer to [`Input::OrderStatus`].
+    OrderStatus(ConnectionId, OrderStatus),
+    /// A connection must end.
+    Cut(ConnectionId, CutReason),
+    /// All clients are told.
+    Notice(Notice),
+    /// Nothing more happens.
+    Stopped(Stop),
+}
+
+/// Why a venue stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The storage failed, or the journal is damaged.
+    Storage(Option<Halt>),
+    /// The journal is that of a venue with another genesis.
+    OtherGenesis,
+    /// A record is of no version that this build knows.
+    UnknownRecord(u64),
+    /// The execution of a record has made or lost money.
+    NotConserved(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Recovering,
+    Serving,
+    Stopped,
+}
+
+/// A venue. It begins with [`Input::Start`].
+#[derive(Debug)]
+pub struct Venue {
+    config: Config,
+    stage: Stage,
+    storage: Storage,
+    intake: Intake,
+    execution: Execution,
+    /// Of the current head; `None` before the first one of a start.
+    sealer: Option<Sealer>,
+    journal: JournalId,
+    epoch: u32,
+    /// Number and hash of the last record, and number of the last durable one.
+    record: u64,
+    record_hash: Digest,
+    durable: u64,
+    /// Sequence number of the last durable request.
+    durable_sequence: u64,
+    decided: Decided,
+    /// The greatest time so far.
+    now: Ns,
+    wants_snapshot: bool,
+}
+
+/// The last batch of the journal.
+#[derive(Clone, Copy, Debug, Default)]
+struct Decided {
+    end: End,
+    sealed_ns: Ns,
+}
+
+impl Venue {
+    /// A venue that has not read its journal yet.
+    ///
+    /// # Errors
+    /// No venue can open with the genesis.
+    pub fn new(config: Config) -> Result<Venue, InvalidGenesis> {
+        let execution = Execution::open(&config.genesis)?;
+        Ok(Venue {
+            stage: Stage::Recovering,
+            storage: Storage::new(config.storage.clone()),
+            intake: Intake::new(config.bounds),
+            execution,
+            sealer: None,
+            journal: config.storage.new_journal,
+            epoch: 0,
+            record: 0,
+            record_hash: Digest::default(),
+            durable: 0,
+            durable_sequence: 0,
+            decided: Decided::default(),
+            now: 0,
+            wants_snapshot: false,
+            config,
+        })
+    }
+
+    /// The execution as the last batch left it, which may not be durable yet.
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// Hash of the state of the execution.
+    pub fn state_hash(&self) -> Digest {
+        state_hash(&self.config.genesis.hash(), &self.execution.state())
+    }
+
+    fn append(&mut self, append: Append, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        self.record += 1;
+        self.record_hash = append.hash;
+        self.storage(effect::Input::Append(append), draws, out);
+    }
+
+    /// Steps the storage, and answers what it asks.
+    fn storage(&mut self, input: effect::Input, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut said = Vec::new();
+            self.storage.step(self.now, input, draws, &mut said);
+            for output in said {
+                inputs.extend(self.hear(output, out));
+            }
+        }
+    }
+
+    /// The answer to what the storage says, if it wants one.
+    fn hear(&mut self, said: effect::Output, out: &mut Vec<Output>) -> Option<effect::Input> {
+        match said {
+            effect::Output::Effect(number, effect) => out.push(Output::Storage(number, effect)),
+            effect::Output::Restore(snapshot) => {
+                return Some(effect::Input::Restored(self.restore(&snapshot)));
+            }
+            effect::Output::Replay(replayed) => {
+                if let Err(stop) = self.replay(&replayed) {
+                    self.stop(stop, out);
+                }
+            }
+            effect::Output::Claim { number, state } => {
+                let holds = self.state_hash() == state;
+                return Some(effect::Input::Claimed { number, holds });
+            }
+            effect::Output::Recovered(recovered) => self.recovered(recovered, out),
+            effect::Output::Refused { files, damage } => {
+                out.push(Output::Damaged(files, damage));
+                self.stop(Stop::Storage(None), out);
+            }
+            effect::Output::Durable { number } => {
+                self.durable = number;
+                // A batch that is not durable yet is the last record.
+                if number == self.record {
+                    self.durable_sequence = self.decided.end.sequence;
+                }
+                self.intake.durable(self.now, number);
+            }
+            effect::Output::Space(space) => {
+                self.intake.set_space(space);
+                out.push(Output::Notice(match space {
+                    Space::Ample => Notice::Serving,
+                    Space::Reserve => Notice::DiskReserve,
+                    Space::Full => Notice::DiskFull,
+                }));
+            }
+            effect::Output::SnapshotWritten { .. } => {}
+            effect::Output::Halted(halt) => self.stop(Stop::Storage(Some(halt)), out),
+        }
+        None
+    }
+
+    fn stop(&mut self, why: Stop, out: &mut Vec<Output>) {
+        if self.stage != Stage::Stopped {
+            self.stage = Stage::Stopped;
+            out.push(Output::Stopped(why));
+        }
+    }
+
+    fn recovered(&mut self, recovered: Recovered, out: &mut Vec<Output>) {
+        if self.stage == Stage::Recovering {
+            self.stage = Stage::Serving;
+            (self.journal, self.epoch) = (recovered.journal, recovered.epoch);
+            (self.record, self.record_hash) = (recovered.number, recovered.hash);
+            self.durable = recovered.number;
+            self.durable_sequence = self.decided.end.sequence;
+            self.now = self.now.max(self.decided.sealed_ns);
+            out.push(Output::Serving(recovered));
+        }
+    }
+
+    /// Executes a record of the journal.
+    fn replay(&mut self, replayed: &Replayed) -> Result<(), Stop> {
+        let Replayed { number, append } = replayed;
+        match append.kind {
+            RecordKind::Genesis if *append.payload != *self.config.genesis.to_bytes() => {
+                return Err(Stop::OtherGenesis);
+            }
+            RecordKind::Genesis | RecordKind::Head | RecordKind::Operator => return Ok(()),
+            RecordKind::Batch => {}
+        }
+        let unknown = Stop::UnknownRecord(*number);
+        let Ok(batch) = read_batch(&append.payload) else { return Err(unknown) };
+        let request = |index: &u32| {
+            let (_, bytes) = batch.inputs.get(*index as usize)?;
+            Request::from_bytes(bytes).ok()
+        };
+        let requests: Option<Vec<Request>> = batch.order.iter().map(request).collect();
+        let Some(requests) = requests else { return Err(unknown) };
+        let reasons = self.execute(&batch.header, batch.hash, &requests);
+        let reasons = reasons.ok_or(Stop::NotConserved(*number))?;
+        let sequences = batch.header.first_sequence..;
+        for ((request, ord_rej_reason), sequence) in requests.iter().zip(reasons).zip(sequences) {
+            self.intake.place(request, Place { sequence, ord_rej_reason });
+        }
+        Ok(())
+    }
+
+    /// Executes a batch: the OrdRejReason of each request, or 0. `None` if money was made or lost.
+    ///
+    /// Streams of events observe the execution here, new or replayed.
+    fn execute(&mut self, header: &Header, hash: Digest, requests: &[Request]) -> Option<Vec<u8>> {
+        let (mut messages, mut accounts, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, request) in (0..).zip(requests) {
+            match request.action {
+                Action::Message { body, .. } => {
+                    let Request { sender: account, sent_ns, .. } = *request;
+                    messages.push(Message { id, account, sent_ns, body });
+                }
+                Action::Account { request, .. } => {
+                    accounts.push((u32::try_from(messages.len()).unwrap_or(u32::MAX), request));
+                    places.push(id);
+                }
+            }
+        }
+        let batch = Batch {
+            now: header.sealed_ns.saturating_sub(self.config.genesis.start_ns),
+            height: header.height,
+            prices: &[],
+            messages: &messages,
+            accounts: &accounts,
+            seed: Digest(header.seed),
+        };
+        let mut rejections = Rejections(vec![0; requests.len()]);
+        let closing = self.execution.execute(&batch, &mut rejections);
+        for (place, outcome) in places.into_iter().zip(closing.accounts) {
+            rejections.note(place, outcome.err());
+        }
+        let sequence = (header.first_sequence + u64::from(header.ordered)).saturating_sub(1);
+        let end = End { height: header.height, sequence, hash };
+        self.decided = Decided { end, sealed_ns: header.sealed_ns };
+        closing.conserved.then_some(rejections.0)
+    }
+
+    /// Seals, appends and executes what waits, unless a batch waits for the disk.
+    fn advance(&mut self, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        if self.stage != Stage::Serving || self.intake.is_holding() {
+            return;
+        }
+        if self.wants_snapshot && self.record > 0 && self.record == self.durable {
+            self.wants_snapshot = false;
+            let (number, bytes) = (self.record, self.snapshot().to_bytes().into());
+            self.storage(effect::Input::Snapshot { number, bytes }, draws, out);
+        }
+        if self.intake.waiting() == 0 {
+            return;
+        }
+        self.begin_head(draws, out);
+        let Some(sealer) = &mut self.sealer else { return };
+        let mut inputs = self.intake.take_batch();
+        for waiting in &inputs {
+            let ticket = Ticket {
+                account: waiting.request.sender,
+                class: waiting.request.class() as u8,
+                flags: waiting.request.flags(),
+                fee: 0,
+                arrival_ns: waiting.received_ns,
+            };
+            sealer.push(&ticket, &waiting.bytes);
+        }
+        let mut frame = Vec::new();
+        let Some(published) = sealer.seal(self.now, &mut frame) else { return };
+        let (header, hash) = (published.header, sealer.ledger().last_hash());
+        let mut places = vec![usize::MAX; inputs.len()];
+        for (place, index) in published.order.iter().enumerate() {
+            places[*index as usize] = place;
+        }
+        let mut arrival = places.into_iter();
+        inputs.sort_by_cached_key(|_| arrival.next());
+        let requests: Vec<Request> = inputs.iter().map(|waiting| waiting.request).collect();
+        self.append(
+            Append {
+                kind: RecordKind::Batch,
+                payload: frame.into(),
+                hash,
+                first_sequence: header.first_sequence,
+                ordered: header.ordered,
+                sealed_ns: header.sealed_ns,
+            },
+            draws,
+            out,
+        );
+        let Some(reasons) = self.execute(&header, hash, &requests) else {
+            return self.stop(Stop::NotConserved(self.record), out);
+        };
+        self.intake.executed(Executed {
+            record: self.record,
+            first_sequence: header.first_sequence,
+            sealed_ns: header.sealed_ns,
+            executed_ns: self.now,
+            requests: inputs.into_iter().zip(reasons).collect(),
+        });
+    }
+
+    /// Begins the journal, or a further head of it, if there is none with secrets left.
+    fn begin_head(&mut self, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        if self.sealer.as_ref().is_some_and(|sealer| sealer.ledger().batches_left() > 0) {
+            return;
+        }
+        let mut secret = [0; 32];
+        for part in secret.as_chunks_mut::<8>().0 {
+            *part = draws.next_u64().to_le_bytes();
+        }
+        let rule = BatchRule {
+            ordering: self.config.ordering,
+            messages_max: self.config.bounds.batch_requests_max.max(1),
+            bytes_max: self.config.bounds.batch_bytes_max,
+        };
+        let batches = self.config.batches_per_head.max(1);
+        let (sealer, head) = if self.record == 0 {
+            let genesis = &self.config.genesis;
+            let (bytes, hash) = (genesis.to_bytes(), genesis.hash());
+            self.append(self.first(RecordKind::Genesis, bytes, hash), draws, out);
+            Sealer::new(rule, &secret, batches)
+        } else {
+            Sealer::after(&self.decided.end, rule, &secret, batches)
+        };
+        let hash = sealer.ledger().last_hash();
+        self.sealer = Some(sealer);
+        self.append(self.first(RecordKind::Head, head, hash), draws, out);
+    }
+
+    /// A record without requests.
+    fn first(&self, kind: RecordKind, payload: Vec<u8>, hash: Digest) -> Append {
+        let first_sequence = self.decided.end.sequence + 1;
+        let payload: Arc<[u8]> = payload.into();
+        Append { kind, payload, hash, first_sequence, ordered: 0, sealed_ns: self.now }
+    }
+
+    /// Whether the snapshot is one of this venue; its state is the state from now on.
+    fn restore(&mut self, snapshot: &Snapshot) -> bool {
+        let genesis = self.config.genesis.hash();
+        let Ok(state) = State::from_bytes(&snapshot.state) else { return false };
+        if snapshot.genesis != genesis
+            || snapshot.state_hash != state_hash(&genesis, &state.execution)
+        {
+            return false;
+        }
+        let execution = Execution::restore(&self.config.genesis, &state.execution);
+        let intake = Intake::restore(self.config.bounds, &state.intake);
+        let (Ok(execution), Ok(intake)) = (execution, intake) else { return false };
+        (self.execution, self.intake) = (execution, intake);
+        let State { height, sequence, hash, sealed_ns, .. } = state;
+        self.decided = Decided { end: End { height, sequence, hash: Digest(hash) }, sealed_ns };
+        true
+    }
+
+    /// A snapshot of the state after the last record, which must be durable.
+    fn snapshot(&self) -> Snapshot {
+        let Decided { end: End { height, sequence, hash }, sealed_ns } = self.decided;
+        let (execution, intake) = (self.execution.state(), self.intake.state());
+        let (hash, state_hash) = (hash.0, self.state_hash());
+        let state = State { height, sequence, hash, sealed_ns, execution, intake };
+        Snapshot {
+            journal: self.journal,
+            epoch: self.epoch,
+            number: self.record,
+            sequence,
+            hash: self.record_hash,
+            genesis: self.config.genesis.hash(),
+            build: self.config.build,
+            state_hash,
+            state: state.to_bytes().into(),
+        }
+    }
+
+    fn logged_on(&mut self, connection: ConnectionId, session: Session, out: &mut Vec<Output>) {
+        if self.stage != Stage::Serving {
+            return out.push(Output::Cut(connection, CutReason::Stopping));
+        }
+        match self.intake.connected(self.now, connection, session) {
+            Ok(earlier) => {
+                out.extend(earlier.map(|earlier| Output::Cut(earlier, CutReason::Replaced)));
+                out.push(Output::LoggedOn(connection, self.durable_sequence));
+            }
+            Err(reason) => out.push(Output::Cut(connection, reason)),
+        }
+    }
+}
+
+impl Machine for Venue {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        if self.stage == Stage::Stopped {
+            return;
+        }
+        self.now = self.now.max(now);
+        match input {
+            Input::Start => self.storage(effect::Input::Start, draws, out),
+            Input::Storage(input) => self.storage(input, draws, out),
+            Input::LoggedOn(connection, session) => self.logged_on(connection, session, out),
+            Input::Gone { connection, logged_out } => {
+                self.intake.gone(self.now, connection, logged_out);
+            }
+            Input::Requests(connection, requests) => {
+                self.intake.receive(self.now, connection, &requests);
+            }
+            Input::OrderStatus(connection, cl_ord_id) => {
+                let session = self.intake.session(connection);
+                out.extend(session.map(|session| {
+                    let status = self.intake.status(session.account, cl_ord_id);
+                    Output::OrderStatus(connection, OrderStatus { cl_ord_id, status })
+                }));
+            }
+            Input::Snapshot => self.wants_snapshot = true,
+            Input::Drain => {
+                self.intake.drain();
+                out.push(Output::Notice(Notice::Draining));
+            }
+        }
+        self.advance(draws, out);
+        if self.stage == Stage::Serving {
+            let answers = self.intake.take_answers().into_iter();
+            out.extend(answers.map(|(connection, said)| Output::Answers(connection, said)));
+        }
+    }
+}
+
+/// Collects why requests were rejected.
+struct Rejections(Vec<u8>);
+
+impl Rejections {
+    fn note(&mut self, place: MessageId, reason: Option<Reject>) {
+        if let (Some(noted), Some(reason)) = (self.0.get_mut(place as usize), reason) {
+            *noted = reason as u8;
+        }
+    }
+}
+
+impl Observer for Rejections {
+    fn facts(&mut self, _: Ns, _: Phase, _: &Market, facts: &[(MessageId, Fact)]) {
+        for (message, fact) in facts {
+            if let Fact::Rejected { reason, .. } = fact {
+                self.note(*message, Some(*reason));
+            }
+        }
+    }
+}
+
+struct State {
+    height: u64,
+    sequence: u64,
+    hash: [u8; 32],
+    sealed_ns: Ns,
+    execution: Vec<u8>,
+    intake: Vec<u8>,
+}
+
+fields!(State { height, sequence, hash, sealed_ns, execution, intake });
