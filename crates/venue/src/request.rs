@@ -194,7 +194,10 @@ impl Encoded for Request {
             }
             Action::Account { cl_ord_id, request } => {
                 out.push(request.kind());
-                (number.write(out), sender.write(out), sent_ns.write(out), cl_ord_id.write(out));
+                number.write(out);
+                sender.write(out);
+                sent_ns.write(out);
+                cl_ord_id.write(out);
                 request.write_fields(out);
             }
         }

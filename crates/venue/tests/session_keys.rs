@@ -85,7 +85,7 @@ fn a_wrong_file_is_refused_without_showing_secrets() {
     for (written, said) in [
         ("[]".to_owned(), "not a table"),
         (r#"{"a": {}}"#.to_owned(), "keys: [a]: missing field"),
-        (format!(r#"{{"a": {{"account": 1, "permissions": []}}}}"#), "give one of"),
+        (r#"{"a": {"account": 1, "permissions": []}}"#.to_owned(), "give one of"),
         (
             format!(r#"{{"a": {{"account": 1, "permissions": [], "hmac": "{secret}ab"}}}}"#),
             "64 hexadecimal digits",

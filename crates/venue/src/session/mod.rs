@@ -36,7 +36,7 @@ pub const LOGON_BYTES_MAX: usize = 512;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// It holds the key of this entry; to be answered by [`Acceptor::accept`].
-    LoggedOn(Logon, Entry),
+    LoggedOn(Box<Logon>, Box<Entry>),
     /// It sends requests, in this order; those with a refusal go no further.
     Requests(Vec<(Request, Option<Refusal>)>),
     /// Anything else.
@@ -141,7 +141,7 @@ impl Acceptor {
         };
         let entry = logon::check(keys, &self.challenge, now, &logon)?.clone();
         self.state = State::Accepting(Box::new((logon.key_name.clone(), entry.clone())));
-        Ok(Step::LoggedOn(logon, entry))
+        Ok(Step::LoggedOn(Box::new(logon), Box::new(entry)))
     }
 
     /// Accepts the logon: the frame that says so. `None` if no logon waits for it.
