@@ -63,7 +63,7 @@ fields!(Sealed {
 pub struct Refused {
     /// Number of the request in its session.
     pub request: u32,
-    /// Why.
+    /// Why it was not accepted.
     pub refusal: Refusal,
     /// Time after which it may be accepted; 0: there is no such hint.
     pub retry_after_ns: Ns,
@@ -155,7 +155,7 @@ impl Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// The request has its place in the journal.
-    Known(Place),
+    Known(JournalPlace),
     /// The request was accepted and waits for its place.
     Waiting(()),
     /// No such request was executed, and none that was received before this answer will be.
@@ -168,11 +168,11 @@ variants!(Status { 1 => Known, 2 => Waiting, 3 => Unknown, 4 => TooOld });
 
 /// A request's place in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct JournalPlace {
     /// Sequence number, from 1.
     pub sequence: u64,
     /// FIX OrdRejReason with which the market refused it; 0: it did not.
     pub ord_rej_reason: u8,
 }
 
-fields!(Place { sequence, ord_rej_reason });
+fields!(JournalPlace { sequence, ord_rej_reason });

@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use surgetank_layer::codec::{DecodeError, Malformed, Read, Reader};
+use surgetank_layer::codec::{DecodeError, FieldReader, Malformed, Read};
 use surgetank_layer::message::{ExecType, Side};
 
 /// A value with one binary encoding.
@@ -29,7 +29,7 @@ pub trait Encoded: Sized {
     ///
     /// # Errors
     /// Names the field at which the bytes are not such a value, and its offset.
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<Self>;
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<Self>;
 
     /// The encoding.
     fn to_bytes(&self) -> Vec<u8> {
@@ -43,7 +43,7 @@ pub trait Encoded: Sized {
     /// # Errors
     /// As [`Encoded::read`], or bytes are left.
     fn from_bytes(bytes: &[u8]) -> Read<Self> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = FieldReader::new(bytes);
         let value = Self::read(&mut reader, "value")?;
         reader.end()?;
         Ok(value)
@@ -59,7 +59,7 @@ macro_rules! fields {
             }
 
             fn read(
-                reader: &mut surgetank_layer::codec::Reader<'_>,
+                reader: &mut surgetank_layer::codec::FieldReader<'_>,
                 _: &'static str,
             ) -> surgetank_layer::codec::Read<$name> {
                 $(let $field = $crate::encoding::Encoded::read(reader, stringify!($field))?;)+
@@ -83,7 +83,7 @@ macro_rules! variants {
             }
 
             fn read(
-                reader: &mut surgetank_layer::codec::Reader<'_>,
+                reader: &mut surgetank_layer::codec::FieldReader<'_>,
                 field: &'static str,
             ) -> surgetank_layer::codec::Read<$name> {
                 let start = reader.at();
@@ -112,7 +112,7 @@ macro_rules! numbered {
             }
 
             fn read(
-                reader: &mut surgetank_layer::codec::Reader<'_>,
+                reader: &mut surgetank_layer::codec::FieldReader<'_>,
                 field: &'static str,
             ) -> surgetank_layer::codec::Read<$name> {
                 reader.one_of(field, $name::ALL.iter().copied(), |one| one as u8)
@@ -130,7 +130,7 @@ macro_rules! numbers {
                 out.extend_from_slice(&self.to_le_bytes());
             }
 
-            fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<$name> {
+            fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<$name> {
                 reader.array(field).map(<$name>::from_le_bytes)
             }
         })+
@@ -143,7 +143,7 @@ numbers!(u8, u16, u32, u64, i64, i128);
 impl Encoded for () {
     fn write(&self, _: &mut Vec<u8>) {}
 
-    fn read(_: &mut Reader<'_>, _: &'static str) -> Read<()> {
+    fn read(_: &mut FieldReader<'_>, _: &'static str) -> Read<()> {
         Ok(())
     }
 }
@@ -153,7 +153,7 @@ impl Encoded for bool {
         out.push(u8::from(*self));
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<bool> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<bool> {
         reader.flag(field)
     }
 }
@@ -163,7 +163,7 @@ impl<const N: usize> Encoded for [u8; N] {
         out.extend_from_slice(self);
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<[u8; N]> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<[u8; N]> {
         reader.array(field)
     }
 }
@@ -176,7 +176,7 @@ impl<T: Encoded> Encoded for Option<T> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<Option<T>> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<Option<T>> {
         reader.flag(field)?.then(|| T::read(reader, field)).transpose()
     }
 }
@@ -187,7 +187,7 @@ impl<T: Encoded> Encoded for Vec<T> {
         self.iter().for_each(|value| value.write(out));
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<Vec<T>> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<Vec<T>> {
         // The count is a claim: memory is taken for values that are there.
         (0..reader.u32(field)?).map(|_| T::read(reader, field)).collect()
     }
@@ -199,7 +199,7 @@ impl Encoded for Arc<[u8]> {
         out.extend_from_slice(self);
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<Arc<[u8]>> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<Arc<[u8]>> {
         let length = reader.u32(field)?;
         reader.slice(field, length as usize).map(Arc::from)
     }
@@ -213,7 +213,7 @@ impl Encoded for String {
         out.extend_from_slice(self.as_bytes());
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<String> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<String> {
         let length = reader.u16(field)?;
         let start = reader.at();
         let text = str::from_utf8(reader.slice(field, usize::from(length))?);
@@ -227,7 +227,7 @@ impl Encoded for Side {
         out.push(*self as u8);
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<Side> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<Side> {
         reader.one_of(field, [Side::Buy, Side::Sell], |side| side as u8)
     }
 }
@@ -237,7 +237,7 @@ impl Encoded for ExecType {
         out.push(*self as u8);
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<ExecType> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<ExecType> {
         use ExecType::{Canceled, New, Rejected, Replaced, Trade};
         reader.one_of(field, [New, Trade, Canceled, Replaced, Rejected], |one| one as u8)
     }

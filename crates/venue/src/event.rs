@@ -1,4 +1,4 @@
-//! Events of streams: what subscribers are told.
+//! Events of streams: what subscribers are sent.
 //!
 //! Rules: the events of a stream are numbered from 1 without holes within an *epoch*, the history
 //! of the journal; numbers are a function of the journal, so every connection and every start gives
@@ -144,7 +144,7 @@ variants!(Event {
 /// FIX ExecutionReport (8) of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// ExecType (150).
+    /// ExecType (150): what the report says of the order.
     pub exec_type: ExecType,
     /// ClOrdID (11) of the order; 0 for a trade of a liquidation.
     pub cl_ord_id: u64,
@@ -152,13 +152,13 @@ pub struct Report {
     pub orig_cl_ord_id: u64,
     /// Index of the market.
     pub symbol: u16,
-    /// Side (54).
+    /// Side (54) of the order.
     pub side: Side,
     /// LastPx (31); 0 without a trade.
     pub last_px: Price,
     /// LastQty (32); 0 without a trade.
     pub last_qty: Qty,
-    /// LeavesQty (151).
+    /// LeavesQty (151): what may still be executed, in lots.
     pub leaves_qty: Qty,
     /// OrdRejReason (103) of a rejected request ([`surgetank_market::Reject`]), or the number of the
     /// [`surgetank_market::CancelReason`] of a cancelled one.
@@ -257,7 +257,7 @@ pub struct Deleveraging {
     pub symbol: u16,
     /// Quantity closed.
     pub qty: Qty,
-    /// Price.
+    /// Price, in ticks.
     pub price: Price,
     /// Loss compared with the mark price.
     pub haircut: Money,
@@ -283,7 +283,7 @@ fields!(BadDebt { symbol, amount, borne_by });
 pub struct PriceLevel {
     /// Side of the book.
     pub side: Side,
-    /// Price.
+    /// Price, in ticks.
     pub price: Price,
     /// Quantity that rests there; 0: none.
     pub qty: Qty,
@@ -298,7 +298,7 @@ pub struct Order {
     pub order: u64,
     /// Side of the book.
     pub side: Side,
-    /// Price.
+    /// Price, in ticks.
     pub price: Price,
     /// Quantity that rests; 0: it has left the book.
     pub qty: Qty,
@@ -309,9 +309,9 @@ fields!(Order { order, side, price, qty });
 /// A trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trade {
-    /// Price.
+    /// Price, in ticks.
     pub price: Price,
-    /// Quantity.
+    /// Quantity, in lots.
     pub qty: Qty,
     /// Side of the incoming order.
     pub taker_side: Side,

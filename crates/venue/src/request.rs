@@ -21,7 +21,7 @@
 //!    of journals need not know them.
 
 use serde::{Deserialize, Serialize};
-use surgetank_layer::codec::{self, Read, Reader};
+use surgetank_layer::codec::{self, FieldReader, Read};
 use surgetank_layer::message::{Body, Class, Envelope, Message, flags};
 use surgetank_layer::units::{AccountId, Money, Ns};
 use surgetank_market::MarginMode;
@@ -42,7 +42,7 @@ pub struct Request {
     pub number: u32,
     /// Account of the sender.
     pub sender: AccountId,
-    /// Time at which the client meant to send it, by its own clock.
+    /// Time at which the client intended to send it, by its own clock.
     pub sent_ns: Ns,
     /// What is asked for.
     pub action: Action,
@@ -203,7 +203,7 @@ impl Encoded for Request {
         }
     }
 
-    fn read(reader: &mut Reader<'_>, _: &'static str) -> Read<Request> {
+    fn read(reader: &mut FieldReader<'_>, _: &'static str) -> Read<Request> {
         let start = reader.at();
         let kind = reader.byte("kind")?;
         if kind == MESSAGE || kind == PADDED {
@@ -226,7 +226,7 @@ impl Encoded for Request {
     }
 }
 
-fn padding(reader: &mut Reader<'_>) -> Read<u16> {
+fn padding(reader: &mut FieldReader<'_>) -> Read<u16> {
     let start = reader.at();
     let padding = reader.u16("padding")?;
     if padding == 0 || padding > PADDING_MAX {
@@ -266,7 +266,7 @@ impl AccountRequest {
     }
 
     /// Of a kind from 1 to 5.
-    fn read_fields(kind: u8, reader: &mut Reader<'_>) -> Read<AccountRequest> {
+    fn read_fields(kind: u8, reader: &mut FieldReader<'_>) -> Read<AccountRequest> {
         if kind == 5 {
             let account = Encoded::read(reader, "account")?;
             let symbol = Encoded::read(reader, "symbol")?;
@@ -291,7 +291,7 @@ impl Encoded for MarginMode {
         out.push(*self as u8);
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<MarginMode> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<MarginMode> {
         reader.one_of(field, MODES, |mode| mode as u8)
     }
 }

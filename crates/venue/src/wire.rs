@@ -14,7 +14,7 @@
 //! 3. Reading is total, and takes no more memory than a frame of the greatest size that the reader
 //!    accepts.
 
-use surgetank_layer::codec::{DecodeError, Malformed, Read, Reader};
+use surgetank_layer::codec::{DecodeError, FieldReader, Malformed, Read};
 use surgetank_layer::units::{AccountId, Ns};
 
 use crate::answer::{Answer, Status};
@@ -86,7 +86,7 @@ pub enum Down {
     /// Events of streams.
     Events(Vec<Stamped>),
     /// Answer to [`Up::Snapshot`].
-    Snapshot(Snapshot),
+    Snapshot(StreamState),
     /// Events that will never be sent.
     Gap(Gap),
     /// Answer to [`Up::Ping`].
@@ -113,7 +113,7 @@ variants!(Down {
 /// What a logon must sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// [`VERSION`].
+    /// Version of the protocol: [`VERSION`].
     pub version: u16,
     /// The venue.
     pub venue: VenueId,
@@ -158,7 +158,7 @@ impl Encoded for Signature {
         out.extend_from_slice(&self.0);
     }
 
-    fn read(reader: &mut Reader<'_>, field: &'static str) -> Read<Signature> {
+    fn read(reader: &mut FieldReader<'_>, field: &'static str) -> Read<Signature> {
         let start = reader.at();
         let length = usize::from(reader.byte(field)?);
         if length > SIGNATURE_BYTES_MAX {
@@ -244,7 +244,7 @@ fields!(OrderStatus { cl_ord_id, status });
 
 /// State of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct StreamState {
     /// The stream.
     pub key: StreamKey,
     /// The last event that the state contains.
@@ -255,7 +255,7 @@ pub struct Snapshot {
     pub events: Vec<Event>,
 }
 
-fields!(Snapshot { key, last, sequence, events });
+fields!(StreamState { key, last, sequence, events });
 
 /// Events that will never be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,7 +268,7 @@ pub struct Gap {
     pub from: u64,
     /// Number of the last event that is missing.
     pub to: u64,
-    /// Why.
+    /// Why they are missing.
     pub reason: GapReason,
 }
 
@@ -305,7 +305,7 @@ numbered!(Notice { Serving, DiskReserve, DiskFull, Draining });
 /// The end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Why.
+    /// Why it ends.
     pub reason: CutReason,
     /// Last event that was sent of each stream that the client had subscribed to.
     pub streams: Vec<StreamPosition>,
@@ -437,7 +437,7 @@ impl<'a> Frame<'a> {
 /// # Errors
 /// The body is none of these types.
 pub fn decode<T: Encoded>(covered: &[u8]) -> Read<T> {
-    let mut reader = Reader::new(covered);
+    let mut reader = FieldReader::new(covered);
     reader.slice("header", HEADER_BYTES - 1)?;
     let body = T::read(&mut reader, "type")?;
     reader.end()?;

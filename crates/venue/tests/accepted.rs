@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use surgetank_venue::answer::{Answer, Place, Refusal, Status};
+use surgetank_venue::answer::{Answer, JournalPlace, Refusal, Status};
 use surgetank_venue::intake::accepted::{Accepted, Known};
-use surgetank_venue::intake::bounds::Bounds;
+use surgetank_venue::intake::bounds::IntakeBounds;
 use surgetank_venue::intake::{ConnectionId, Executed, Intake, Session};
 use surgetank_venue::request::{Level, Request};
 
@@ -17,7 +17,7 @@ use crate::examples::{cancel, message, order};
 /// So few that most are forgotten.
 const REMEMBERED_MAX: usize = 6;
 const IDS: u64 = 40;
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: IntakeBounds = IntakeBounds {
     waiting_max: 10,
     waiting_bytes_max: 1 << 20,
     account_open_max: 5,
@@ -163,7 +163,7 @@ impl World {
         let mut replayed = Intake::new(BOUNDS);
         for (sequence, (account, id)) in (1..).zip(&self.journal) {
             let request = Request { sender: *account, ..message(0, order(*id)) };
-            replayed.place(&request, Place { sequence, ord_rej_reason: 0 });
+            replayed.place(&request, JournalPlace { sequence, ord_rej_reason: 0 });
         }
         if replayed.state() != self.saved {
             return Err("the state is not a function of the journal".to_owned());
@@ -268,14 +268,14 @@ proptest! {
         remembered_max in 0..20usize,
     ) {
         let mut accepted = Accepted::new(remembered_max);
-        let mut placed: BTreeMap<(u32, u64), Place> = BTreeMap::new();
+        let mut placed: BTreeMap<(u32, u64), JournalPlace> = BTreeMap::new();
         for (sequence, (account, id)) in (1..).zip(sent) {
             let highest = placed.keys().filter(|(of, _)| *of == account).map(|(_, id)| *id).max();
             match accepted.known(account, id) {
                 Known::Placed(place) => prop_assert_eq!(Some(&place), placed.get(&(account, id))),
                 Known::Forgotten => prop_assert!(highest.is_some_and(|highest| id <= highest)),
                 Known::Never => {
-                    let place = Place { sequence, ord_rej_reason: 0 };
+                    let place = JournalPlace { sequence, ord_rej_reason: 0 };
                     prop_assert_eq!(placed.insert((account, id), place), None, "placed twice");
                     accepted.place(account, id, place);
                 }

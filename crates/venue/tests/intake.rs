@@ -1,9 +1,9 @@
-//! Bounds, refusals and their hints, batches, sessions, halts.
+//! IntakeBounds, refusals and their hints, batches, sessions, halts.
 
 use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::units::{Ns, SECOND};
 use surgetank_venue::answer::{Answer, Refusal};
-use surgetank_venue::intake::bounds::{Bounds, Load, Pace};
+use surgetank_venue::intake::bounds::{IntakeBounds, Load, Pace};
 use surgetank_venue::intake::{Executed, Intake, Session};
 use surgetank_venue::request::{AccountRequest, Action, Level, Request};
 use surgetank_venue::storage::effect::Space;
@@ -22,7 +22,7 @@ fn session(name: &str, account: u32, level: Level) -> Session {
 }
 
 /// An intake with connection 1 of account 7, and 2 of account 8.
-fn connected(bounds: Bounds) -> Intake {
+fn connected(bounds: IntakeBounds) -> Intake {
     let mut intake = Intake::new(bounds);
     assert_eq!(intake.connected(0, 1, session("a", 7, Level::Disk)), Ok(None));
     assert_eq!(intake.connected(0, 2, session("b", 8, Level::Memory)), Ok(None));
@@ -72,7 +72,7 @@ fn answered(intake: &mut Intake) -> Vec<(u64, u32, Vec<u32>)> {
 
 #[test]
 fn orders_leave_a_fifth_of_the_room_to_what_reduces_risk() {
-    let bounds = Bounds { waiting_max: 10, ..Bounds::default() };
+    let bounds = IntakeBounds { waiting_max: 10, ..IntakeBounds::default() };
     let mut intake = connected(bounds);
     let shortest = SECOND / 1000;
     let full = |number| (number, Refusal::QueueFull, shortest);
@@ -86,14 +86,14 @@ fn orders_leave_a_fifth_of_the_room_to_what_reduces_risk() {
 
 #[test]
 fn bytes_and_accounts_are_bounded() {
-    let size = |bytes| Bounds { waiting_bytes_max: bytes, ..Bounds::default() };
+    let size = |bytes| IntakeBounds { waiting_bytes_max: bytes, ..IntakeBounds::default() };
     let load = Load { waiting: 1, waiting_bytes: 70, account_open: 1 };
     assert_eq!(size(100).admit(&load, 10, false), Ok(()));
     assert_eq!(size(100).admit(&load, 11, false), Err(Refusal::QueueFull));
     assert_eq!(size(100).admit(&load, 30, true), Ok(()));
     assert_eq!(size(100).admit(&load, 31, true), Err(Refusal::QueueFull));
     assert_eq!(size(u64::MAX).admit(&load, u64::MAX, true), Ok(()), "no overflow");
-    let mut intake = connected(Bounds { account_open_max: 2, ..Bounds::default() });
+    let mut intake = connected(IntakeBounds { account_open_max: 2, ..IntakeBounds::default() });
     let full = (3, Refusal::AccountQueueFull, SECOND / 1000);
     assert_eq!(refusals(&mut intake, 0, &orders(1..=3)), [full]);
     let other = Request { sender: 8, ..message(1, order(1)) };
@@ -124,7 +124,7 @@ fn the_hint_is_what_waits_times_what_a_request_takes() {
 #[test]
 fn rates_limit_what_adds_risk() {
     let rate = Some(Limit::per_second(2, 4));
-    let mut intake = connected(Bounds { rate, ..Bounds::default() });
+    let mut intake = connected(IntakeBounds { rate, ..IntakeBounds::default() });
     let exceeded = (3, Refusal::RateExceeded, SECOND / 4);
     assert_eq!(refusals(&mut intake, 0, &orders(1..=3)), [exceeded]);
     assert_eq!(refusals(&mut intake, 0, &[message(4, cancel(4))]), []);
@@ -138,7 +138,7 @@ fn a_short_disk_and_a_stop_let_cancels_pass() {
     let order_and_cancel = |from: u32| {
         [message(from, order(from.into())), message(from + 1, cancel(u64::from(from) + 1))]
     };
-    let mut intake = connected(Bounds::default());
+    let mut intake = connected(IntakeBounds::default());
     intake.set_space(Space::Reserve);
     let refused = refusals(&mut intake, 0, &order_and_cancel(1));
     assert_eq!(refused, [(1, Refusal::DiskReserve, SECOND)]);
@@ -164,10 +164,11 @@ fn halts_stop_orders_of_their_account_or_market() {
         (Some(7), Some(0), true),
         (Some(7), Some(1), false),
     ] {
-        let mut intake = connected(Bounds::default());
-        let place = surgetank_venue::answer::Place { sequence: 1, ord_rej_reason: 0 };
+        let mut intake = connected(IntakeBounds::default());
+        let place = surgetank_venue::answer::JournalPlace { sequence: 1, ord_rej_reason: 0 };
         intake.place(&halt(account, symbol, true), place);
-        let mut intake = Intake::restore(Bounds::default(), &intake.state()).expect("a state");
+        let mut intake =
+            Intake::restore(IntakeBounds::default(), &intake.state()).expect("a state");
         assert_eq!(intake.connected(0, 1, session("a", 7, Level::Disk)), Ok(None));
         let expected = if stops { vec![(1, Refusal::Halted, 0)] } else { vec![] };
         assert_eq!(refusals(&mut intake, 0, &orders(1..=1)), expected, "{account:?} {symbol:?}");
@@ -180,13 +181,13 @@ fn halts_stop_orders_of_their_account_or_market() {
 
 #[test]
 fn batches_take_what_came_first_up_to_their_limits() {
-    let mut intake = connected(Bounds { batch_requests_max: 3, ..Bounds::default() });
+    let mut intake = connected(IntakeBounds { batch_requests_max: 3, ..IntakeBounds::default() });
     refusals(&mut intake, 0, &orders(1..=5));
     assert_eq!(execute(&mut intake, 1, 1), orders(1..=3));
     assert_eq!(execute(&mut intake, 2, 4), orders(4..=5));
     assert_eq!(execute(&mut intake, 3, 6), []);
     // One that is larger than a batch goes alone.
-    let mut intake = connected(Bounds { batch_bytes_max: 1, ..Bounds::default() });
+    let mut intake = connected(IntakeBounds { batch_bytes_max: 1, ..IntakeBounds::default() });
     refusals(&mut intake, 0, &orders(1..=2));
     assert_eq!(execute(&mut intake, 1, 1), orders(1..=1));
     assert_eq!(execute(&mut intake, 2, 2), orders(2..=2));
@@ -194,7 +195,7 @@ fn batches_take_what_came_first_up_to_their_limits() {
 
 #[test]
 fn answers_wait_for_the_level_of_their_session() {
-    let mut intake = connected(Bounds::default());
+    let mut intake = connected(IntakeBounds::default());
     intake.receive(0, 1, &[(message(1, order(1)), None)]);
     let other = |number| Request { sender: 8, ..message(number, order(number.into())) };
     intake.receive(0, 2, &[(other(1), None), (other(2), Some(Refusal::WrongSignature))]);
@@ -209,7 +210,7 @@ fn answers_wait_for_the_level_of_their_session() {
 
 #[test]
 fn a_session_has_one_connection_and_levels_that_exist() {
-    let mut intake = connected(Bounds { connections_max: 2, ..Bounds::default() });
+    let mut intake = connected(IntakeBounds { connections_max: 2, ..IntakeBounds::default() });
     let third = intake.connected(0, 3, session("c", 7, Level::Disk));
     assert_eq!(third, Err(CutReason::TooManyConnections));
     let quorum = intake.connected(0, 3, session("a", 7, Level::Quorum));
@@ -228,7 +229,7 @@ fn a_session_has_one_connection_and_levels_that_exist() {
 #[test]
 fn orders_are_cancelled_on_disconnect_if_that_was_asked_for() {
     let made = |asked, logged_out| {
-        let mut intake = Intake::new(Bounds::default());
+        let mut intake = Intake::new(IntakeBounds::default());
         let session = Session { cancel_on_disconnect: asked, ..session("a", 7, Level::Disk) };
         assert_eq!(intake.connected(0, 1, session), Ok(None));
         intake.gone(5, 1, logged_out);
@@ -240,7 +241,7 @@ fn orders_are_cancelled_on_disconnect_if_that_was_asked_for() {
     assert_eq!(made(true, false), cancels);
     assert_eq!(made(true, true), []);
     assert_eq!(made(false, false), []);
-    let mut intake = connected(Bounds::default());
+    let mut intake = connected(IntakeBounds::default());
     let zero = message(1, order(0));
     assert_eq!(refusals(&mut intake, 0, &[zero]), [(1, Refusal::TooOld, 0)], "the venue's own");
 }

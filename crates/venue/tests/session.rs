@@ -1,4 +1,4 @@
-//! Sessions: what is not authentic ends the connection and reaches nobody.
+//! Sessions: what is not authentic ends the connection and goes no further.
 
 use proptest::prelude::*;
 use surgetank_layer::units::SECOND;
@@ -341,5 +341,5 @@ fn a_removed_or_changed_key_ends_its_connections() {
     );
     let changed = Keys::parse(&other).expect("valid");
     assert_eq!(acceptor.recheck(&changed), Err(CutReason::KeyChanged));
-    assert_eq!(opened(1, 2).0.recheck(&Keys::default()), Ok(()), "nobody has logged on");
+    assert_eq!(opened(1, 2).0.recheck(&Keys::default()), Ok(()), "no client has logged on");
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use surgetank_layer::message::{Body, Side};
 use surgetank_market::{MarginMode, Reject};
-use surgetank_venue::answer::{Answer, Duplicate, Place, Sealed, Status};
-use surgetank_venue::intake::bounds::Bounds;
+use surgetank_venue::answer::{Answer, Duplicate, JournalPlace, Sealed, Status};
+use surgetank_venue::intake::bounds::IntakeBounds;
 use surgetank_venue::request::{AccountRequest, Action, Request};
 use surgetank_venue::storage::effect::{Errno, FileName, Halt};
 use surgetank_venue::venue::{Input, Output, Stop};
@@ -17,7 +17,7 @@ use crate::memory_disk::Disk;
 use crate::venue_host::{Host, config};
 
 fn host(disk: Disk, start: u64) -> Host {
-    let mut host = Host::start(disk, config(Bounds::default()), start);
+    let mut host = Host::start(disk, config(IntakeBounds::default()), start);
     assert!(host.said.iter().any(|said| matches!(said, Output::Serving(_))), "{:?}", host.said);
     for account in 0..3 {
         host.log_on(account.into(), account);
@@ -97,7 +97,7 @@ fn requests_about_accounts_take_their_place_among_messages() {
 }
 
 #[test]
-fn a_failed_sync_answers_nobody() {
+fn after_a_failed_sync_there_is_no_answer() {
     let mut host = host(Disk::default(), 1);
     host.fails = true;
     host.send(0, &[trade(0, 1, 1, Side::Buy)]);
@@ -110,7 +110,7 @@ fn a_failed_sync_answers_nobody() {
 fn a_journal_of_another_venue_is_refused() {
     let mut first = host(Disk::default(), 1);
     first.send(0, &[trade(0, 1, 1, Side::Buy)]);
-    let mut other = config(Bounds::default());
+    let mut other = config(IntakeBounds::default());
     other.genesis.insurance += 1;
     let host = Host::start(first.synced, other, 2);
     assert!(host.said.contains(&Output::Stopped(Stop::OtherGenesis)), "{:?}", host.said);
@@ -153,15 +153,15 @@ fn request(account: u32, number: u32, id: u64, kind: u8) -> Request {
     }
 }
 
-/// What clients were told to be durable: places and reasons by account and ClOrdID.
-type Told = BTreeMap<(u32, u64), (u64, u8)>;
+/// What clients were answered to be durable: places and reasons by account and ClOrdID.
+type Answered = BTreeMap<(u32, u64), (u64, u8)>;
 
 struct World {
     host: Host,
     starts: u64,
     numbers: [u32; 3],
     sent: BTreeMap<(u32, u32), u64>,
-    told: Told,
+    answered: Answered,
 }
 
 impl World {
@@ -208,18 +208,18 @@ impl World {
                     }
                     Answer::Refused(refused) => panic!("{refused:?}"),
                 };
-                let before = self.told.insert((account, id), place);
+                let before = self.answered.insert((account, id), place);
                 prop_assert!(before.is_none_or(|before| before == place), "{id} of {account}");
             }
         }
         Ok(())
     }
 
-    /// Everything that was told is still known.
+    /// Everything that was answered is still known.
     fn check(&mut self) -> Result<(), TestCaseError> {
-        for ((account, cl_ord_id), (sequence, ord_rej_reason)) in self.told.clone() {
+        for ((account, cl_ord_id), (sequence, ord_rej_reason)) in self.answered.clone() {
             self.host.input(Input::OrderStatus(account.into(), cl_ord_id));
-            let status = Status::Known(Place { sequence, ord_rej_reason });
+            let status = Status::Known(JournalPlace { sequence, ord_rej_reason });
             let expected = Output::OrderStatus(account.into(), OrderStatus { cl_ord_id, status });
             prop_assert_eq!(self.host.said.pop(), Some(expected));
         }
@@ -238,8 +238,8 @@ proptest! {
     #[test]
     fn what_was_answered_stands_whatever_happens(steps in steps()) {
         let first = host(Disk::default(), 1);
-        let told = BTreeMap::new();
-        let mut world = World { host: first, starts: 1, numbers: [0; 3], sent: BTreeMap::new(), told };
+        let answered = BTreeMap::new();
+        let mut world = World { host: first, starts: 1, numbers: [0; 3], sent: BTreeMap::new(), answered };
         world.host.syncs = false;
         for step in &steps {
             world.step(step)?;

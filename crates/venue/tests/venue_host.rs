@@ -7,7 +7,7 @@ use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{Digest, SECOND};
 use surgetank_venue::answer::{Answer, Refusal};
 use surgetank_venue::genesis::{Genesis, Matching};
-use surgetank_venue::intake::bounds::Bounds;
+use surgetank_venue::intake::bounds::IntakeBounds;
 use surgetank_venue::intake::{ConnectionId, Session};
 use surgetank_venue::request::{Level, Request};
 use surgetank_venue::storage::effect::{Effect, Errno, Input as StorageInput};
@@ -31,7 +31,7 @@ pub fn genesis() -> Genesis {
     small_venue::genesis(Matching::Continuous)
 }
 
-pub fn config(bounds: Bounds) -> Config {
+pub fn config(bounds: IntakeBounds) -> Config {
     Config {
         genesis: genesis(),
         bounds,

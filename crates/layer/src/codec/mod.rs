@@ -21,7 +21,7 @@ use std::fmt;
 use crate::message::{Body, Message};
 
 pub use read::decode;
-pub use reader::{Read, Reader};
+pub use reader::{FieldReader, Read};
 
 /// Version of the format that is written.
 pub const VERSION: u8 = 1;

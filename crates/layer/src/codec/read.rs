@@ -1,6 +1,6 @@
 //! Decoding of messages.
 
-use super::reader::{Read, Reader};
+use super::reader::{FieldReader, Read};
 use super::{DecodeError, Malformed, VERSION};
 use crate::message::{
     Body, Class, ExecType, ExecutionReport, LiquidationOrder, Message, NewOrderSingle, OrdType,
@@ -14,12 +14,12 @@ use crate::units::Digest;
 /// # Errors
 /// Names the field at which the bytes are not a message, and its offset.
 pub fn decode(bytes: &[u8]) -> Read<(Message, usize)> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = FieldReader::new(bytes);
     let message = reader.message()?;
     Ok((message, reader.at()))
 }
 
-impl Reader<'_> {
+impl FieldReader<'_> {
     /// One message.
     ///
     /// # Errors

@@ -7,15 +7,15 @@ pub type Read<T> = Result<T, DecodeError>;
 
 /// Reads little-endian fields; every method is total, and names its field where it fails.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
+pub struct FieldReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> FieldReader<'a> {
     /// At the front of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { bytes, at: 0 }
+    pub fn new(bytes: &'a [u8]) -> FieldReader<'a> {
+        FieldReader { bytes, at: 0 }
     }
 
     /// Number of bytes read.

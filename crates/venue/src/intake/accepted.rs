@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use surgetank_layer::codec::Read;
 use surgetank_layer::units::AccountId;
 
-use crate::answer::Place;
+use crate::answer::JournalPlace;
 use crate::encoding::{Encoded, fields};
 
 /// The ClOrdIDs with a place in the journal.
@@ -32,7 +32,7 @@ pub struct Accepted {
 #[derive(Clone, Debug, Default)]
 struct Account {
     floor: u64,
-    places: BTreeMap<u64, Place>,
+    places: BTreeMap<u64, JournalPlace>,
 }
 
 /// What is known of a ClOrdID.
@@ -41,7 +41,7 @@ pub enum Known {
     /// It has no place in the journal.
     Never,
     /// It has this place.
-    Placed(Place),
+    Placed(JournalPlace),
     /// It is not above the floor and not remembered: it may have had a place.
     Forgotten,
 }
@@ -66,7 +66,7 @@ impl Accepted {
 
     /// Remembers the next request of the journal. ClOrdID 0, of requests that the venue itself
     /// makes, is not remembered, and no client can use it.
-    pub fn place(&mut self, account: AccountId, cl_ord_id: u64, place: Place) {
+    pub fn place(&mut self, account: AccountId, cl_ord_id: u64, place: JournalPlace) {
         // It may be below its account's floor, if that has risen while it waited.
         let is_new = !matches!(self.known(account, cl_ord_id), Known::Placed(_));
         if is_new && cl_ord_id != 0 {
@@ -136,7 +136,7 @@ fields!(Floor { account, floor });
 struct Placed {
     account: AccountId,
     cl_ord_id: u64,
-    place: Place,
+    place: JournalPlace,
 }
 
 fields!(Placed { account, cl_ord_id, place });

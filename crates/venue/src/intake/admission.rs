@@ -6,7 +6,7 @@ use surgetank_layer::admission::Kind;
 use surgetank_layer::admission::bucket::Bucket;
 use surgetank_layer::units::{AccountId, Ns, SECOND};
 
-use super::bounds::{Bounds, Load, Pace};
+use super::bounds::{IntakeBounds, Load, Pace};
 use crate::answer::Refusal;
 use crate::encoding::fields;
 use crate::request::{AccountRequest, Action, Request};
@@ -45,32 +45,32 @@ impl Halts {
     }
 
     /// Its content, for a snapshot.
-    pub fn state(&self) -> Vec<Halt> {
-        self.0.iter().map(|&(account, symbol)| Halt { account, symbol }).collect()
+    pub fn state(&self) -> Vec<HaltedOrders> {
+        self.0.iter().map(|&(account, symbol)| HaltedOrders { account, symbol }).collect()
     }
 
     /// The halts with this content.
-    pub fn restore(state: &[Halt]) -> Halts {
+    pub fn restore(state: &[HaltedOrders]) -> Halts {
         Halts(state.iter().map(|halt| (halt.account, halt.symbol)).collect())
     }
 }
 
 /// A halt in force; `None`: of all accounts, or of all markets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Halt {
+pub struct HaltedOrders {
     /// The account.
     pub account: Option<AccountId>,
     /// Index of the market.
     pub symbol: Option<u16>,
 }
 
-fields!(Halt { account, symbol });
+fields!(HaltedOrders { account, symbol });
 
 /// What decides besides the request.
 #[derive(Debug)]
 pub struct Conditions<'a> {
     /// Bounds of the intake.
-    pub bounds: &'a Bounds,
+    pub bounds: &'a IntakeBounds,
     /// What waits.
     pub load: Load,
     /// Time that requests take.

@@ -12,7 +12,7 @@ const RETRY_NS: std::ops::RangeInclusive<Ns> = SECOND / 1000..=SECOND;
 /// Bounds of the intake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Bounds {
+pub struct IntakeBounds {
     /// Requests that wait for their place in the journal. Those that may add risk may use 80 % of
     /// it.
     pub waiting_max: u32,
@@ -32,9 +32,9 @@ pub struct Bounds {
     pub batch_bytes_max: u64,
 }
 
-impl Default for Bounds {
-    fn default() -> Bounds {
-        Bounds {
+impl Default for IntakeBounds {
+    fn default() -> IntakeBounds {
+        IntakeBounds {
             waiting_max: 65_536,
             waiting_bytes_max: 16 << 20,
             account_open_max: 4096,
@@ -58,7 +58,7 @@ pub struct Load {
     pub account_open: u32,
 }
 
-impl Bounds {
+impl IntakeBounds {
     /// Whether there is room for one more request of this size.
     ///
     /// # Errors

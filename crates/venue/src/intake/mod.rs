@@ -25,14 +25,14 @@ use surgetank_layer::admission::bucket::Bucket;
 use surgetank_layer::codec::Read;
 use surgetank_layer::units::{AccountId, Ns};
 
-use crate::answer::{Answer, Duplicate, Place, Refusal, Refused, Sealed, Status};
+use crate::answer::{Answer, Duplicate, JournalPlace, Refusal, Refused, Sealed, Status};
 use crate::encoding::{Encoded, fields};
 use crate::request::{AccountRequest, Action, Level, Request};
 use crate::storage::effect::Space;
 use crate::wire::{Answers, CutReason};
 use accepted::{Accepted, Known};
-use admission::{Conditions, Halt, Halts};
-use bounds::{Bounds, Load, Pace};
+use admission::{Conditions, HaltedOrders, Halts};
+use bounds::{IntakeBounds, Load, Pace};
 
 /// Number of a connection, given by the host; never used again.
 pub type ConnectionId = u64;
@@ -83,7 +83,7 @@ pub struct Executed {
 /// The intake of a venue.
 #[derive(Debug)]
 pub struct Intake {
-    bounds: Bounds,
+    bounds: IntakeBounds,
     accepted: Accepted,
     halts: Halts,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -119,11 +119,11 @@ struct Account {
 
 impl Intake {
     /// Before the journal's first request.
-    pub fn new(bounds: Bounds) -> Intake {
+    pub fn new(bounds: IntakeBounds) -> Intake {
         Intake::with(bounds, Accepted::new(bounds.remembered_max), Halts::default())
     }
 
-    fn with(bounds: Bounds, accepted: Accepted, halts: Halts) -> Intake {
+    fn with(bounds: IntakeBounds, accepted: Accepted, halts: Halts) -> Intake {
         Intake {
             bounds,
             accepted,
@@ -151,7 +151,7 @@ impl Intake {
     ///
     /// # Errors
     /// The bytes are no such state.
-    pub fn restore(bounds: Bounds, state: &[u8]) -> Read<Intake> {
+    pub fn restore(bounds: IntakeBounds, state: &[u8]) -> Read<Intake> {
         let State { accepted, halts } = State::from_bytes(state)?;
         let accepted = Accepted::restore(bounds.remembered_max, &accepted)?;
         Ok(Intake::with(bounds, accepted, Halts::restore(&halts)))
@@ -284,7 +284,7 @@ impl Intake {
     ) -> Option<Answer> {
         let account = self.accounts.entry(first.0).or_default();
         if account.open >= self.bounds.account_open_max {
-            return Some(duplicate(number, Place { sequence: 0, ord_rej_reason: 0 }));
+            return Some(duplicate(number, JournalPlace { sequence: 0, ord_rej_reason: 0 }));
         }
         self.undecided.entry(first).or_default().push((connection, number));
         self.open(connection, first.0, number);
@@ -333,14 +333,17 @@ impl Intake {
     pub fn executed(&mut self, batch: Executed) {
         let places = (batch.first_sequence..).zip(&batch.requests);
         for (sequence, (waiting, ord_rej_reason)) in places {
-            self.place(&waiting.request, Place { sequence, ord_rej_reason: *ord_rej_reason });
+            self.place(
+                &waiting.request,
+                JournalPlace { sequence, ord_rej_reason: *ord_rej_reason },
+            );
         }
         self.answer_batch(&batch, 0, Level::Memory);
         self.held.push_back(batch);
     }
 
     /// A request of the journal was executed, now or before a restart.
-    pub fn place(&mut self, request: &Request, place: Place) {
+    pub fn place(&mut self, request: &Request, place: JournalPlace) {
         self.halts.execute(request);
         if let Some(cl_ord_id) = request.cl_ord_id() {
             self.accepted.place(request.sender, cl_ord_id, place);
@@ -362,7 +365,7 @@ impl Intake {
         for (sequence, (waiting, ord_rej_reason)) in (batch.first_sequence..).zip(&batch.requests) {
             let Some(cl_ord_id) = waiting.request.cl_ord_id() else { continue };
             let sender = waiting.request.sender;
-            let place = Place { sequence, ord_rej_reason: *ord_rej_reason };
+            let place = JournalPlace { sequence, ord_rej_reason: *ord_rej_reason };
             let copies = self.undecided.remove(&(sender, cl_ord_id)).unwrap_or_default();
             for (connection, number) in copies {
                 self.close(sender);
@@ -449,14 +452,14 @@ fn refused(request: u32, refusal: Refusal, retry_after_ns: Ns) -> Answer {
     Answer::Refused(Refused { request, refusal, retry_after_ns })
 }
 
-fn duplicate(request: u32, place: Place) -> Answer {
-    let Place { sequence, ord_rej_reason } = place;
+fn duplicate(request: u32, place: JournalPlace) -> Answer {
+    let JournalPlace { sequence, ord_rej_reason } = place;
     Answer::Duplicate(Duplicate { request, sequence, ord_rej_reason })
 }
 
 struct State {
     accepted: Vec<u8>,
-    halts: Vec<Halt>,
+    halts: Vec<HaltedOrders>,
 }
 
 fields!(State { accepted, halts });

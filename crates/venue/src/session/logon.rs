@@ -15,7 +15,7 @@ pub const NAME_BYTES_MAX: usize = 64;
 ///
 /// # Errors
 /// [`CutReason::LogonRefused`], which does not tell an unknown key from a wrong signature;
-/// [`CutReason::ClockSkew`], told only to who holds the key.
+/// [`CutReason::ClockSkew`], only for who holds the key.
 pub fn check<'k>(
     keys: &'k Keys,
     challenge: &Challenge,

@@ -7,7 +7,7 @@
 //! 1. Nothing reaches the venue before the logon is accepted, and then only what has the session's
 //!    MAC and the next number. Everything else ends the connection, with a reason that is counted.
 //! 2. A request that its key does not permit, or that lacks a signature, is refused by itself: the
-//!    frame is authentic, so the client is told.
+//!    frame is authentic, so the client gets an answer.
 //! 3. A connection keeps less than one frame of unread bytes, and before the logon at most
 //!    [`LOGON_BYTES_MAX`].
 

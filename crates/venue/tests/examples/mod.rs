@@ -7,7 +7,7 @@ use surgetank_layer::message::{
     OrderCancelRequest, PriceUpdate, Side, TimeInForce,
 };
 use surgetank_market::MarginMode;
-use surgetank_venue::answer::{Answer, Duplicate, Place, Refusal, Refused, Sealed, Status};
+use surgetank_venue::answer::{Answer, Duplicate, JournalPlace, Refusal, Refused, Sealed, Status};
 use surgetank_venue::event::{
     BadDebt, Cash, Deleveraging, Event, Funding, Holding, Liquidation, MarginCall, Order, Position,
     PriceLevel, Prices, Report, Stamped, StreamKey, Trade,
@@ -15,7 +15,7 @@ use surgetank_venue::event::{
 use surgetank_venue::request::{AccountRequest, Action, Level, Request};
 use surgetank_venue::wire::{
     Answers, Challenge, Cut, CutReason, Down, Gap, GapReason, LoggedOn, Logon, Notice, OrderStatus,
-    Signature, SignedRequest, Snapshot, StreamPosition, Subscription, Up,
+    Signature, SignedRequest, StreamPosition, StreamState, Subscription, Up,
 };
 
 /// A new order of account 7 with this ClOrdID.
@@ -185,12 +185,12 @@ pub fn downs() -> Vec<Down> {
             streams: streams.clone(),
         }),
         Down::Answers(Answers { answered_through: 3, answers }),
-        status(Status::Known(Place { sequence: 2, ord_rej_reason: 0 })),
+        status(Status::Known(JournalPlace { sequence: 2, ord_rej_reason: 0 })),
         status(Status::Waiting(())),
         status(Status::Unknown(())),
         status(Status::TooOld(())),
         Down::Events(events().into_iter().map(stamped).collect()),
-        Down::Snapshot(Snapshot { key, last, sequence: 5, events: events() }),
+        Down::Snapshot(StreamState { key, last, sequence: 5, events: events() }),
         Down::Gap(Gap { key, epoch: 1, from: 1, to: 2, reason: GapReason::Archived }),
         Down::Pong(9),
         Down::Notice(Notice::Draining),

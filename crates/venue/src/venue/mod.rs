@@ -15,11 +15,13 @@
 //! is busy requests gather. Time never runs backwards: a batch is sealed at the greatest `now` so
 //! far, the last batch of the journal included.
 
+mod start;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use surgetank_layer::audit::batch::{Header, Ticket};
-use surgetank_layer::audit::journal::{End, read_batch};
+use surgetank_layer::audit::journal::End;
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::Message;
 use surgetank_layer::pipe::sealer::{BatchRule, Sealer};
@@ -27,17 +29,15 @@ use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{Digest, MessageId, Ns};
 use surgetank_market::{Fact, Market, Reject};
 
-use crate::answer::{Place, Refusal};
-use crate::encoding::{Encoded, fields};
+use crate::answer::Refusal;
 use crate::execution::{Batch, Execution, Observer, Phase, state_hash};
 use crate::genesis::{Genesis, InvalidGenesis};
-use crate::intake::bounds::Bounds;
+use crate::intake::bounds::IntakeBounds;
 use crate::intake::{ConnectionId, Executed, Intake, Session};
 use crate::request::{Action, Request};
 use crate::storage::damage::{Damage, FileReport};
-use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Replayed, Space};
+use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
-use crate::storage::snapshots::Snapshot;
 use crate::storage::{self, Storage};
 use crate::wire::{Answers, CutReason, Notice, OrderStatus};
 
@@ -47,7 +47,7 @@ pub struct Config {
     /// What it opens with.
     pub genesis: Genesis,
     /// Bounds of the intake.
-    pub bounds: Bounds,
+    pub bounds: IntakeBounds,
     /// Order of requests in a batch.
     pub ordering: Ordering,
     /// Batches per head of the journal, at least 1.
@@ -101,7 +101,7 @@ pub enum Output {
     OrderStatus(ConnectionId, OrderStatus),
     /// A connection must end.
     Cut(ConnectionId, CutReason),
-    /// All clients are told.
+    /// For all clients.
     Notice(Notice),
     /// Nothing more happens.
     Stopped(Stop),
@@ -262,45 +262,6 @@ impl Venue {
         }
     }
 
-    fn recovered(&mut self, recovered: Recovered, out: &mut Vec<Output>) {
-        if self.stage == Stage::Recovering {
-            self.stage = Stage::Serving;
-            (self.journal, self.epoch) = (recovered.journal, recovered.epoch);
-            (self.record, self.record_hash) = (recovered.number, recovered.hash);
-            self.durable = recovered.number;
-            self.durable_sequence = self.decided.end.sequence;
-            self.now = self.now.max(self.decided.sealed_ns);
-            out.push(Output::Serving(recovered));
-        }
-    }
-
-    /// Executes a record of the journal.
-    fn replay(&mut self, replayed: &Replayed) -> Result<(), Stop> {
-        let Replayed { number, append } = replayed;
-        match append.kind {
-            RecordKind::Genesis if *append.payload != *self.config.genesis.to_bytes() => {
-                return Err(Stop::OtherGenesis);
-            }
-            RecordKind::Genesis | RecordKind::Head | RecordKind::Operator => return Ok(()),
-            RecordKind::Batch => {}
-        }
-        let unknown = Stop::UnknownRecord(*number);
-        let Ok(batch) = read_batch(&append.payload) else { return Err(unknown) };
-        let request = |index: &u32| {
-            let (_, bytes) = batch.inputs.get(*index as usize)?;
-            Request::from_bytes(bytes).ok()
-        };
-        let requests: Option<Vec<Request>> = batch.order.iter().map(request).collect();
-        let Some(requests) = requests else { return Err(unknown) };
-        let reasons = self.execute(&batch.header, batch.hash, &requests);
-        let reasons = reasons.ok_or(Stop::NotConserved(*number))?;
-        let sequences = batch.header.first_sequence..;
-        for ((request, ord_rej_reason), sequence) in requests.iter().zip(reasons).zip(sequences) {
-            self.intake.place(request, Place { sequence, ord_rej_reason });
-        }
-        Ok(())
-    }
-
     /// Executes a batch: the OrdRejReason of each request, or 0. `None` if money was made or lost.
     ///
     /// Streams of events observe the execution here, new or replayed.
@@ -432,43 +393,6 @@ impl Venue {
         Append { kind, payload, hash, first_sequence, ordered: 0, sealed_ns: self.now }
     }
 
-    /// Whether the snapshot is one of this venue; its state is the state from now on.
-    fn restore(&mut self, snapshot: &Snapshot) -> bool {
-        let genesis = self.config.genesis.hash();
-        let Ok(state) = State::from_bytes(&snapshot.state) else { return false };
-        if snapshot.genesis != genesis
-            || snapshot.state_hash != state_hash(&genesis, &state.execution)
-        {
-            return false;
-        }
-        let execution = Execution::restore(&self.config.genesis, &state.execution);
-        let intake = Intake::restore(self.config.bounds, &state.intake);
-        let (Ok(execution), Ok(intake)) = (execution, intake) else { return false };
-        (self.execution, self.intake) = (execution, intake);
-        let State { height, sequence, hash, sealed_ns, .. } = state;
-        self.decided = Decided { end: End { height, sequence, hash: Digest(hash) }, sealed_ns };
-        true
-    }
-
-    /// A snapshot of the state after the last record, which must be durable.
-    fn snapshot(&self) -> Snapshot {
-        let Decided { end: End { height, sequence, hash }, sealed_ns } = self.decided;
-        let (execution, intake) = (self.execution.state(), self.intake.state());
-        let (hash, state_hash) = (hash.0, self.state_hash());
-        let state = State { height, sequence, hash, sealed_ns, execution, intake };
-        Snapshot {
-            journal: self.journal,
-            epoch: self.epoch,
-            number: self.record,
-            sequence,
-            hash: self.record_hash,
-            genesis: self.config.genesis.hash(),
-            build: self.config.build,
-            state_hash,
-            state: state.to_bytes().into(),
-        }
-    }
-
     fn logged_on(&mut self, connection: ConnectionId, session: Session, out: &mut Vec<Output>) {
         if self.stage != Stage::Serving {
             return out.push(Output::Cut(connection, CutReason::Stopping));
@@ -543,14 +467,3 @@ impl Observer for Rejections {
         }
     }
 }
-
-struct State {
-    height: u64,
-    sequence: u64,
-    hash: [u8; 32],
-    sealed_ns: Ns,
-    execution: Vec<u8>,
-    intake: Vec<u8>,
-}
-
-fields!(State { height, sequence, hash, sealed_ns, execution, intake });
