@@ -107,6 +107,19 @@ fn after_a_failed_sync_there_is_no_answer() {
 }
 
 #[test]
+fn sequence_numbers_go_on_after_a_start() {
+    let mut disk = Disk::default();
+    for start in 1..=3 {
+        let mut host = host(disk, start);
+        let number = 2 * start as u32;
+        let id = start;
+        host.send(0, &[trade(0, number, id, Side::Buy)]);
+        assert_eq!(sealed(&host.answers()), [(number, start, 0)]);
+        disk = host.synced;
+    }
+}
+
+#[test]
 fn a_journal_of_another_venue_is_refused() {
     let mut first = host(Disk::default(), 1);
     first.send(0, &[trade(0, 1, 1, Side::Buy)]);
