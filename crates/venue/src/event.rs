@@ -152,8 +152,8 @@ pub struct Report {
     pub orig_cl_ord_id: u64,
     /// Index of the market.
     pub symbol: u16,
-    /// Side (54) of the order.
-    pub side: Side,
+    /// Side (54) of the order; `None` in a rejection.
+    pub side: Option<Side>,
     /// LastPx (31); 0 without a trade.
     pub last_px: Price,
     /// LastQty (32); 0 without a trade.

@@ -9,7 +9,8 @@
 //! 3. [`session`]: logon, signatures, MACs; the client's side too
 //! 4. [`storage`]: the journal on a disk, group commit, snapshots, recovery
 //! 5. [`intake`]: which requests are accepted, and in what order they are sealed
-//! 6. [`venue`]: their composition
+//! 6. [`streams`]: what subscribers are told of the batches, numbered
+//! 7. [`venue`]: their composition
 
 pub mod answer;
 pub mod encoding;
@@ -20,5 +21,6 @@ pub mod intake;
 pub mod request;
 pub mod session;
 pub mod storage;
+pub mod streams;
 pub mod venue;
 pub mod wire;

@@ -33,6 +33,8 @@ pub const REQUESTS_MAX: usize = 1024;
 /// Greatest size of a signature.
 pub const SIGNATURE_BYTES_MAX: usize = 64;
 
+/// Number of a connection, given by the host; never used again.
+pub type ConnectionId = u64;
 /// Identifier of a venue, which signatures name.
 pub type VenueId = [u8; 16];
 /// A number used once.
@@ -282,9 +284,11 @@ pub enum GapReason {
     Archived = 1,
     /// They are of a history that an operator has ended.
     OtherEpoch = 2,
+    /// They are no longer kept in memory. The journal has what they are made from.
+    NotKept = 3,
 }
 
-numbered!(GapReason { Archived, OtherEpoch });
+numbered!(GapReason { Archived, OtherEpoch, NotKept });
 
 /// A change of the venue's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -351,6 +355,10 @@ pub enum CutReason {
     LoggedOut = 16,
     /// The venue does not answer at the level that the logon asks for.
     LevelNotOffered = 17,
+    /// It asks for a stream of another account.
+    NotPermitted = 18,
+    /// It asks for more streams than a connection may follow.
+    TooManySubscriptions = 19,
 }
 
 numbered!(CutReason {
@@ -371,6 +379,8 @@ numbered!(CutReason {
     Stopping,
     LoggedOut,
     LevelNotOffered,
+    NotPermitted,
+    TooManySubscriptions,
 });
 
 /// A frame, borrowed from a buffer; neither its MAC nor its number is checked.

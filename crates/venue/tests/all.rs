@@ -14,5 +14,6 @@ mod state;
 mod storage_bytes;
 mod storage_space;
 mod storage_table;
+mod streams;
 mod venue;
 mod venue_host;

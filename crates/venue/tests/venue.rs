@@ -27,7 +27,7 @@ fn host(disk: Disk, start: u64) -> Host {
 }
 
 /// An order of this account at 100, which is matched by one of the other side.
-fn trade(account: u32, number: u32, id: u64, side: Side) -> Request {
+pub fn trade(account: u32, number: u32, id: u64, side: Side) -> Request {
     let mut request = Request { sender: account, ..message(number, order(id)) };
     if let Action::Message { body: Body::NewOrderSingle(new), .. } = &mut request.action {
         (new.side, new.price, new.order_qty) = (side, 100, 1);

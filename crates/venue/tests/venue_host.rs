@@ -12,6 +12,7 @@ use surgetank_venue::intake::{ConnectionId, Session};
 use surgetank_venue::request::{Level, Request};
 use surgetank_venue::storage::effect::{Effect, Errno, Input as StorageInput};
 use surgetank_venue::storage::{self, Mode};
+use surgetank_venue::streams::StreamBounds;
 use surgetank_venue::venue::{Config, Input, Output, Venue};
 
 use crate::memory_disk::{Disk, JOURNAL, SEGMENT_BYTES};
@@ -35,6 +36,7 @@ pub fn config(bounds: IntakeBounds) -> Config {
     Config {
         genesis: genesis(),
         bounds,
+        stream_bounds: StreamBounds::default(),
         ordering: Ordering::Priority { high: 0b110 },
         batches_per_head: 3,
         build: Digest([1; 32]),
@@ -59,6 +61,7 @@ pub struct Host {
     pub fails: bool,
     pub said: Vec<Output>,
     draws: Counter,
+    epoch: u32,
     now: u64,
 }
 
@@ -75,6 +78,7 @@ impl Host {
             fails: false,
             said: Vec::new(),
             draws: Counter(start << 32),
+            epoch: 0,
             now: start * SECOND,
         };
         host.input(Input::Start);
@@ -88,7 +92,12 @@ impl Host {
         for output in out {
             match output {
                 Output::Storage(number, effect) => self.waiting.push_back((number, effect)),
-                output => self.said.push(output),
+                output => {
+                    if let Output::Serving(recovered) = &output {
+                        self.epoch = recovered.epoch;
+                    }
+                    self.said.push(output);
+                }
             }
         }
         self.perform();
@@ -116,6 +125,11 @@ impl Host {
         }
     }
 
+    /// History of the journal that the venue serves.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     /// Lets one sync pass.
     pub fn sync(&mut self) {
         self.syncs = true;
@@ -129,9 +143,13 @@ impl Host {
     }
 
     pub fn log_on(&mut self, connection: ConnectionId, account: u32) {
+        self.log_on_as(connection, account, "main");
+    }
+
+    pub fn log_on_as(&mut self, connection: ConnectionId, account: u32, name: &str) {
         let session = Session {
             key_name: format!("key {account}"),
-            name: "main".into(),
+            name: name.into(),
             account,
             level: Level::Disk,
             cancel_on_disconnect: false,

@@ -21,6 +21,7 @@ mod state;
 use surgetank_layer::message::{Message, PriceUpdate, Side};
 use surgetank_layer::units::{Digest, Height, MessageId, Money, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
+use surgetank_market::book::BookChange;
 use surgetank_market::{Fact, Market, Reject};
 
 use crate::genesis::{Genesis, InvalidGenesis, Matching};
@@ -128,6 +129,17 @@ impl Execution {
     /// Number of the last batch; 0 = none.
     pub fn height(&self) -> Height {
         self.height
+    }
+
+    /// Begins or ends the recording of the books' changes; by default, and after
+    /// [`Execution::restore`], there is none.
+    pub fn record_book_changes(&mut self, on: bool) {
+        self.market.record_book_changes(on);
+    }
+
+    /// The changes of a market's book since the last call; see [`Market::take_book_changes`].
+    pub fn take_book_changes(&mut self, symbol: u16) -> Vec<BookChange> {
+        self.market.take_book_changes(symbol)
     }
 
     /// Executes a batch.

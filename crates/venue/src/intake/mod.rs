@@ -29,13 +29,11 @@ use crate::answer::{Answer, Duplicate, JournalPlace, Refusal, Refused, Sealed, S
 use crate::encoding::{Encoded, fields};
 use crate::request::{AccountRequest, Action, Level, Request};
 use crate::storage::effect::Space;
+pub use crate::wire::ConnectionId;
 use crate::wire::{Answers, CutReason};
 use accepted::{Accepted, Known};
 use admission::{Conditions, HaltedOrders, Halts};
 use bounds::{IntakeBounds, Load, Pace};
-
-/// Number of a connection, given by the host; never used again.
-pub type ConnectionId = u64;
 
 /// Who is logged on over a connection, and how it wants to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

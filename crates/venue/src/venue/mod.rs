@@ -30,6 +30,7 @@ use surgetank_layer::units::{Digest, MessageId, Ns};
 use surgetank_market::{Fact, Market, Reject};
 
 use crate::answer::Refusal;
+use crate::event::{Stamped, StreamKey};
 use crate::execution::{Batch, Execution, Observer, Phase, state_hash};
 use crate::genesis::{Genesis, InvalidGenesis};
 use crate::intake::bounds::IntakeBounds;
@@ -39,7 +40,8 @@ use crate::storage::damage::{Damage, FileReport};
 use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
-use crate::wire::{Answers, CutReason, Notice, OrderStatus};
+use crate::streams::{Beginning, Source, StreamBounds, Streams};
+use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, Subscription};
 
 /// Parameters of a venue.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Config {
     pub genesis: Genesis,
     /// Bounds of the intake.
     pub bounds: IntakeBounds,
+    /// Bounds of the streams.
+    pub stream_bounds: StreamBounds,
     /// Order of requests in a batch.
     pub ordering: Ordering,
     /// Batches per head of the journal, at least 1.
@@ -76,6 +80,10 @@ pub enum Input {
     Requests(ConnectionId, Vec<(Request, Option<Refusal>)>),
     /// A client asks what became of a request of its account, by its ClOrdID.
     OrderStatus(ConnectionId, u64),
+    /// A client wants events.
+    Subscribe(ConnectionId, Vec<Subscription>),
+    /// A client wants no further events of these streams.
+    Unsubscribe(ConnectionId, Vec<StreamKey>),
     /// A snapshot is to be taken as soon as nothing waits for the disk.
     Snapshot,
     /// The venue is about to stop: no further requests that add risk.
@@ -99,6 +107,10 @@ pub enum Output {
     Answers(ConnectionId, Answers),
     /// Answer to [`Input::OrderStatus`].
     OrderStatus(ConnectionId, OrderStatus),
+    /// Events for a subscriber.
+    Events(ConnectionId, Vec<Stamped>),
+    /// Events that a subscriber will not be sent.
+    Gap(ConnectionId, Gap),
     /// A connection must end.
     Cut(ConnectionId, CutReason),
     /// For all clients.
@@ -134,6 +146,7 @@ pub struct Venue {
     stage: Stage,
     storage: Storage,
     intake: Intake,
+    streams: Streams,
     execution: Execution,
     /// Of the current head; `None` before the first one of a start.
     sealer: Option<Sealer>,
@@ -164,11 +177,13 @@ impl Venue {
     /// # Errors
     /// No venue can open with the genesis.
     pub fn new(config: Config) -> Result<Venue, InvalidGenesis> {
-        let execution = Execution::open(&config.genesis)?;
+        let mut execution = Execution::open(&config.genesis)?;
+        execution.record_book_changes(true);
         Ok(Venue {
             stage: Stage::Recovering,
             storage: Storage::new(config.storage.clone()),
             intake: Intake::new(config.bounds),
+            streams: Streams::new(config.stream_bounds),
             execution,
             sealer: None,
             journal: config.storage.new_journal,
@@ -197,6 +212,7 @@ impl Venue {
     fn append(&mut self, append: Append, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         self.record += 1;
         self.record_hash = append.hash;
+        self.streams.record(self.record, &append);
         self.storage(effect::Input::Append(append), draws, out);
     }
 
@@ -220,8 +236,10 @@ impl Venue {
                 return Some(effect::Input::Restored(self.restore(&snapshot)));
             }
             effect::Output::Replay(replayed) => {
-                if let Err(stop) = self.replay(&replayed) {
-                    self.stop(stop, out);
+                match self.replay(&replayed) {
+                    // Nobody follows a stream before the start is complete.
+                    Ok(()) => drop(self.streams.durable(replayed.number)),
+                    Err(stop) => self.stop(stop, out),
                 }
             }
             effect::Output::Claim { number, state } => {
@@ -240,6 +258,8 @@ impl Venue {
                     self.durable_sequence = self.decided.end.sequence;
                 }
                 self.intake.durable(self.now, number);
+                let shares = self.streams.durable(number).into_iter();
+                out.extend(shares.map(|(connection, events)| Output::Events(connection, events)));
             }
             effect::Output::Space(space) => {
                 self.intake.set_space(space);
@@ -264,8 +284,14 @@ impl Venue {
 
     /// Executes a batch: the OrdRejReason of each request, or 0. `None` if money was made or lost.
     ///
-    /// Streams of events observe the execution here, new or replayed.
-    fn execute(&mut self, header: &Header, hash: Digest, requests: &[Request]) -> Option<Vec<u8>> {
+    /// The streams observe the execution here, new or replayed.
+    fn execute(
+        &mut self,
+        record: u64,
+        header: &Header,
+        hash: Digest,
+        requests: &[Request],
+    ) -> Option<Vec<u8>> {
         let (mut messages, mut accounts, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (id, request) in (0..).zip(requests) {
             match request.action {
@@ -287,15 +313,22 @@ impl Venue {
             accounts: &accounts,
             seed: Digest(header.seed),
         };
-        let mut rejections = Rejections(vec![0; requests.len()]);
-        let closing = self.execution.execute(&batch, &mut rejections);
+        let mut observed = Observed { reasons: vec![0; requests.len()], facts: Vec::new() };
+        let closing = self.execution.execute(&batch, &mut observed);
         for (place, outcome) in places.into_iter().zip(closing.accounts) {
-            rejections.note(place, outcome.err());
+            observed.note(place, outcome.err());
         }
         let sequence = (header.first_sequence + u64::from(header.ordered)).saturating_sub(1);
         let end = End { height: header.height, sequence, hash };
         self.decided = Decided { end, sealed_ns: header.sealed_ns };
-        closing.conserved.then_some(rejections.0)
+        let mut changes = Vec::new();
+        for symbol in 0..self.execution.market().symbols() {
+            let of_market = self.execution.take_book_changes(symbol).into_iter();
+            changes.extend(of_market.map(|change| (symbol, change)));
+        }
+        let source = Source { record, sequence, sealed_ns: header.sealed_ns };
+        self.streams.batch(source, &observed.facts, &changes);
+        closing.conserved.then_some(observed.reasons)
     }
 
     /// Seals, appends and executes what waits, unless a batch waits for the disk.
@@ -346,7 +379,7 @@ impl Venue {
             draws,
             out,
         );
-        let Some(reasons) = self.execute(&header, hash, &requests) else {
+        let Some(reasons) = self.execute(self.record, &header, hash, &requests) else {
             return self.stop(Stop::NotConserved(self.record), out);
         };
         self.intake.executed(Executed {
@@ -399,10 +432,41 @@ impl Venue {
         }
         match self.intake.connected(self.now, connection, session) {
             Ok(earlier) => {
-                out.extend(earlier.map(|earlier| Output::Cut(earlier, CutReason::Replaced)));
+                if let Some(earlier) = earlier {
+                    self.streams.gone(earlier);
+                    out.push(Output::Cut(earlier, CutReason::Replaced));
+                }
                 out.push(Output::LoggedOn(connection, self.durable_sequence));
             }
             Err(reason) => out.push(Output::Cut(connection, reason)),
+        }
+    }
+}
+
+impl Venue {
+    /// Begins subscriptions of a connection that is logged on.
+    fn subscribe(
+        &mut self,
+        connection: ConnectionId,
+        wanted: &[Subscription],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(account) = self.intake.session(connection).map(|session| session.account) else {
+            return;
+        };
+        for subscription in wanted {
+            match self.streams.subscribe(connection, account, subscription) {
+                Ok(Beginning { gap, events }) => {
+                    out.extend(gap.map(|gap| Output::Gap(connection, gap)));
+                    if !events.is_empty() {
+                        out.push(Output::Events(connection, events));
+                    }
+                }
+                Err(reason) => {
+                    self.streams.gone(connection);
+                    return out.push(Output::Cut(connection, reason));
+                }
+            }
         }
     }
 }
@@ -422,6 +486,7 @@ impl Machine for Venue {
             Input::LoggedOn(connection, session) => self.logged_on(connection, session, out),
             Input::Gone { connection, logged_out } => {
                 self.intake.gone(self.now, connection, logged_out);
+                self.streams.gone(connection);
             }
             Input::Requests(connection, requests) => {
                 self.intake.receive(self.now, connection, &requests);
@@ -432,6 +497,10 @@ impl Machine for Venue {
                     let status = self.intake.status(session.account, cl_ord_id);
                     Output::OrderStatus(connection, OrderStatus { cl_ord_id, status })
                 }));
+            }
+            Input::Subscribe(connection, wanted) => self.subscribe(connection, &wanted, out),
+            Input::Unsubscribe(connection, keys) => {
+                keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
             }
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {
@@ -447,19 +516,23 @@ impl Machine for Venue {
     }
 }
 
-/// Collects why requests were rejected.
-struct Rejections(Vec<u8>);
+/// Collects the facts of a batch, and why its requests were rejected.
+struct Observed {
+    reasons: Vec<u8>,
+    facts: Vec<Fact>,
+}
 
-impl Rejections {
+impl Observed {
     fn note(&mut self, place: MessageId, reason: Option<Reject>) {
-        if let (Some(noted), Some(reason)) = (self.0.get_mut(place as usize), reason) {
+        if let (Some(noted), Some(reason)) = (self.reasons.get_mut(place as usize), reason) {
             *noted = reason as u8;
         }
     }
 }
 
-impl Observer for Rejections {
+impl Observer for Observed {
     fn facts(&mut self, _: Ns, _: Phase, _: &Market, facts: &[(MessageId, Fact)]) {
+        self.facts.extend(facts.iter().map(|(_, fact)| *fact));
         for (message, fact) in facts {
             if let Fact::Rejected { reason, .. } = fact {
                 self.note(*message, Some(*reason));

@@ -12,6 +12,7 @@ use crate::request::Request;
 use crate::storage::effect::{Recovered, Replayed};
 use crate::storage::record::RecordKind;
 use crate::storage::snapshots::Snapshot;
+use crate::streams::Streams;
 
 impl Venue {
     pub(super) fn recovered(&mut self, recovered: Recovered, out: &mut Vec<Output>) {
@@ -20,6 +21,7 @@ impl Venue {
             (self.journal, self.epoch) = (recovered.journal, recovered.epoch);
             (self.record, self.record_hash) = (recovered.number, recovered.hash);
             self.durable = recovered.number;
+            self.streams.set_epoch(recovered.epoch);
             self.durable_sequence = self.decided.end.sequence;
             self.now = self.now.max(self.decided.sealed_ns);
             out.push(Output::Serving(recovered));
@@ -29,6 +31,7 @@ impl Venue {
     /// Executes a record of the journal.
     pub(super) fn replay(&mut self, replayed: &Replayed) -> Result<(), Stop> {
         let Replayed { number, append } = replayed;
+        self.streams.record(*number, append);
         match append.kind {
             RecordKind::Genesis if *append.payload != *self.config.genesis.to_bytes() => {
                 return Err(Stop::OtherGenesis);
@@ -44,7 +47,7 @@ impl Venue {
         };
         let requests: Option<Vec<Request>> = batch.order.iter().map(request).collect();
         let Some(requests) = requests else { return Err(unknown) };
-        let reasons = self.execute(&batch.header, batch.hash, &requests);
+        let reasons = self.execute(*number, &batch.header, batch.hash, &requests);
         let reasons = reasons.ok_or(Stop::NotConserved(*number))?;
         let sequences = batch.header.first_sequence..;
         for ((request, ord_rej_reason), sequence) in requests.iter().zip(reasons).zip(sequences) {
@@ -64,8 +67,12 @@ impl Venue {
         }
         let execution = Execution::restore(&self.config.genesis, &state.execution);
         let intake = Intake::restore(self.config.bounds, &state.intake);
-        let (Ok(execution), Ok(intake)) = (execution, intake) else { return false };
-        (self.execution, self.intake) = (execution, intake);
+        let streams = Streams::restore(self.config.stream_bounds, &state.streams);
+        let (Ok(execution), Ok(intake), Ok(streams)) = (execution, intake, streams) else {
+            return false;
+        };
+        (self.execution, self.intake, self.streams) = (execution, intake, streams);
+        self.execution.record_book_changes(true);
         let State { height, sequence, hash, sealed_ns, .. } = state;
         self.decided = Decided { end: End { height, sequence, hash: Digest(hash) }, sealed_ns };
         true
@@ -75,8 +82,8 @@ impl Venue {
     pub(super) fn snapshot(&self) -> Snapshot {
         let Decided { end: End { height, sequence, hash }, sealed_ns } = self.decided;
         let (execution, intake) = (self.execution.state(), self.intake.state());
-        let (hash, state_hash) = (hash.0, self.state_hash());
-        let state = State { height, sequence, hash, sealed_ns, execution, intake };
+        let (hash, state_hash, streams) = (hash.0, self.state_hash(), self.streams.state());
+        let state = State { height, sequence, hash, sealed_ns, execution, intake, streams };
         Snapshot {
             journal: self.journal,
             epoch: self.epoch,
@@ -98,6 +105,7 @@ struct State {
     sealed_ns: Ns,
     execution: Vec<u8>,
     intake: Vec<u8>,
+    streams: Vec<u8>,
 }
 
-fields!(State { height, sequence, hash, sealed_ns, execution, intake });
+fields!(State { height, sequence, hash, sealed_ns, execution, intake, streams });

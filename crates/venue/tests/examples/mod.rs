@@ -119,7 +119,7 @@ pub fn events() -> Vec<Event> {
         cl_ord_id: 1,
         orig_cl_ord_id: 0,
         symbol,
-        side,
+        side: Some(side),
         last_px: 5,
         last_qty: 6,
         leaves_qty: 7,

@@ -1,0 +1,210 @@
+//! Streams: numbers without holes, the same on every connection and after every start; ranges are
+//! what was sent the first time, and what is missing is said.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use surgetank_layer::message::{ExecType, Side};
+use surgetank_venue::event::{Event, Position, Report, Stamped, StreamKey};
+use surgetank_venue::intake::bounds::IntakeBounds;
+use surgetank_venue::request::Request;
+use surgetank_venue::storage::effect::FileName;
+use surgetank_venue::streams::StreamBounds;
+use surgetank_venue::venue::{Config, Input, Output};
+use surgetank_venue::wire::{CutReason, Gap, GapReason, Subscription};
+
+use crate::examples::{cancel, message};
+use crate::memory_disk::Disk;
+use crate::venue::trade;
+use crate::venue_host::{Host, config};
+
+const JOURNAL: StreamKey = StreamKey::Journal(());
+
+fn started(disk: Disk, config: Config, start: u64) -> Host {
+    let mut host = Host::start(disk, config, start);
+    // Connections 0 to 2 are those of the accounts, and 10 is a second one of account 0.
+    for account in 0..3 {
+        host.log_on(account.into(), account);
+    }
+    host.log_on_as(10, 0, "second");
+    host.said.clear();
+    host
+}
+
+fn plain() -> Config {
+    config(IntakeBounds::default())
+}
+
+fn subscribe(host: &mut Host, connection: u64, key: StreamKey, after: Option<u64>) {
+    let after = after.map(|number| Position { epoch: host.epoch(), number });
+    let wanted = Subscription { key, after, conflate: false };
+    host.input(Input::Subscribe(connection, vec![wanted]));
+}
+
+/// What a connection was sent since the last call; what others were sent is forgotten.
+fn heard(host: &mut Host, connection: u64) -> (Vec<Stamped>, Vec<Gap>) {
+    let (mut events, mut gaps) = (Vec::new(), Vec::new());
+    for output in std::mem::take(&mut host.said) {
+        match output {
+            Output::Events(to, sent) if to == connection => events.extend(sent),
+            Output::Gap(to, gap) if to == connection => gaps.push(gap),
+            _ => {}
+        }
+    }
+    (events, gaps)
+}
+
+/// All events of a stream from the first one.
+fn whole(host: &mut Host, connection: u64, key: StreamKey) -> Vec<Stamped> {
+    host.said.clear();
+    subscribe(host, connection, key, Some(0));
+    let (events, gaps) = heard(host, connection);
+    assert_eq!(gaps, []);
+    host.input(Input::Unsubscribe(connection, vec![key]));
+    events
+}
+
+fn is_whole(events: &[Stamped]) -> bool {
+    (1..).zip(events).all(|(n, event)| (event.number, event.previous) == (n, n - 1))
+}
+
+#[test]
+fn an_account_hears_of_its_orders_after_the_sync() {
+    let mut host = started(Disk::default(), plain(), 1);
+    subscribe(&mut host, 0, StreamKey::Executions(0), None);
+    host.syncs = false;
+    host.send(0, &[trade(0, 1, 1, Side::Buy)]);
+    assert_eq!(heard(&mut host, 0).0, [], "nothing is durable");
+    (0..10).for_each(|_| host.sync());
+    host.send(1, &[trade(1, 1, 1, Side::Sell)]);
+    host.send(0, &[Request { sender: 0, ..message(2, cancel(2)) }]);
+    (0..10).for_each(|_| host.sync());
+    let (events, _) = heard(&mut host, 0);
+    assert!(is_whole(&events));
+    let said = |stamped: &Stamped| match stamped.event {
+        Event::Report(Report { exec_type, side, leaves_qty, is_maker, .. }) => {
+            (stamped.sequence, exec_type, side, leaves_qty, is_maker)
+        }
+        _ => panic!("{stamped:?}"),
+    };
+    let buy = Some(Side::Buy);
+    let expected = [
+        (1, ExecType::New, buy, 1, false),
+        (2, ExecType::Trade, buy, 0, true),
+        (3, ExecType::Rejected, None, 0, false),
+    ];
+    assert_eq!(events.iter().map(said).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_stream_of_another_account_ends_the_connection() {
+    let mut host = started(Disk::default(), plain(), 1);
+    subscribe(&mut host, 0, StreamKey::Executions(1), Some(0));
+    assert_eq!(host.said, [Output::Cut(0, CutReason::NotPermitted)]);
+}
+
+#[test]
+fn subscriptions_and_history_are_bounded_and_say_so() {
+    let mut config = plain();
+    config.stream_bounds = StreamBounds { history_bytes_max: 2000, subscriptions_max: 2 };
+    let mut host = started(Disk::default(), config, 1);
+    for number in 1..40 {
+        host.send(0, &[trade(0, number, number.into(), Side::Buy)]);
+    }
+    host.said.clear();
+    subscribe(&mut host, 0, StreamKey::Executions(0), Some(3));
+    let (events, gaps) = heard(&mut host, 0);
+    let Some(first) = events.first() else { panic!("the newest are kept") };
+    assert!(first.number > 4 && events.last().is_some_and(|last| last.number == 39));
+    let (key, epoch) = (StreamKey::Executions(0), first.epoch);
+    let gap = Gap { key, epoch, from: 4, to: first.number - 1, reason: GapReason::NotKept };
+    assert_eq!(gaps, [gap]);
+    for market in 0..2 {
+        subscribe(&mut host, 0, StreamKey::Book(market), None);
+    }
+    assert_eq!(host.said, [Output::Cut(0, CutReason::TooManySubscriptions)]);
+}
+
+#[test]
+fn a_position_that_the_history_does_not_have_is_a_gap() {
+    let mut host = started(Disk::default(), plain(), 1);
+    host.send(0, &[trade(0, 1, 1, Side::Buy)]);
+    host.said.clear();
+    let key = StreamKey::Executions(0);
+    let epoch = host.epoch();
+    for after in [Position { epoch, number: 2 }, Position { epoch: epoch + 1, number: 1 }] {
+        host.input(Input::Subscribe(
+            0,
+            vec![Subscription { key, after: Some(after), conflate: false }],
+        ));
+        let gap = Gap { key, epoch, from: 1, to: 1, reason: GapReason::OtherEpoch };
+        assert_eq!(heard(&mut host, 0), (vec![], vec![gap]));
+    }
+}
+
+fn without_snapshots(mut disk: Disk) -> Disk {
+    disk.files.retain(|name, _| !matches!(name, FileName::Snapshot(_)));
+    disk
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Sent live, by range, on another connection, after a start from the genesis or from a
+    /// snapshot: one stream, without holes.
+    #[test]
+    fn every_reader_sees_the_same_events(
+        orders in prop::collection::vec((0..2u32, any::<bool>(), 0..3u8), 1..40),
+        snapshot in 0..40usize,
+        after in 0..60u64,
+    ) {
+        let keys = [StreamKey::Executions(0), JOURNAL];
+        let mut host = started(Disk::default(), plain(), 1);
+        keys.iter().for_each(|key| subscribe(&mut host, 0, *key, Some(0)));
+        host.syncs = false;
+        let mut numbers = [0; 2];
+        let mut live: BTreeMap<StreamKey, Vec<Stamped>> = BTreeMap::new();
+        for (i, &(account, buys, syncs)) in orders.iter().enumerate() {
+            numbers[account as usize] += 1;
+            let number = numbers[account as usize];
+            let side = if buys { Side::Buy } else { Side::Sell };
+            host.send(account.into(), &[trade(account, number, number.into(), side)]);
+            if i == snapshot {
+                host.input(Input::Snapshot);
+            }
+            (0..syncs).for_each(|_| host.sync());
+        }
+        (0..200).for_each(|_| host.sync());
+        for event in heard(&mut host, 0).0 {
+            live.entry(event.key).or_default().push(event);
+        }
+        let disk = host.synced.clone();
+        let mut replayed = started(without_snapshots(disk.clone()), plain(), 2);
+        let mut restored = started(disk, plain(), 2);
+        for key in keys {
+            let live = live.remove(&key).unwrap_or_default();
+            prop_assert!(is_whole(&live), "{key:?}");
+            let last = live.len() as u64;
+            prop_assert_eq!(&whole(&mut host, 10, key), &live, "on another connection");
+            let again = whole(&mut replayed, 10, key);
+            prop_assert_eq!(&again[..live.len()], &live[..], "from the genesis");
+            // Behind a snapshot: what is missing is said, and the rest has the same numbers.
+            let after = after.min(last);
+            subscribe(&mut restored, 10, key, Some(after));
+            let (events, gaps) = heard(&mut restored, 10);
+            let missing = gaps.first().map_or(after, |gap| gap.to);
+            prop_assert!(gaps.iter().all(|gap| gap.from == after + 1));
+            prop_assert_eq!(&events[..], &live[missing as usize..], "from a snapshot");
+        }
+        // The numbers go on.
+        host.syncs = true;
+        restored.syncs = true;
+        let next = trade(0, 1, 1000, Side::Buy);
+        let before = whole(&mut replayed, 10, StreamKey::Executions(0)).len() as u64;
+        subscribe(&mut restored, 10, StreamKey::Executions(0), None);
+        restored.said.clear();
+        restored.send(0, &[next]);
+        let (events, _) = heard(&mut restored, 10);
+        prop_assert_eq!(events.first().map(|event| event.number), Some(before + 1));
+    }
+}
