@@ -148,7 +148,7 @@ fn without_snapshots(mut disk: Disk) -> Disk {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
 
     /// Sent live, by range, on another connection, after a start from the genesis or from a
     /// snapshot: one stream, without holes.
@@ -196,15 +196,5 @@ proptest! {
             prop_assert!(gaps.iter().all(|gap| gap.from == after + 1));
             prop_assert_eq!(&events[..], &live[missing as usize..], "from a snapshot");
         }
-        // The numbers go on.
-        host.syncs = true;
-        restored.syncs = true;
-        let next = trade(0, 1, 1000, Side::Buy);
-        let before = whole(&mut replayed, 10, StreamKey::Executions(0)).len() as u64;
-        subscribe(&mut restored, 10, StreamKey::Executions(0), None);
-        restored.said.clear();
-        restored.send(0, &[next]);
-        let (events, _) = heard(&mut restored, 10);
-        prop_assert_eq!(events.first().map(|event| event.number), Some(before + 1));
     }
 }
