@@ -359,6 +359,9 @@ pub enum CutReason {
     NotPermitted = 18,
     /// It asks for more streams than a connection may follow.
     TooManySubscriptions = 19,
+    /// It asks for a stream that the venue does not publish: of a kind that it does not have, or of
+    /// a market that does not exist.
+    NoSuchStream = 20,
 }
 
 numbered!(CutReason {
@@ -381,6 +384,7 @@ numbered!(CutReason {
     LevelNotOffered,
     NotPermitted,
     TooManySubscriptions,
+    NoSuchStream,
 });
 
 /// A frame, borrowed from a buffer; neither its MAC nor its number is checked.

@@ -104,9 +104,9 @@ fn a_stream_of_another_account_ends_the_connection() {
 }
 
 #[test]
-fn subscriptions_and_history_are_bounded_and_say_so() {
+fn the_history_is_bounded_and_says_what_it_lacks() {
     let mut config = plain();
-    config.stream_bounds = StreamBounds { history_bytes_max: 2000, subscriptions_max: 2 };
+    config.stream_bounds = StreamBounds { history_bytes_max: 2000, ..plain().stream_bounds };
     let mut host = started(Disk::default(), config, 1);
     for number in 1..40 {
         host.send(0, &[trade(0, number, number.into(), Side::Buy)]);
@@ -119,10 +119,39 @@ fn subscriptions_and_history_are_bounded_and_say_so() {
     let (key, epoch) = (StreamKey::Executions(0), first.epoch);
     let gap = Gap { key, epoch, from: 4, to: first.number - 1, reason: GapReason::NotKept };
     assert_eq!(gaps, [gap]);
-    for market in 0..2 {
-        subscribe(&mut host, 0, StreamKey::Book(market), None);
-    }
+    subscribe(&mut host, 0, JOURNAL, None);
+    assert_eq!(host.said, []);
+}
+
+#[test]
+fn a_connection_follows_a_bounded_number_of_streams() {
+    let mut config = plain();
+    config.stream_bounds.subscriptions_max = 1;
+    let mut host = started(Disk::default(), config, 1);
+    // The same stream again counts once.
+    (0..2).for_each(|_| subscribe(&mut host, 0, JOURNAL, None));
+    assert_eq!(host.said, []);
+    subscribe(&mut host, 0, StreamKey::Executions(0), None);
     assert_eq!(host.said, [Output::Cut(0, CutReason::TooManySubscriptions)]);
+}
+
+#[test]
+fn a_stream_that_is_not_published_ends_the_connection() {
+    let unpublished = [
+        StreamKey::Positions(0),
+        StreamKey::Risk(0),
+        StreamKey::Book(0),
+        StreamKey::Orders(0),
+        StreamKey::Trades(0),
+        StreamKey::Prices(0),
+        StreamKey::Liquidations(0),
+        StreamKey::PublicPositions(()),
+    ];
+    for key in unpublished {
+        let mut host = started(Disk::default(), plain(), 1);
+        subscribe(&mut host, 0, key, None);
+        assert_eq!(host.said, [Output::Cut(0, CutReason::NoSuchStream)], "{key:?}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! 3. A reader that names the last event that it has is sent everything after it, or is told first
 //!    which events it will not be sent. Nothing is left out silently.
 //! 4. The streams of an account are shown to its own sessions only.
+//! 5. A subscription to a stream that is not published is refused: a reader never waits in vain.
 
 pub mod counters;
 pub mod history;
@@ -173,6 +174,9 @@ impl Streams {
         if key.owner().is_some_and(|owner| owner != account) {
             return Err(CutReason::NotPermitted);
         }
+        if !is_published(key) {
+            return Err(CutReason::NoSuchStream);
+        }
         if !self.subscriptions.add(connection, key, self.bounds.subscriptions_max) {
             return Err(CutReason::TooManySubscriptions);
         }
@@ -201,4 +205,9 @@ impl Streams {
     pub fn gone(&mut self, connection: ConnectionId) {
         self.subscriptions.gone(connection);
     }
+}
+
+/// Whether the venue makes events of this stream.
+fn is_published(key: StreamKey) -> bool {
+    matches!(key, StreamKey::Executions(_) | StreamKey::Journal(()))
 }
