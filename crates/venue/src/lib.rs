@@ -9,7 +9,7 @@
 //! 3. [`session`]: logon, signatures, MACs; the client's side too
 //! 4. [`storage`]: the journal on a disk, group commit, snapshots, recovery
 //! 5. [`intake`]: which requests are accepted, and in what order they are sealed
-//! 6. [`streams`]: what subscribers are told of the batches, numbered
+//! 6. [`streams`]: events of the batches for subscribers, numbered
 //! 7. [`venue`]: their composition
 
 pub mod answer;

@@ -1,14 +1,14 @@
 //! Streams: what a venue tells of its batches, numbered.
 //!
 //! In reading order: [`counters`] (numbers), [`private`] (events out of facts), [`history`] (what is
-//! kept for late readers), [`subscription`] (who is told), and here [`Streams`].
+//! kept for late readers), [`subscription`] (who follows which stream), and here [`Streams`].
 //!
 //! # Rules
 //! 1. An event's number is given when its batch is executed, new or replayed: numbers are a function
 //!    of the journal, and the counters belong to the state that snapshots keep.
 //! 2. Events are published when their record is durable: a published number is never taken back.
-//! 3. A reader that names the last event that it has is sent everything after it, or is told first
-//!    which events it will not be sent. Nothing is left out silently.
+//! 3. A reader that names the last event that it has is sent everything after it, behind a gap that
+//!    names the events that it will not be sent. Nothing is left out silently.
 //! 4. The streams of an account are shown to its own sessions only.
 //! 5. A subscription to a stream that is not published is refused: a reader never waits in vain.
 

@@ -15,32 +15,31 @@
 //! is busy requests gather. Time never runs backwards: a batch is sealed at the greatest `now` so
 //! far, the last batch of the journal included.
 
+mod executed;
 mod start;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use surgetank_layer::audit::batch::{Header, Ticket};
+use surgetank_layer::audit::batch::Ticket;
 use surgetank_layer::audit::journal::End;
 use surgetank_layer::machine::{Draws, Machine};
-use surgetank_layer::message::Message;
 use surgetank_layer::pipe::sealer::{BatchRule, Sealer};
 use surgetank_layer::pipe::terms::Ordering;
-use surgetank_layer::units::{Digest, MessageId, Ns};
-use surgetank_market::{Fact, Market, Reject};
+use surgetank_layer::units::{Digest, Ns};
 
 use crate::answer::Refusal;
 use crate::event::{Stamped, StreamKey};
-use crate::execution::{Batch, Execution, Observer, Phase, state_hash};
+use crate::execution::{Execution, state_hash};
 use crate::genesis::{Genesis, InvalidGenesis};
 use crate::intake::bounds::IntakeBounds;
 use crate::intake::{ConnectionId, Executed, Intake, Session};
-use crate::request::{Action, Request};
+use crate::request::Request;
 use crate::storage::damage::{Damage, FileReport};
 use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
-use crate::streams::{Beginning, Source, StreamBounds, Streams};
+use crate::streams::{Beginning, StreamBounds, Streams};
 use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, Subscription};
 
 /// Parameters of a venue.
@@ -237,7 +236,7 @@ impl Venue {
             }
             effect::Output::Replay(replayed) => {
                 match self.replay(&replayed) {
-                    // Nobody follows a stream before the start is complete.
+                    // No connection follows a stream before the start is complete.
                     Ok(()) => drop(self.streams.durable(replayed.number)),
                     Err(stop) => self.stop(stop, out),
                 }
@@ -280,55 +279,6 @@ impl Venue {
             self.stage = Stage::Stopped;
             out.push(Output::Stopped(why));
         }
-    }
-
-    /// Executes a batch: the OrdRejReason of each request, or 0. `None` if money was made or lost.
-    ///
-    /// The streams observe the execution here, new or replayed.
-    fn execute(
-        &mut self,
-        record: u64,
-        header: &Header,
-        hash: Digest,
-        requests: &[Request],
-    ) -> Option<Vec<u8>> {
-        let (mut messages, mut accounts, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, request) in (0..).zip(requests) {
-            match request.action {
-                Action::Message { body, .. } => {
-                    let Request { sender: account, sent_ns, .. } = *request;
-                    messages.push(Message { id, account, sent_ns, body });
-                }
-                Action::Account { request, .. } => {
-                    accounts.push((u32::try_from(messages.len()).unwrap_or(u32::MAX), request));
-                    places.push(id);
-                }
-            }
-        }
-        let batch = Batch {
-            now: header.sealed_ns.saturating_sub(self.config.genesis.start_ns),
-            height: header.height,
-            prices: &[],
-            messages: &messages,
-            accounts: &accounts,
-            seed: Digest(header.seed),
-        };
-        let mut observed = Observed { reasons: vec![0; requests.len()], facts: Vec::new() };
-        let closing = self.execution.execute(&batch, &mut observed);
-        for (place, outcome) in places.into_iter().zip(closing.accounts) {
-            observed.note(place, outcome.err());
-        }
-        let sequence = (header.first_sequence + u64::from(header.ordered)).saturating_sub(1);
-        let end = End { height: header.height, sequence, hash };
-        self.decided = Decided { end, sealed_ns: header.sealed_ns };
-        let mut changes = Vec::new();
-        for symbol in 0..self.execution.market().symbols() {
-            let of_market = self.execution.take_book_changes(symbol).into_iter();
-            changes.extend(of_market.map(|change| (symbol, change)));
-        }
-        let source = Source { record, sequence, sealed_ns: header.sealed_ns };
-        self.streams.batch(source, &observed.facts, &changes);
-        closing.conserved.then_some(observed.reasons)
     }
 
     /// Seals, appends and executes what waits, unless a batch waits for the disk.
@@ -512,31 +462,6 @@ impl Machine for Venue {
         if self.stage == Stage::Serving {
             let answers = self.intake.take_answers().into_iter();
             out.extend(answers.map(|(connection, said)| Output::Answers(connection, said)));
-        }
-    }
-}
-
-/// Collects the facts of a batch, and why its requests were rejected.
-struct Observed {
-    reasons: Vec<u8>,
-    facts: Vec<Fact>,
-}
-
-impl Observed {
-    fn note(&mut self, place: MessageId, reason: Option<Reject>) {
-        if let (Some(noted), Some(reason)) = (self.reasons.get_mut(place as usize), reason) {
-            *noted = reason as u8;
-        }
-    }
-}
-
-impl Observer for Observed {
-    fn facts(&mut self, _: Ns, _: Phase, _: &Market, facts: &[(MessageId, Fact)]) {
-        self.facts.extend(facts.iter().map(|(_, fact)| *fact));
-        for (message, fact) in facts {
-            if let Fact::Rejected { reason, .. } = fact {
-                self.note(*message, Some(*reason));
-            }
         }
     }
 }
