@@ -463,9 +463,18 @@ pub fn decode<T: Encoded>(covered: &[u8]) -> Read<T> {
 /// # Panics
 /// If it is longer than 4 GiB.
 pub fn encode<T: Encoded>(body: &T, number: u32, mac_bytes: usize) -> Vec<u8> {
+    encode_with(|out| body.write(out), number, mac_bytes)
+}
+
+/// The same of a body that is encoded already.
+pub fn encode_body(body: &[u8], number: u32, mac_bytes: usize) -> Vec<u8> {
+    encode_with(|out| out.extend_from_slice(body), number, mac_bytes)
+}
+
+fn encode_with(write: impl FnOnce(&mut Vec<u8>), number: u32, mac_bytes: usize) -> Vec<u8> {
     let mut out = vec![0; 4];
     number.write(&mut out);
-    body.write(&mut out);
+    write(&mut out);
     let length = u32::try_from(out.len() - 4 + mac_bytes).expect("a frame under 4 GiB");
     out[..4].copy_from_slice(&length.to_le_bytes());
     out

@@ -26,7 +26,7 @@ use super::keys::Verifier;
 use crate::encoding::Encoded;
 use crate::request::Request;
 use crate::wire::{
-    Challenge, CutReason, Frame, Logon, MAC_BYTES, SessionKey, Signature, decode, encode,
+    Challenge, CutReason, Frame, Logon, MAC_BYTES, SessionKey, Signature, decode, encode_body,
 };
 
 const LOGON_TAG: &[u8] = b"surgetank logon 1";
@@ -121,8 +121,13 @@ impl Channel {
 
     /// The next frame to send; `None` after 2³² − 1 frames, when the connection must end.
     pub fn seal<T: Encoded>(&mut self, body: &T) -> Option<Vec<u8>> {
+        self.seal_body(&body.to_bytes())
+    }
+
+    /// The same of a body that is encoded already.
+    pub fn seal_body(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         self.last = self.last.checked_add(1)?;
-        let mut frame = encode(body, self.last, MAC_BYTES);
+        let mut frame = encode_body(body, self.last, MAC_BYTES);
         let mac = self.mac(&frame);
         frame.extend_from_slice(&mac);
         Some(frame)

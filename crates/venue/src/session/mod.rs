@@ -19,6 +19,7 @@ pub mod logon;
 use surgetank_layer::units::Ns;
 
 use crate::answer::Refusal;
+use crate::encoding::Encoded;
 use crate::request::Request;
 use crate::wire::{
     self, Challenge, CutReason, Down, Frame, LoggedOn, Logon, Nonce, REQUESTS_MAX, SignedRequest,
@@ -160,8 +161,13 @@ impl Acceptor {
     /// The frame for this statement; `None` if the connection is not logged on, or must end since
     /// its numbers are used up.
     pub fn send(&mut self, down: &Down) -> Option<Vec<u8>> {
+        self.send_body(&down.to_bytes())
+    }
+
+    /// The same of a [`Down`] that is encoded already.
+    pub fn send_body(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         match &mut self.state {
-            State::LoggedOn(session) => session.sent.seal(down),
+            State::LoggedOn(session) => session.sent.seal_body(body),
             _ => None,
         }
     }

@@ -131,6 +131,19 @@ pub enum Stop {
     NotConserved(u64),
 }
 
+/// How far the journal is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Number of the last record.
+    pub record: u64,
+    /// Number of the last durable record.
+    pub durable: u64,
+    /// Sequence number of the last durable request.
+    pub sequence: u64,
+    /// Requests that wait for their place in the journal.
+    pub waiting: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Recovering,
@@ -206,6 +219,16 @@ impl Venue {
     /// Hash of the state of the execution.
     pub fn state_hash(&self) -> Digest {
         state_hash(&self.config.genesis.hash(), &self.execution.state())
+    }
+
+    /// How far the journal is.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            record: self.record,
+            durable: self.durable,
+            sequence: self.durable_sequence,
+            waiting: self.intake.waiting(),
+        }
     }
 
     fn append(&mut self, append: Append, draws: &mut dyn Draws, out: &mut Vec<Output>) {

@@ -1,0 +1,357 @@
+//! The venue's thread: steps the machine, and carries out what it says.
+//!
+//! # Rules
+//! 1. It never waits for a disk or a client: effects go to threads of their own, and what a client
+//!    does not take in time ends the client's connection.
+//! 2. Results of the storage go before what clients send, so that no flood delays a group.
+//! 3. It serves once the first segments are allocated, so that no client hears of a full disk that
+//!    is only a new one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use surgetank_layer::machine::{Draws, Machine};
+use surgetank_layer::units::Digest;
+use surgetank_venue::encoding::Encoded;
+use surgetank_venue::event::{Position, Stamped};
+use surgetank_venue::intake::{ConnectionId, Session};
+use surgetank_venue::storage::effect::{self, Recovered};
+use surgetank_venue::venue::{Input, Output, Progress, Venue};
+use surgetank_venue::wire::{CutReason, Down, StreamPosition};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::clock::{Clock, Follower};
+use crate::edge::outbound::{Item, Outbound};
+use crate::progress::{Ended, Milestones, Recovery, Why};
+use crate::storage::Storage;
+
+/// Time without a record after which commit slots are written.
+const IDLE: Duration = Duration::from_millis(5);
+const SECOND: Duration = Duration::from_secs(1);
+/// Time in which a draining venue answers what still comes.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What the venue's thread is asked for.
+#[derive(Debug)]
+pub enum Command {
+    /// A client holds a key: it is logged on, or told why not, by its queue.
+    Connected(ConnectionId, Session, Outbound),
+    /// For the machine.
+    Venue(Input),
+    /// The state of the process.
+    Status(oneshot::Sender<Status>),
+    /// Answer what waits, make it durable, and stop.
+    Drain,
+}
+
+/// What the process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It reads its journal.
+    Recovering,
+    /// Clients can log on.
+    Serving,
+    /// It answers what waits, and then stops.
+    Draining,
+    /// Connections end.
+    Stopping,
+}
+
+/// The state of the process.
+#[derive(Clone, Copy, Debug)]
+pub struct Status {
+    /// What it does.
+    pub stage: Stage,
+    /// How far the journal is.
+    pub progress: Progress,
+    /// Connections that are logged on.
+    pub connections: usize,
+    /// Hash of the state after the last record.
+    pub state_hash: Digest,
+}
+
+/// When snapshots are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotEvery {
+    /// After so many requests.
+    pub requests: u64,
+    /// After this time, if there were requests.
+    pub time: Duration,
+}
+
+/// Random bits of the system.
+struct SystemDraws;
+
+impl Draws for SystemDraws {
+    fn next_u64(&mut self) -> u64 {
+        getrandom::u64().expect("the system has random numbers")
+    }
+}
+
+/// The venue and what it works with.
+#[derive(Debug)]
+pub struct Host {
+    venue: Venue,
+    clock: Arc<Clock>,
+    storage: Storage,
+    milestones: Arc<Milestones>,
+    stage: watch::Sender<Stage>,
+    snapshots: SnapshotEvery,
+    connections: BTreeMap<ConnectionId, Outbound>,
+    /// Effects without a result.
+    open: BTreeSet<u64>,
+    /// The start, until it is announced.
+    recovered: Option<Recovered>,
+    /// When to say that nothing was appended; `None` if it was said.
+    idle_at: Option<Instant>,
+    second_at: Instant,
+    follower: Follower,
+    /// Time and sequence number of the last snapshot.
+    snapshot: (Instant, u64),
+    /// Until when a draining venue answers what still comes.
+    drains_until: Option<Instant>,
+    /// Whether the last snapshot of a draining venue is taken.
+    is_last_snapshot_taken: bool,
+    why: Option<Why>,
+}
+
+impl Host {
+    /// A venue that has not read its journal yet.
+    pub fn new(
+        venue: Venue,
+        clock: Arc<Clock>,
+        storage: Storage,
+        milestones: Arc<Milestones>,
+        stage: watch::Sender<Stage>,
+        snapshots: SnapshotEvery,
+    ) -> Host {
+        let now = Instant::now();
+        Host {
+            venue,
+            clock,
+            storage,
+            milestones,
+            stage,
+            snapshots,
+            connections: BTreeMap::new(),
+            open: BTreeSet::new(),
+            recovered: None,
+            idle_at: None,
+            second_at: now + SECOND,
+            follower: Follower::default(),
+            snapshot: (now, 0),
+            drains_until: None,
+            is_last_snapshot_taken: false,
+            why: None,
+        }
+    }
+
+    /// Runs until the venue stops or everybody who could ask for anything is gone.
+    pub async fn run(
+        &mut self,
+        mut results: mpsc::Receiver<effect::Input>,
+        mut commands: mpsc::Receiver<Command>,
+    ) -> Ended {
+        self.step(Input::Start);
+        loop {
+            let why = self.why.take();
+            if let Some(why) = why {
+                return self.end(why);
+            }
+            let wake = self.idle_at.map_or(self.second_at, |at| at.min(self.second_at));
+            tokio::select! {
+                biased;
+                Some(result) = results.recv() => {
+                    if let effect::Input::Done(number, _) | effect::Input::Failed(number, _) = result {
+                        self.open.remove(&number);
+                    }
+                    self.idle_at = Some(Instant::now() + IDLE);
+                    self.step(Input::Storage(result));
+                }
+                () = tokio::time::sleep_until(wake) => self.wake(),
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => self.why = Some(Why::Defect),
+                },
+            }
+            self.settle();
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Connected(connection, session, outbound) => {
+                self.connections.insert(connection, outbound);
+                self.step(Input::LoggedOn(connection, session));
+            }
+            Command::Venue(Input::Requests(..)) if self.is_past_drain() => {}
+            Command::Venue(input) => {
+                if let Input::Gone { connection, .. } = input {
+                    self.connections.remove(&connection);
+                }
+                self.step(input);
+            }
+            Command::Status(answer) => drop(answer.send(self.status())),
+            Command::Drain => {
+                if self.drains_until.is_none() {
+                    self.drains_until = Some(Instant::now() + DRAIN);
+                    self.stage.send_replace(Stage::Draining);
+                    self.step(Input::Drain);
+                }
+            }
+        }
+    }
+
+    fn is_past_drain(&self) -> bool {
+        self.drains_until.is_some_and(|until| Instant::now() > until)
+    }
+
+    /// Timers.
+    fn wake(&mut self) {
+        let now = Instant::now();
+        if self.idle_at.is_some_and(|at| at <= now) {
+            self.idle_at = None;
+            self.step(Input::Storage(effect::Input::Idle));
+        }
+        if self.second_at <= now {
+            self.second_at = now + SECOND;
+            self.follower.follow(&self.clock);
+            self.step(Input::Storage(effect::Input::Second));
+        }
+    }
+
+    /// What follows from the state after a step: the start announced, snapshots, the end of a drain.
+    fn settle(&mut self) {
+        let progress = self.venue.progress();
+        if self.open.is_empty()
+            && let Some(journal) = self.recovered.take()
+        {
+            let state_hash = self.venue.state_hash();
+            self.snapshot = (Instant::now(), progress.sequence);
+            self.milestones.serves(Recovery { journal, sequence: progress.sequence, state_hash });
+            self.stage.send_if_modified(|stage| {
+                let starts = *stage == Stage::Recovering;
+                if starts {
+                    *stage = Stage::Serving;
+                }
+                starts
+            });
+        }
+        let (taken_at, taken) = self.snapshot;
+        let new = progress.sequence.saturating_sub(taken);
+        let is_due = new >= self.snapshots.requests || taken_at.elapsed() >= self.snapshots.time;
+        if new > 0 && is_due {
+            self.take_snapshot(progress);
+        }
+        if self.drains_until.is_some()
+            && self.open.is_empty()
+            && progress.waiting == 0
+            && progress.record == progress.durable
+        {
+            if self.idle_at.take().is_some() {
+                self.step(Input::Storage(effect::Input::Idle));
+            } else if new > 0 && !self.is_last_snapshot_taken {
+                self.is_last_snapshot_taken = true;
+                self.take_snapshot(progress);
+            } else {
+                self.why.get_or_insert(Why::Drained);
+            }
+        }
+    }
+
+    fn take_snapshot(&mut self, progress: Progress) {
+        self.snapshot = (Instant::now(), progress.sequence);
+        self.step(Input::Snapshot);
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.venue.step(self.clock.now(), input, &mut SystemDraws, &mut out);
+        for output in out {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Storage(number, effect) => {
+                self.open.insert(number);
+                self.storage.ask(number, effect);
+            }
+            Output::Serving(recovered) => self.recovered = Some(recovered),
+            Output::Damaged(files, damage) => self.why = Some(Why::Damaged(files, damage)),
+            Output::LoggedOn(connection, sequence) => {
+                self.push(connection, Item::LoggedOn(sequence));
+            }
+            Output::Answers(connection, answers) => self.say(connection, &Down::Answers(answers)),
+            Output::OrderStatus(connection, status) => {
+                self.say(connection, &Down::OrderStatus(status));
+            }
+            Output::Events(connection, events) => {
+                let last = last_of_streams(&events);
+                let body = Down::Events(events).to_bytes();
+                self.push(connection, Item::Body(body, last));
+            }
+            Output::Gap(connection, gap) => self.say(connection, &Down::Gap(gap)),
+            Output::Cut(connection, reason) => {
+                self.push(connection, Item::Cut(reason));
+                self.connections.remove(&connection);
+            }
+            Output::Notice(notice) => {
+                let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
+                for connection in connections {
+                    self.say(connection, &Down::Notice(notice));
+                }
+            }
+            Output::Stopped(stop) => {
+                self.why.get_or_insert(Why::Stopped(stop));
+            }
+        }
+    }
+
+    fn say(&mut self, connection: ConnectionId, down: &Down) {
+        self.push(connection, Item::Body(down.to_bytes(), Vec::new()));
+    }
+
+    /// Queues for a client. One for which too much waits is cut by its connection's task, and is
+    /// gone from here on.
+    fn push(&mut self, connection: ConnectionId, item: Item) {
+        let Some(outbound) = self.connections.get(&connection) else { return };
+        if outbound.push(item).is_err() {
+            self.connections.remove(&connection);
+            self.step(Input::Gone { connection, logged_out: false });
+        }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            stage: *self.stage.borrow(),
+            progress: self.venue.progress(),
+            connections: self.connections.len(),
+            state_hash: self.venue.state_hash(),
+        }
+    }
+
+    /// Waits for the effects that are in progress.
+    pub fn finish(self) {
+        self.storage.finish();
+    }
+
+    fn end(&mut self, why: Why) -> Ended {
+        for outbound in std::mem::take(&mut self.connections).into_values() {
+            let _ = outbound.push(Item::Cut(CutReason::Stopping));
+        }
+        self.stage.send_replace(Stage::Stopping);
+        let (progress, state_hash) = (self.venue.progress(), self.venue.state_hash());
+        Ended { why, progress, state_hash }
+    }
+}
+
+/// The last event of each stream.
+fn last_of_streams(events: &[Stamped]) -> Vec<StreamPosition> {
+    let last = |event: &Stamped| (event.key, Position { epoch: event.epoch, number: event.number });
+    let streams: BTreeMap<_, _> = events.iter().map(last).collect();
+    streams.into_iter().map(|(key, last)| StreamPosition { key, last }).collect()
+}

@@ -1,0 +1,157 @@
+//! A running venue: its threads put together, and what others ask of them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use surgetank_venue::genesis::Genesis;
+use surgetank_venue::session::keys::Keys;
+use surgetank_venue::venue::Venue;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::edge::{self, Shared};
+use crate::files::Lock;
+use crate::host::{Command, Host, SnapshotEvery, Stage, Status};
+use crate::progress::{Ended, Milestones, Recovery, Why};
+use crate::storage::Storage;
+
+/// Frames that wait for the venue's thread.
+const COMMANDS_MAX: usize = 1024;
+
+/// Why no venue was started.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// The configuration or the genesis is wrong.
+    Configuration(String),
+    /// Another process has the data directory.
+    Locked,
+    /// The address cannot be listened on.
+    Address(SocketAddr, io::Error),
+    /// The data directory cannot be used, or the system starts no thread.
+    System(io::Error),
+}
+
+/// A running venue.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    commands: mpsc::Sender<Command>,
+    keys: watch::Sender<Arc<Keys>>,
+    milestones: Arc<Milestones>,
+}
+
+impl Running {
+    /// Starts a venue on a data directory. It serves once it has read its journal.
+    ///
+    /// # Errors
+    /// [`NotStarted`]; nothing is running then.
+    pub fn start(
+        config: &Config,
+        genesis: Genesis,
+        keys: Keys,
+        directory: &Path,
+    ) -> Result<Running, NotStarted> {
+        let system = NotStarted::System;
+        let mut new_journal = [0; 16];
+        getrandom::fill(&mut new_journal).map_err(|error| system(error.into()))?;
+        let of_venue = config.of_venue(genesis, new_journal).map_err(NotStarted::Configuration)?;
+        let genesis_hash = of_venue.genesis.hash();
+        let venue =
+            Venue::new(of_venue).map_err(|error| NotStarted::Configuration(error.to_string()))?;
+        let lock = Lock::take(directory).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => NotStarted::Locked,
+            _ => NotStarted::System(error),
+        })?;
+        let listener = TcpListener::bind(config.listen);
+        let listener = listener.map_err(|error| NotStarted::Address(config.listen, error))?;
+        let address = listener.local_addr().map_err(system)?;
+
+        let clock = Arc::new(Clock::start());
+        let milestones = Arc::new(Milestones::default());
+        let (stage, stage_now) = watch::channel(Stage::Recovering);
+        let (keys, keys_now) = watch::channel(Arc::new(keys));
+        let (commands, of_clients) = mpsc::channel(COMMANDS_MAX);
+        // A signature names the venue by its genesis, which has the time of its opening.
+        let id = *genesis_hash.0.first_chunk().expect("a hash has 32 bytes");
+        let shared = Shared {
+            venue: id,
+            clock: Arc::clone(&clock),
+            keys: keys_now,
+            stage: stage_now,
+            commands: commands.clone(),
+            limits: config.connections,
+        };
+        let edge = edge::start(listener, shared).map_err(system)?;
+        let (storage, results) = Storage::start(directory).map_err(system)?;
+        let snapshots = SnapshotEvery {
+            requests: config.journal.snapshot_requests.max(1),
+            time: Duration::from_secs_f64(config.journal.snapshot_s),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(system)?;
+        let of_host = Arc::clone(&milestones);
+        let run = move || {
+            let guard = EndGuard(Arc::clone(&of_host));
+            let mut host = Host::new(venue, clock, storage, of_host, stage, snapshots);
+            let ended = runtime.block_on(host.run(results, of_clients));
+            let _ = edge.join();
+            host.finish();
+            drop(lock);
+            guard.0.ended(ended);
+        };
+        thread::Builder::new().name("venue".to_owned()).spawn(run).map_err(system)?;
+        Ok(Running { address, commands, keys, milestones })
+    }
+
+    /// Where the binary protocol is spoken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the start has found; `None` before it is complete.
+    pub fn recovery(&self) -> Option<Recovery> {
+        self.milestones.recovery()
+    }
+
+    /// Waits at most so long for the start to be complete or to fail: whether it is so.
+    pub fn wait_started(&self, timeout: Duration) -> bool {
+        self.milestones.wait_started(timeout)
+    }
+
+    /// Waits at most so long for the end of the service; `None`: it goes on.
+    pub fn wait(&self, timeout: Duration) -> Option<Ended> {
+        self.milestones.wait(timeout)
+    }
+
+    /// The state; `None` if the venue has stopped.
+    pub fn status(&self) -> Option<Status> {
+        let (answer, status) = oneshot::channel();
+        self.commands.blocking_send(Command::Status(answer)).ok()?;
+        status.blocking_recv().ok()
+    }
+
+    /// Sets the keys. Connections whose key was removed or changed end.
+    pub fn reload(&self, keys: Keys) {
+        self.keys.send_replace(Arc::new(keys));
+    }
+
+    /// Begins the end: what waits is answered and made durable.
+    pub fn drain(&self) {
+        let _ = self.commands.blocking_send(Command::Drain);
+    }
+}
+
+/// Says that the service has ended when its thread does, however that came.
+struct EndGuard(Arc<Milestones>);
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        let (progress, state_hash) = Default::default();
+        self.0.ended(Ended { why: Why::Defect, progress, state_hash });
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests of a venue's process: real files, sockets and threads.
+
+mod client;
+mod files;
+mod restart;
+mod started;
