@@ -7,6 +7,8 @@ mod control;
 mod options;
 mod pipe;
 mod plugin;
+#[cfg(unix)]
+mod venue;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use surgetank_lab::adversary::Adversary;
-use surgetank_lab::exchange::PositionBook;
+use surgetank_lab::exchange::{PositionBook, genesis_of};
 use surgetank_lab::faults::Faults;
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
@@ -110,6 +112,25 @@ fn run<'py>(
     Ok(result)
 }
 
+/// What a venue opens with to be that of a scenario with this seed, as a JSON object; `None` if the
+/// scenario has no market.
+#[pyfunction]
+#[pyo3(signature = (scenario_json, seed, tape=None, positions=None))]
+fn genesis(
+    scenario_json: &str,
+    seed: u64,
+    tape: Option<&Bound<'_, PyDict>>,
+    positions: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Option<String>> {
+    let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
+    let tape = tape.map(read_tape).transpose()?;
+    let positions = positions.map(read_positions).transpose()?;
+    let genesis = genesis_of(&scenario, tape.as_ref(), positions.as_ref(), &Seed::new(seed));
+    let genesis = genesis.map_err(PyValueError::new_err)?;
+    let to_json = |genesis| serde_json::to_string(&genesis);
+    genesis.map(to_json).transpose().map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
 /// A scenario as the core has parsed it, serialised again.
 #[pyfunction]
 fn scenario_read(scenario_json: &str) -> PyResult<String> {
@@ -193,8 +214,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(names, module)?)?;
     module.add_function(wrap_pyfunction!(schema, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(genesis, module)?)?;
     module.add_function(wrap_pyfunction!(scenario_read, module)?)?;
     module.add_function(wrap_pyfunction!(options::black76, module)?)?;
     module.add_function(wrap_pyfunction!(options::portfolio_margin, module)?)?;
+    #[cfg(unix)]
+    module.add_class::<venue::Venue>()?;
     pipe::register(module)
 }

@@ -40,7 +40,7 @@ use perpetual::Perpetual;
 use quotas::Quotas;
 
 pub use deferrals::Deferrals;
-pub use open::open;
+pub use open::{genesis_of, open};
 pub use position_book::PositionBook;
 pub use public::Public;
 pub use recorder::Recorder;

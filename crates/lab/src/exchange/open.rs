@@ -27,6 +27,42 @@ pub fn open(
     seed: &Seed,
 ) -> Result<Option<Exchange>, String> {
     let Some(config) = &scenario.market else { return Ok(None) };
+    let Drawn { genesis, outside, perpetuals, accounts } =
+        draw(scenario, config, tape, (seed, book))?;
+    let execution = Execution::open(&genesis).map_err(refused)?;
+    let quotas = Quotas::new(scenario);
+    let opening = Opening { execution, outside, perpetuals, accounts, quotas };
+    Ok(Some(Exchange::new(opening, config)))
+}
+
+/// What a venue opens with to be that of a scenario; `None` if the scenario has no market.
+///
+/// # Errors
+/// Names the key and what to change.
+pub fn genesis_of(
+    scenario: &Scenario,
+    tape: Option<&Tape>,
+    book: Option<&PositionBook>,
+    seed: &Seed,
+) -> Result<Option<Genesis>, String> {
+    let Some(config) = &scenario.market else { return Ok(None) };
+    Ok(Some(draw(scenario, config, tape, (seed, book))?.genesis))
+}
+
+/// An opening, as it is drawn.
+struct Drawn {
+    genesis: Genesis,
+    outside: Vec<OutsidePath>,
+    perpetuals: Vec<Perpetual>,
+    accounts: Accounts,
+}
+
+fn draw(
+    scenario: &Scenario,
+    config: &scenario::Market,
+    tape: Option<&Tape>,
+    (seed, book): (&Seed, Option<&PositionBook>),
+) -> Result<Drawn, String> {
     let (mut outside, mut perpetuals) = (Vec::new(), Vec::new());
     for (market, terms) in config.terms().enumerate() {
         let (price, start_usd) = OutsidePath::open(market, &terms, tape, seed)?;
@@ -37,10 +73,7 @@ pub fn open(
     bounds::check(config, tape, &perpetuals, &accounts)?;
     let ticks: Vec<Price> = perpetuals.iter().map(|perpetual| perpetual.ticks).collect();
     let genesis = genesis(scenario, config, &accounts, &ticks, (seed, book))?;
-    let execution = Execution::open(&genesis).map_err(refused)?;
-    let quotas = Quotas::new(scenario);
-    let opening = Opening { execution, outside, perpetuals, accounts, quotas };
-    Ok(Some(Exchange::new(opening, config)))
+    Ok(Drawn { genesis, outside, perpetuals, accounts })
 }
 
 fn refused(error: InvalidGenesis) -> String {
