@@ -23,7 +23,7 @@ pub struct Config {
     pub intake: IntakeBounds,
     /// The journal and its snapshots.
     pub journal: Journal,
-    /// Connections.
+    /// Bounds and times of the connections.
     pub connections: Connections,
     /// The build, for snapshots.
     pub build: String,

@@ -36,7 +36,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// What the venue's thread is asked for.
 #[derive(Debug)]
 pub enum Command {
-    /// A client holds a key: it is logged on, or told why not, by its queue.
+    /// A client holds a key: it is logged on, or hears why not, by its queue.
     Connected(ConnectionId, Session, Outbound),
     /// For the machine.
     Venue(Input),
@@ -208,7 +208,7 @@ impl Host {
         self.drains_until.is_some_and(|until| Instant::now() > until)
     }
 
-    /// Timers.
+    /// Does what is due: commit slots after an idle time, the clock every second.
     fn wake(&mut self) {
         let now = Instant::now();
         if self.idle_at.is_some_and(|at| at <= now) {

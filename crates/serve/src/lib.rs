@@ -2,7 +2,7 @@
 //! `surgetank-venue`, which decide everything.
 //!
 //! Threads: *edge* serves all connections, *venue* steps the machine, *journal* writes and syncs,
-//! *background* does what nobody waits for. They share nothing but bounded queues.
+//! *background* does what no client waits for. They share nothing but bounded queues.
 //!
 //! In reading order:
 //!

@@ -1,7 +1,7 @@
 //! The threads that perform the storage's effects.
 //!
 //! One writes and syncs the journal and does nothing else, since all answers wait for it. What takes
-//! long and nobody waits for (new segments, snapshots, the archive) is done by the other one.
+//! long and no client waits for (new segments, snapshots, the archive) is done by the other one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

@@ -37,7 +37,7 @@ const CLOSE: Duration = Duration::from_secs(1);
 enum End {
     /// The other side has closed it, or the network has failed.
     Lost,
-    /// The client is told this reason.
+    /// The client hears this reason.
     Cut(CutReason),
 }
 

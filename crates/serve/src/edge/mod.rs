@@ -43,7 +43,7 @@ pub struct Shared {
     pub stage: watch::Receiver<Stage>,
     /// The venue's thread.
     pub commands: mpsc::Sender<Command>,
-    /// Bounds.
+    /// Bounds and times of a connection.
     pub limits: Connections,
 }
 

@@ -59,7 +59,7 @@ impl Outbound {
     /// Queues an item; nothing if the connection has ended.
     ///
     /// # Errors
-    /// There is no room for it. The connection is told and ends; nothing more should be pushed.
+    /// There is no room for it. The connection hears of it and ends; nothing more should be pushed.
     pub fn push(&self, item: Item) -> Result<(), Full> {
         let bytes = item.bytes();
         if self.queued.fetch_add(bytes, Ordering::Relaxed) + bytes > self.bytes_max {
