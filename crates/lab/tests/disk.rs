@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use surgetank_lab::disk::world::{Host, Outcome, SEGMENT_BYTES, Violation, run};
+use surgetank_lab::disk::world::{DiskHost, Outcome, SEGMENT_BYTES, Violation, run};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_venue::storage::effect::{Done, Effect, Input, Output};
 use surgetank_venue::storage::record::{BLOCK, HEADER_BYTES, RecordHeader};
@@ -13,7 +13,7 @@ use surgetank_venue::storage::{Config, Storage, slot};
 
 const SEEDS: u64 = 300;
 
-fn storage(config: Config) -> Box<Host> {
+fn storage(config: Config) -> Box<DiskHost> {
     Box::new(Storage::new(config))
 }
 
@@ -180,7 +180,7 @@ impl Machine for Defective {
 /// Asserts that some run of the seeds finds the defect in this way.
 #[track_caller]
 fn finds(defect: Defect, is_right: impl Fn(&Violation) -> bool) {
-    let machine = |config: Config| -> Box<Host> {
+    let machine = |config: Config| -> Box<DiskHost> {
         let (syncs, segment_reads) = (BTreeSet::new(), BTreeSet::new());
         let inner = Storage::new(config);
         Box::new(Defective { inner, defect, syncs, segment_reads, written: 0, snapshot: 0 })

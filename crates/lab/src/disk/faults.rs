@@ -7,7 +7,7 @@ use super::{Disk, File, Range, SECTOR};
 /// The faults of one run. A disk lies when it reports success, or keeps silent: a write is lost or
 /// made at another place, a bit flips at rest, a block becomes unreadable.
 #[derive(Clone, Debug, Default)]
-pub struct Faults {
+pub struct DiskFaults {
     /// Lies that are still to come.
     pub lies_left: u32,
     /// Places that a lie has touched.
@@ -18,10 +18,10 @@ pub struct Faults {
     pub fails: bool,
 }
 
-impl Faults {
+impl DiskFaults {
     /// A disk that lies this many times, and may also fail openly.
-    pub fn new(lies: u32, fails: bool) -> Faults {
-        Faults { lies_left: lies, fails, ..Faults::default() }
+    pub fn new(lies: u32, fails: bool) -> DiskFaults {
+        DiskFaults { lies_left: lies, fails, ..DiskFaults::default() }
     }
 
     /// Whether something that happens once in `n` times happens now.

@@ -31,12 +31,12 @@ use surgetank_venue::storage::slot::{self, SLOT_BYTES, Slot};
 use surgetank_venue::storage::snapshots::Snapshot;
 use surgetank_venue::storage::{Config, Mode};
 
-use super::faults::Faults;
+use super::faults::DiskFaults;
 use super::{Disk, File, Range};
 use crate::seed::{Seed, Stream};
 
 /// The interface of a storage machine, or of one with a defect around it.
-pub type Host = dyn Machine<Input = Input, Output = Output>;
+pub type DiskHost = dyn Machine<Input = Input, Output = Output>;
 
 /// Size of the segments: 12 slots, so that segments are often full.
 pub const SEGMENT_BYTES: u64 = 2 * BLOCK + 2 * BLOCK + 12 * BLOCK;
@@ -89,7 +89,7 @@ enum End {
 
 struct World {
     disk: Disk,
-    faults: Faults,
+    faults: DiskFaults,
     draws: Stream,
     /// Hash of every record, and what was written.
     appended: Vec<(Digest, Option<RecordHeader>)>,
@@ -109,7 +109,7 @@ struct World {
 
 /// One life: what is in progress, and what recovery has said so far.
 struct Life {
-    machine: Box<Host>,
+    machine: Box<DiskHost>,
     asked: Vec<(u64, Effect)>,
     serves: bool,
     replayed: u64,
@@ -121,11 +121,11 @@ struct Life {
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn run(seed: u64, machine: &dyn Fn(Config) -> Box<Host>) -> Result<Outcome, Violation> {
+pub fn run(seed: u64, machine: &dyn Fn(Config) -> Box<DiskHost>) -> Result<Outcome, Violation> {
     let mut draws = Seed::new(seed).stream("disk", 0);
     // Half of the disks are honest; most others lie once.
     let lies = [0, 0, 0, 1, 1, 4][draws.below(6) as usize];
-    let faults = Faults::new(lies, draws.below(2) == 0);
+    let faults = DiskFaults::new(lies, draws.below(2) == 0);
     let mut world = World {
         disk: Disk::default(),
         faults,
@@ -154,7 +154,7 @@ pub fn run(seed: u64, machine: &dyn Fn(Config) -> Box<Host>) -> Result<Outcome, 
 }
 
 impl World {
-    fn live(&mut self, machine: &dyn Fn(Config) -> Box<Host>) -> Result<End, Violation> {
+    fn live(&mut self, machine: &dyn Fn(Config) -> Box<DiskHost>) -> Result<End, Violation> {
         let config = Config {
             segment_bytes: SEGMENT_BYTES,
             segments_ahead: 2,
