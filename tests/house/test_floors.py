@@ -165,7 +165,17 @@ STD_ALLOWED = {
 LIBRARIES = {
     "layer": {"blake3", "serde", "sha2"},
     "market": {"blake3", "libm", "serde"},
-    "venue": {"blake3", "crc32c", "ed25519-dalek", "hmac", "postcard", "serde", "serde_json", "sha2", "subtle"},
+    "venue": {
+        "blake3",
+        "crc32c",
+        "ed25519-dalek",
+        "hmac",
+        "postcard",
+        "serde",
+        "serde_json",
+        "sha2",
+        "subtle",
+    },
     "lab": {"blake3", "rand_chacha", "serde", "serde_json"},
     "verifier": {"blake3"},
 }
