@@ -2,13 +2,16 @@
 `surgetank.options` and `surgetank.journal`."""
 
 from collections.abc import Callable
+from os import PathLike
 from typing import Any, NotRequired, TypedDict, final
 
 __all__ = [
     "Pipe",
+    "Venue",
     "account_key",
     "black76",
     "build",
+    "genesis",
     "headers",
     "log_consistency",
     "log_root",
@@ -87,6 +90,12 @@ def portfolio_margin(
     call: list[bool],
     qty: list[float],
 ) -> tuple[float, float]: ...
+def genesis(
+    scenario_json: str,
+    seed: int,
+    tape: dict[str, Any] | None = None,
+    positions: dict[str, Any] | None = None,
+) -> str | None: ...
 def prove(path: str, message: bytes) -> tuple[bytes, int, bytes, list[bytes]] | None: ...
 def published(path: str) -> list[tuple[int, int, int, int, int, int, int, bytes]]: ...
 def run(
@@ -110,3 +119,17 @@ def write_record(
     number: int,
     body: bytes,
 ) -> bytes: ...
+
+@final
+class Venue:
+    def __new__(
+        cls, config_json: str, genesis_json: str, keys_json: str, data: str | PathLike[str]
+    ) -> Venue: ...
+    @property
+    def address(self) -> str: ...
+    def drain(self) -> None: ...
+    def recovery(self) -> str | None: ...
+    def reload(self, keys_json: str) -> None: ...
+    def status(self) -> str | None: ...
+    def wait(self, timeout_s: float) -> str | None: ...
+    def wait_started(self, timeout_s: float) -> bool: ...
