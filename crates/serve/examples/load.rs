@@ -103,7 +103,7 @@ impl Client {
             initiator: Initiator::new(identity, nonce),
             buffer: vec![0; 1 << 18],
             account: key.account,
-            buys: place % 2 == 0,
+            buys: place.is_multiple_of(2),
             next_id: now_ns(),
             under_way: std::collections::VecDeque::new(),
             measured: Measured::default(),
