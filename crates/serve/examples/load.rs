@@ -2,7 +2,7 @@
 //!
 //! `load ADDRESS KEYS SECONDS BATCH WINDOW [PER_S]`: `KEYS` is a JSON file with a list of
 //! `{"name", "account", "hmac"}`, one connection each. Without `PER_S` each connection has `WINDOW`
-//! frames of `BATCH` orders under way; with it, frames leave at their times, late or not, and the
+//! unanswered frames of `BATCH` orders; with it, frames leave at their times, late or not, and the
 //! latency of an order counts from the time at which its frame was due.
 //!
 //! Connections alternate between buying and selling at one price, so that orders are executed and
@@ -66,8 +66,8 @@ struct Client {
     account: u32,
     buys: bool,
     next_id: u64,
-    /// Due times of the frames under way, and orders of each that are not answered.
-    under_way: std::collections::VecDeque<(Instant, usize)>,
+    /// Due times of the unanswered frames, and orders of each that are not answered.
+    unanswered: std::collections::VecDeque<(Instant, usize)>,
     measured: Measured,
 }
 
@@ -105,7 +105,7 @@ impl Client {
             account: key.account,
             buys: place.is_multiple_of(2),
             next_id: now_ns(),
-            under_way: std::collections::VecDeque::new(),
+            unanswered: std::collections::VecDeque::new(),
             measured: Measured::default(),
         };
         while !client.receive().await? {}
@@ -140,12 +140,12 @@ impl Client {
                 Answer::Sealed(_) => self.measured.rejected += 1,
                 _ => self.measured.refused += 1,
             }
-            if let Some((due, open)) = self.under_way.front_mut() {
+            if let Some((due, open)) = self.unanswered.front_mut() {
                 *open -= 1;
                 if *open == 0 {
                     let latency = now.saturating_duration_since(*due).as_nanos();
                     self.measured.latencies.push(u64::try_from(latency).unwrap_or(u64::MAX));
-                    self.under_way.pop_front();
+                    self.unanswered.pop_front();
                 }
             }
         }
@@ -173,7 +173,7 @@ impl Client {
         self.next_id += load.batch as u64;
         let mut requests: Vec<Request> = (first..self.next_id).map(order).collect();
         let frame = self.initiator.requests(&mut requests).ok_or("numbers are used up")?;
-        self.under_way.push_back((due, requests.len()));
+        self.unanswered.push_back((due, requests.len()));
         self.measured.sent += requests.len() as u64;
         Ok(self.stream.write_all(&frame).await?)
     }
@@ -193,7 +193,7 @@ impl Client {
                     answered_at = Instant::now();
                 }
             } else {
-                while self.under_way.len() < load.window {
+                while self.unanswered.len() < load.window {
                     self.send(&load, Instant::now()).await?;
                 }
                 self.receive().await?;
@@ -202,7 +202,7 @@ impl Client {
         }
         self.measured.elapsed = answered_at - began;
         let last = Instant::now() + LAST_ANSWERS;
-        while !self.under_way.is_empty() {
+        while !self.unanswered.is_empty() {
             timeout_at(last, self.receive()).await.map_err(|_| "orders stay unanswered")??;
         }
         Ok(self.measured)
