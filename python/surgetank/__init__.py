@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from surgetank.simulate import simulate
     from surgetank.tape import Tape, read_tape
     from surgetank.trace import Run, Trace
+    from surgetank.venue import ServedVenue, serve
     from surgetank.verdict import Reason, Status, Verdict, judge
     from surgetank.version import __version__
 
@@ -44,6 +45,7 @@ __all__ = [
     "Risk",
     "Run",
     "Scenario",
+    "ServedVenue",
     "Status",
     "SurgetankError",
     "Tape",
@@ -64,6 +66,7 @@ __all__ = [
     "risk",
     "run",
     "search",
+    "serve",
     "simulate",
     "with_network",
 ]
@@ -89,6 +92,7 @@ export_lazily(
         "simulate": ["simulate"],
         "tape": ["Tape", "read_tape"],
         "trace": ["Run", "Trace"],
+        "venue": ["ServedVenue", "serve"],
         "verdict": ["Reason", "Status", "Verdict", "judge"],
         "version": ["__version__"],
     },

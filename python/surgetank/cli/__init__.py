@@ -19,6 +19,7 @@ from surgetank.cli import (
     runs,
     scenarios,
     searches,
+    serves,
     tapes,
     views,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "runs",
     "scenarios",
     "searches",
+    "serves",
     "tapes",
     "views",
 ]
@@ -63,6 +65,7 @@ _ORDER = [
     "view",
     "attack",
     "crash",
+    "serve",
     "network",
     "verify",
     "schema",

@@ -79,7 +79,8 @@ def schema_command() -> None:
 @app.command(
     "init",
     epilog="Examples:\n\n  surgetank init my-venue && surgetank run my-venue.toml\n\n"
-    "  surgetank init my-crash --from black-thursday",
+    "  surgetank init my-crash --from black-thursday\n\n"
+    "  surgetank init --venue my-venue && surgetank serve my-venue.toml",
 )
 def init_command(
     name: Annotated[
@@ -94,11 +95,21 @@ def init_command(
             autocompletion=scenario_names,
         ),
     ] = None,
+    venue: Annotated[
+        bool, typer.Option("--venue", help="Write a venue's file and its keys: docs/serve.md.")
+    ] = False,
 ) -> None:
-    """Write a commented scenario to start from, and the schema by which editors check it."""
+    """Write a commented scenario to start from, and the schema by which editors check it; or a
+    venue's file and keys."""
     from surgetank.scenario.file_schema import SCHEMA_FILE, write_schema
 
     path = Path(f"{name.removesuffix('.toml')}.toml")
+    if venue:
+        if source is not None:
+            hint = "Leave one of the two out"
+            raise SurgetankError("contradict each other", place="--venue --from", hint=hint)
+        _init_venue(path)
+        return
     text = _begun(path, source)
     if path.exists():
         raise SurgetankError("exists already", place=str(path), hint="Choose another name")
@@ -107,6 +118,23 @@ def init_command(
     beside = f" ({SCHEMA_FILE} beside it, for editors)" if schema else ""
     out_.print(
         f"Written to {path}{beside}; next: surgetank run {path}", soft_wrap=True, highlight=False
+    )
+
+
+def _init_venue(path: Path) -> None:
+    from surgetank.venue.keys import write_keys
+    from surgetank.venue.starter import STARTER, starter_keys
+
+    if path.exists():
+        raise SurgetankError("exists already", place=str(path), hint="Choose another name")
+    keys = path.with_name(f"{path.stem}.keys.toml")
+    write_keys(keys, starter_keys())
+    text = STARTER.replace("NAME", path.stem)
+    write_file(path, text, hint="Choose another place", replace=False)
+    out_.print(
+        f"Written to {path} (keys in {keys}, for you only); next: surgetank serve {path}",
+        soft_wrap=True,
+        highlight=False,
     )
 
 

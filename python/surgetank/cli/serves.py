@@ -1,0 +1,150 @@
+"""The command `surgetank serve`."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from surgetank.cli.app import app, err
+from surgetank.cli.app import out as out_
+from surgetank.errors import SurgetankError
+
+if TYPE_CHECKING:
+    from surgetank.venue.process import Ended, RunningVenue
+
+_EXAMPLES = """
+Examples:
+
+  surgetank init --venue my-venue && surgetank serve my-venue.toml
+
+  surgetank serve my-venue.toml --data /var/lib/my-venue --listen 127.0.0.1:7400 --log json
+
+SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads the keys again.
+
+Exit codes: 0 drained · 1 the journal is damaged or another venue's · 2 usage · 74 the disk failed.
+"""
+#: Time between looks at signals, s.
+_LOOK_S: Final = 0.2
+
+
+class Log(enum.StrEnum):
+    """How the venue says what it does."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command("serve", epilog=_EXAMPLES)
+def serve_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A venue's file: docs/serve.md.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Journal and snapshots; by default the file's `data`."),
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Address of the binary protocol; port 0: any free one."
+        ),
+    ] = None,
+    log: Annotated[
+        Log, typer.Option(metavar="text|json", help="Lines for a person, or a JSON object a line.")
+    ] = Log.TEXT,
+) -> None:
+    """Run a venue: a market on sockets and a disk, durable and recoverable."""
+    from surgetank.venue.process import start
+
+    wanted = _Wanted()
+    venue = start(file, data=data, listen=listen)
+    while not venue.wait_started(_LOOK_S):
+        pass
+    if (recovery := venue.recovery) is not None:
+        _say(log, "serving", _serving(venue, recovery))
+        _notify("READY=1")
+    ended = _until_end(venue, wanted, log)
+    _say(log, "ended", ended.content | {"text": ended.text})
+    if ended.exit_code:
+        raise SurgetankError(ended.text, place=str(venue.data), exit_code=ended.exit_code)
+
+
+class _Wanted:
+    """What signals ask for."""
+
+    def __init__(self) -> None:
+        self.end = False
+        self.keys = False
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._end)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, self._keys)
+
+    def _end(self, _: int, __: FrameType | None) -> None:
+        self.end = True
+
+    def _keys(self, _: int, __: FrameType | None) -> None:
+        self.keys = True
+
+
+def _until_end(venue: RunningVenue, wanted: _Wanted, log: Log) -> Ended:
+    is_draining = False
+    while (ended := venue.wait(_LOOK_S)) is None:
+        if wanted.end and not is_draining:
+            is_draining = True
+            _notify("STOPPING=1")
+            venue.drain()
+        if wanted.keys:
+            wanted.keys = False
+            _reload(venue, log)
+    return ended
+
+
+def _reload(venue: RunningVenue, log: Log) -> None:
+    try:
+        venue.reload_keys()
+    except SurgetankError as error:
+        _say(log, "keys-refused", {"text": f"The keys stay as they were. {error}"})
+    else:
+        _say(log, "keys-read", {"text": f"Keys read again from {venue.keys}"})
+
+
+def _serving(venue: RunningVenue, recovery: dict[str, Any]) -> dict[str, Any]:
+    record = recovery["record"]
+    place = f"record {record}, request {recovery['sequence']}"
+    kinds = sorted({damage["kind"] for damage in recovery["damage"]})
+    found = f"recovered, {', '.join(kinds)}" if kinds else "whole"
+    journal = f"journal at {place}: {found}" if record else "a new journal"
+    text = (
+        f"Serving at {venue.address} (binary protocol)\nData in {venue.data}, {journal}\n"
+        "Ctrl-C drains and ends it"
+    )
+    return {"address": venue.address, "data": str(venue.data), "recovery": recovery, "text": text}
+
+
+def _say(log: Log, event: str, content: dict[str, Any]) -> None:
+    if log is Log.JSON:
+        sys.stdout.write(json.dumps({"event": event, **content}) + "\n")
+        sys.stdout.flush()
+        return
+    text = content["text"]
+    if event == "ended":
+        text = f"Ended at request {content['progress']['sequence']}: {text}"
+    (err if event == "keys-refused" else out_).print(text, soft_wrap=True, highlight=False)
+    sys.stdout.flush()
+
+
+def _notify(state: str) -> None:
+    """Tells systemd, if it has started the process and waits for it (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.sendto(state.encode(), f"\0{address[1:]}" if address[0] == "@" else address)

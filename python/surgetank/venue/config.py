@@ -1,0 +1,172 @@
+"""`venue.toml`: what `surgetank serve` runs."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from surgetank.errors import SurgetankError
+from surgetank.native import build
+from surgetank.scenario.market import Market
+from surgetank.scenario.problem import explain
+from surgetank.scenario.section import Count, Positive, PositiveS, Section, Whole
+
+__all__ = ["Account", "VenueConfig", "read_config"]
+
+#: A scenario's market draws positions; a venue's accounts trade them.
+_NO_POSITIONS: Final = {"count": 0, "leverage_min": 1.0, "leverage_max": 1.0}
+Bytes = Annotated[Whole, Field(ge=1)]
+
+
+class Account(Section):
+    """An account that the venue opens with."""
+
+    id: Whole = Field(ge=0, lt=2**24, description="number of the account")
+    deposit_usd: Positive = Field(description="cash at the opening, USD")
+    mode: Literal["cross", "isolated"] = Field(
+        "cross", description="whether its positions share their collateral"
+    )
+
+
+class Intake(Section):
+    """Bounds of requests that wait. At a bound, orders that may add risk are refused with a hint
+    when to try again; a fifth of the room is left to cancels, liquidations and prices."""
+
+    waiting_max: Count = Field(65_536, ge=1, description="requests that wait to be sealed")
+    waiting_bytes_max: Bytes = Field(16 << 20, description="their size, bytes")
+    account_open_max: Count = Field(4096, ge=1, description="unanswered requests of an account")
+    remembered_max: Count = Field(
+        1_000_000, ge=1, description="ClOrdIDs remembered, so that no request is executed twice"
+    )
+    connections_max: Count = Field(1024, ge=1, description="connections that are logged on")
+    batch_requests_max: Count = Field(4096, ge=1, description="requests of a batch")
+    batch_bytes_max: Bytes = Field(1 << 20, description="their size, bytes")
+
+
+class JournalFiles(Section):
+    """The journal and its snapshots: docs/storage.md."""
+
+    segment_bytes: Whole = Field(64 << 20, ge=1 << 20, description="size of a new segment, bytes")
+    segments_ahead: Count = Field(2, ge=1, description="segments allocated ahead of need")
+    segments_kept: Count = Field(
+        4, description="full segments that are not archived although a snapshot covers them"
+    )
+    batches_per_head: Count = Field(
+        1 << 16, ge=1, description="batches for which seeds are drawn at once"
+    )
+    snapshot_requests: Count = Field(
+        1_000_000, ge=1, description="requests after which a snapshot is taken"
+    )
+    snapshot_s: PositiveS = Field(
+        300.0, description="time after which one is taken if there were requests, s"
+    )
+
+
+class Connections(Section):
+    """Bounds of connections and of what is kept for them."""
+
+    unauthenticated_max: Count = Field(64, ge=1, description="connections not logged on")
+    logon_s: PositiveS = Field(10.0, description="time in which a client must log on, s")
+    silent_s: PositiveS = Field(60.0, description="silence after which a client is cut, s")
+    outbound_bytes_max: Bytes = Field(
+        8 << 20, description="what waits for a client, bytes, above which it is cut"
+    )
+    subscriptions_max: Count = Field(256, ge=1, description="streams that a client follows")
+    history_bytes_max: Bytes = Field(
+        64 << 20, description="published events kept for late readers, bytes"
+    )
+
+
+class VenueConfig(Section):
+    """A venue: where it listens, what it opens with, its bounds."""
+
+    listen: str = Field("127.0.0.1:7400", description="address of the binary protocol, HOST:PORT")
+    data: str = Field("data", description="folder of the journal, relative to this file")
+    keys: str = Field("keys.toml", description="file of the keys, relative to this file")
+    order: str = Field(
+        "fifo",
+        description="order of requests in a batch: fifo, fee, class, hash, `priority high=MASK`,"
+        " `lanes weights=W0,…,W7` or `drr quantum=BYTES`",
+    )
+    scenario: str | None = Field(
+        None, description="open as this scenario does, with its accounts and positions"
+    )
+    seed: Whole | None = Field(None, description="seed of the scenario's positions")
+    market: Market | None = Field(None, description="the market, as in a scenario")
+    accounts: list[Account] = Field([], description="accounts of `market`")
+    intake: Intake = Intake()
+    journal: JournalFiles = JournalFiles()
+    connections: Connections = Connections()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_positions(cls, values: Any) -> Any:
+        market = values.get("market") if isinstance(values, dict) else None
+        if not isinstance(market, dict):
+            return values
+        if "positions" in market:
+            raise ValueError("`market.positions` are a scenario's: accounts open without any")
+        return {**values, "market": {**market, "positions": _NO_POSITIONS}}
+
+    @model_validator(mode="after")
+    def _opens_with_one(self) -> Self:
+        if (self.scenario is None) == (self.market is None):
+            raise ValueError("give either `scenario` or `[market]`")
+        if self.scenario is None and self.seed is not None:
+            raise ValueError("`seed` belongs to `scenario`")
+        if self.scenario is not None and self.accounts:
+            raise ValueError("`[[accounts]]` belong to `[market]`: a scenario has its own")
+        ids = [account.id for account in self.accounts]
+        twice = sorted({number for number in ids if ids.count(number) > 1})
+        if twice:
+            raise ValueError(f"account {twice[0]} is there twice")
+        return self
+
+    def process(self) -> str:
+        """The configuration of the process, as JSON for the core."""
+        connections, journal = self.connections.model_dump(), self.journal.model_dump()
+        content = {
+            "listen": self.listen,
+            "ordering": self.order,
+            "intake": self.intake.model_dump(),
+            "journal": journal,
+            "connections": connections,
+            "build": build(),
+        }
+        return json.dumps(content)
+
+
+def read_config(path: Path) -> VenueConfig:
+    """Reads a venue's file.
+
+    Raises:
+        SurgetankError: it cannot be read, or a key is wrong; naming file, key and remedy.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        hint = "Write one: surgetank init --venue my-venue"
+        raise SurgetankError("there is no such file", place=str(path), hint=hint) from None
+    except UnicodeDecodeError:
+        raise SurgetankError("not a text in UTF-8", place=str(path)) from None
+    try:
+        return of_mapping(tomllib.loads(text), str(path))
+    except tomllib.TOMLDecodeError as error:
+        raise SurgetankError(f"not TOML: {error}", place=str(path)) from None
+
+
+def of_mapping(values: Mapping[str, Any], place: str = "") -> VenueConfig:
+    """A configuration of plain values.
+
+    Raises:
+        SurgetankError: naming the key and the remedy.
+    """
+    try:
+        return VenueConfig.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, VenueConfig, place) from None

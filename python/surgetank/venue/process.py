@@ -1,0 +1,129 @@
+"""A venue in this process: what `surgetank serve` runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from surgetank.errors import EXIT_BROKE, EXIT_MACHINE, SurgetankError
+from surgetank.native import compiled
+from surgetank.venue.config import VenueConfig, read_config
+from surgetank.venue.genesis import genesis_of, opened
+from surgetank.venue.keys import read_keys
+
+__all__ = ["EXIT_DAMAGED", "Ended", "RunningVenue", "start"]
+
+#: The journal is damaged, or that of another venue; nothing was changed.
+EXIT_DAMAGED: Final = 1
+
+_STOPS: Final = {
+    "drained": (0, "drained"),
+    "damaged": (EXIT_DAMAGED, "the journal is damaged; nothing was changed (docs/storage.md)"),
+    "other-genesis": (EXIT_DAMAGED, "the journal is that of a venue with other rules"),
+    "unknown-record": (EXIT_DAMAGED, "the journal has a record of a later version"),
+    "storage-failed": (EXIT_MACHINE, "the disk has failed; nothing more is answered"),
+    "record-too-large": (EXIT_BROKE, "a record does not fit into a segment"),
+    "not-conserved": (EXIT_BROKE, "a batch has made or lost money"),
+    "defect": (EXIT_BROKE, "a thread has ended"),
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a service: the reason's name, and what the core says of it."""
+
+    why: str
+    content: dict[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `surgetank serve`."""
+        return _STOPS[self.why][0]
+
+    @property
+    def text(self) -> str:
+        """The reason for a person."""
+        return _STOPS[self.why][1]
+
+
+class RunningVenue:
+    """A venue on threads of this process. `serve` starts one in a process of its own."""
+
+    def __init__(self, config: VenueConfig, keys: Path, data: Path, core: Any) -> None:
+        self.config = config
+        self.keys = keys
+        self.data = data
+        self._core = core
+
+    @property
+    def address(self) -> str:
+        """Address of the binary protocol, HOST:PORT."""
+        return str(self._core.address)
+
+    def wait_started(self, seconds: float) -> bool:
+        """Waits at most so long for the start to be complete or to fail: whether it is so."""
+        return bool(self._core.wait_started(seconds))
+
+    @property
+    def recovery(self) -> dict[str, Any] | None:
+        """What the start has found: record, sequence, epoch, term, files, damage, state_hash."""
+        return _read(self._core.recovery())
+
+    @property
+    def status(self) -> dict[str, Any] | None:
+        """Stage, progress, number of connections, state hash; None once it has ended."""
+        return _read(self._core.status())
+
+    def wait(self, seconds: float) -> Ended | None:
+        """Waits at most so long for the end of the service; None: it goes on."""
+        content = _read(self._core.wait(seconds))
+        return None if content is None else Ended(content["why"], content)
+
+    def reload_keys(self) -> None:
+        """Reads the keys again. Connections whose key was removed or changed are ended.
+
+        Raises:
+            SurgetankError: the file is wrong; the keys stay as they were.
+        """
+        try:
+            self._core.reload(read_keys(self.keys))
+        except ValueError as error:
+            raise SurgetankError(str(error), place=str(self.keys)) from None
+
+    def drain(self) -> None:
+        """Begins the end: what waits is answered and made durable."""
+        self._core.drain()
+
+
+def start(file: Path, *, data: Path | None = None, listen: str | None = None) -> RunningVenue:
+    """Starts the venue of a file in this process. It serves once it has read its journal.
+
+    Raises:
+        SurgetankError: a file is wrong, the address is taken, or another process has the data.
+    """
+    config, base = read_config(file), file.parent
+    if listen is not None:
+        config = config.model_copy(update={"listen": listen})
+    folder = base / config.data if data is None else data
+    keys = base / config.keys
+    keys_json = read_keys(keys)
+    genesis = opened(genesis_of(config, base), folder)
+    try:
+        core = compiled().Venue(config.process(), json.dumps(genesis), keys_json, folder)
+    except ValueError as error:
+        raise SurgetankError(str(error), place=str(file)) from None
+    except BlockingIOError as error:
+        hint = "Stop that one, or give another --data"
+        raise SurgetankError(str(error), place=str(folder), hint=hint) from None
+    except OSError as error:
+        raise SurgetankError.of_machine(error) from None
+    return RunningVenue(config, keys, folder, core)
+
+
+def _read(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    content: dict[str, Any] = json.loads(text)
+    return content
