@@ -20,6 +20,7 @@ __all__ = [
     "prove",
     "published",
     "run",
+    "run_venue",
     "scenario_read",
     "schema",
     "verify",
@@ -107,6 +108,14 @@ def run(
     plugins: dict[str, Callable[[], Any]] | None = None,
     journal: bool = False,
 ) -> _Output: ...
+def run_venue(
+    scenario_json: str,
+    seed: int,
+    venue: dict[str, Any],
+    tape: dict[str, Any] | None = None,
+    positions: dict[str, Any] | None = None,
+    progress: Callable[[float, int, int], bool] | None = None,
+) -> dict[str, Any]: ...
 def scenario_read(scenario_json: str) -> str: ...
 def schema() -> dict[str, list[tuple[str, str, bool]]]: ...
 def verify(path: str, progress: Callable[[int], bool] | None = None) -> _Report: ...

@@ -40,6 +40,15 @@ class Files(NamedTuple):
     tape: dict[str, Any] | None
     positions: dict[str, Any] | None
 
+    @classmethod
+    def of(cls, scenario: Scenario) -> Files:
+        """Those of a scenario.
+
+        Raises:
+            SurgetankError: the scenario names a file that it was read without.
+        """
+        return cls(_tape(scenario), _positions(scenario))
+
 
 def simulate(
     scenario: Scenario,
@@ -67,7 +76,7 @@ def simulate(
     if not 0 <= chosen < 2**64:
         hint = "Give a whole number from 0 to 2**64 - 1"
         raise SurgetankError(f"{chosen} is not a seed", place="seed", hint=hint)
-    files = Files(_tape(scenario), _positions(scenario))
+    files = Files.of(scenario)
     plugins = _plugins(scenario, decisions)
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
     guard = MemoryGuard(progress)

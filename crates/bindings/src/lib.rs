@@ -8,6 +8,8 @@ mod options;
 mod pipe;
 mod plugin;
 #[cfg(unix)]
+mod rig;
+#[cfg(unix)]
 mod venue;
 
 use std::collections::BTreeMap;
@@ -220,5 +222,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(options::portfolio_margin, module)?)?;
     #[cfg(unix)]
     module.add_class::<venue::Venue>()?;
+    #[cfg(unix)]
+    module.add_function(wrap_pyfunction!(rig::run_venue, module)?)?;
     pipe::register(module)
 }

@@ -97,6 +97,7 @@ class VenueConfig(Section):
         None, description="open as this scenario does, with its accounts and positions"
     )
     seed: Whole | None = Field(None, description="seed of the scenario's positions")
+    genesis: str | None = Field(None, description="open with this genesis, a JSON file")
     market: Market | None = Field(None, description="the market, as in a scenario")
     accounts: list[Account] = Field([], description="accounts of `market`")
     intake: Intake = Intake()
@@ -115,12 +116,13 @@ class VenueConfig(Section):
 
     @model_validator(mode="after")
     def _opens_with_one(self) -> Self:
-        if (self.scenario is None) == (self.market is None):
-            raise ValueError("give either `scenario` or `[market]`")
+        given = [self.scenario, self.market, self.genesis]
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("give one of `[market]`, `scenario` and `genesis`")
         if self.scenario is None and self.seed is not None:
             raise ValueError("`seed` belongs to `scenario`")
-        if self.scenario is not None and self.accounts:
-            raise ValueError("`[[accounts]]` belong to `[market]`: a scenario has its own")
+        if self.market is None and self.accounts:
+            raise ValueError("`[[accounts]]` belong to `[market]`: others have their own")
         ids = [account.id for account in self.accounts]
         twice = sorted({number for number in ids if ids.count(number) > 1})
         if twice:

@@ -11,6 +11,7 @@ from surgetank.errors import SurgetankError
 from surgetank.native import compiled, stale_core_named
 from surgetank.output_folder import write_file
 from surgetank.scenario import Scenario, load
+from surgetank.simulate import Files
 from surgetank.venue.config import Account, VenueConfig
 
 __all__ = ["genesis_of", "opened"]
@@ -27,13 +28,15 @@ def genesis_of(config: VenueConfig, base: Path) -> dict[str, Any]:
     Raises:
         SurgetankError: the scenario has no market, or an account is the venue's own.
     """
+    if config.genesis is not None:
+        return _of_file(base / config.genesis)
     if config.scenario is not None:
         scenario = load(_beside(config.scenario, base))
-        return _of_scenario(scenario, config.seed or scenario.seed, f"scenario {config.scenario}")
+        return of_scenario(scenario, config.seed or scenario.seed, f"scenario {config.scenario}")
     assert config.market is not None  # One of the two is given.
     market = config.market.model_dump(mode="json", by_alias=True)
     empty = {"name": "venue", "title": "venue", "flow": {"accounts": 1}, "market": market}
-    genesis = _of_scenario(Scenario.build(empty, "market"), 0, "market")
+    genesis = of_scenario(Scenario.build(empty, "market"), 0, "market")
     own = {genesis["liquidator"], genesis["vault"]}
     quantum_usd = config.market.tick_usd * config.market.lot
     entries = [entry for entry in genesis["entries"] if _depositor(entry) in own]
@@ -56,7 +59,7 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
     try:
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        made = genesis | {_OPENED: time.time_ns()}
+        made = genesis | {_OPENED: genesis[_OPENED] or time.time_ns()}
         data.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps(made) + "\n", hint="Choose another --data", replace=False)
         return made
@@ -71,16 +74,32 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
     return kept
 
 
-def _of_scenario(scenario: Scenario, seed: int, place: str) -> dict[str, Any]:
-    tape = None if scenario.tape is None else scenario.tape.as_core()
+def of_scenario(scenario: Scenario, seed: int, place: str) -> dict[str, Any]:
+    """The genesis of a scenario's market; `start_ns` is 0.
+
+    Raises:
+        SurgetankError: the scenario has no market, or cannot open.
+    """
     with stale_core_named():
         try:
-            text = compiled().genesis(scenario.to_core(), seed, tape)
+            text = compiled().genesis(scenario.to_core(), seed, *Files.of(scenario))
         except ValueError as error:
             raise SurgetankError(str(error), place=place) from None
     if text is None:
         raise SurgetankError("has no market", place=place, hint="Name one with a [market]")
     content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content[_OPENED] += 0
+    except FileNotFoundError:
+        raise SurgetankError("there is no such file", place=str(path)) from None
+    except (ValueError, KeyError, TypeError):
+        hint = "The data folder of a venue has one, genesis.json"
+        raise SurgetankError("is no genesis", place=str(path), hint=hint) from None
     return content
 
 

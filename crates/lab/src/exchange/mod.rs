@@ -27,8 +27,8 @@ mod quotas;
 mod recorder;
 
 use serde_json::Value;
-use surgetank_layer::message::{Block, Body, Message, PriceUpdate};
-use surgetank_layer::units::{AccountId, Height, MessageId, Money, Ns, Price};
+use surgetank_layer::message::{Body, Message, PriceUpdate};
+use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, Ns, Price};
 use surgetank_market::{Fact, Market};
 use surgetank_venue::execution::{Batch, Execution, Observer, Phase};
 
@@ -168,26 +168,40 @@ impl Exchange {
 
     /// Moves the outside prices one step; returns the time of the next step.
     pub fn step(&mut self, now: Ns) -> Ns {
-        let prices_usd = outside::advance(&mut self.outside, now);
-        self.recorder.step(now, self.execution.market(), &prices_usd);
+        let prices_usd = self.advance(now);
+        self.stepped(now, &prices_usd);
         now + self.step_ns
     }
 
-    /// Executes a block with these messages; returns the resulting facts.
-    pub fn execute(&mut self, now: Ns, block: &Block, messages: &[Message]) -> Vec<Fact> {
+    /// Draws the next outside prices, in USD by market. [`Exchange::stepped`] must follow.
+    pub fn advance(&mut self, now: Ns) -> Vec<f64> {
+        outside::advance(&mut self.outside, now)
+    }
+
+    /// The outside prices have stepped to these, in USD by market.
+    pub fn stepped(&mut self, now: Ns, prices_usd: &[f64]) {
+        self.recorder.step(now, self.execution.market(), prices_usd);
+    }
+
+    /// What executes the blocks, as the last one has left it.
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// Executes the block of this height with these messages; returns the resulting facts. `seed`
+    /// is that of a call auction.
+    pub fn execute(
+        &mut self,
+        now: Ns,
+        (height, seed): (Height, Digest),
+        messages: &[Message],
+    ) -> Vec<Fact> {
         let ticks = if self.feeds_in_block() { self.recorder.outside_ticks() } else { Vec::new() };
         let prices: Vec<_> = (0..)
             .zip(ticks)
             .map(|(symbol, price)| PriceUpdate { symbol, price, observed_ns: now })
             .collect();
-        let batch = Batch {
-            now,
-            height: block.height,
-            prices: &prices,
-            messages,
-            accounts: &[],
-            seed: block.hash,
-        };
+        let batch = Batch { now, height, prices: &prices, messages, accounts: &[], seed };
         self.deferrals.begin_block();
         let mut heard = Heard {
             recorder: &mut self.recorder,

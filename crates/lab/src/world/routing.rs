@@ -324,7 +324,7 @@ impl World {
             .filter(|&slot| !self.clients.is_withheld(slot))
             .map(|slot| self.clients.messages().message(slot))
             .collect();
-        let facts = exchange.execute(self.now, block, &messages);
+        let facts = exchange.execute(self.now, (block.height, block.hash), &messages);
         self.notify_actors(ActorEvent::Executed { messages: &messages, facts: &facts });
     }
 

@@ -60,6 +60,9 @@ pub enum Permission {
     Price,
     /// Opening accounts, deposits, halts, and cancels for any account.
     Operate,
+    /// Requests in the name of any account, as a broker sends its clients' and a stress run those
+    /// of all its actors. What they may be, the other permissions say.
+    OnBehalf,
 }
 
 /// How signatures are checked.
@@ -109,8 +112,9 @@ impl Entry {
     /// Why not.
     pub fn permits(&self, request: &Request) -> Result<(), Refusal> {
         let (permission, account) = needed(request).ok_or(Refusal::UnknownClass)?;
-        let own = request.sender == self.account;
-        let for_itself = own && account.is_none_or(|account| account == self.account);
+        let own =
+            request.sender == self.account || self.permissions.contains(&Permission::OnBehalf);
+        let for_itself = own && account.is_none_or(|account| account == request.sender);
         let operates = self.permissions.contains(&Permission::Operate);
         let cancels = matches!(
             request.action,

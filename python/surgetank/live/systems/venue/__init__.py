@@ -1,0 +1,1 @@
+"""A venue of `surgetank serve`: `--target venue:`."""
