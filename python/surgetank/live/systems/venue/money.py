@@ -121,6 +121,7 @@ def _play(
     live = json.loads(out["live"])
     if live["failed"]:
         raise TargetError(live["failed"], place=_URL)
+    _agreed(venue, live["state_hash"])
     version = f"surgetank venue {build()}"
     stats = Stats.parse(json.loads(out["stats"]))
     stats = replace(stats, live=_live(live, options, version, (own_s / wall_s, venue_s / wall_s)))
@@ -132,6 +133,16 @@ def _play(
         complete=out["complete"],
         scenario=scenario,
     )
+
+
+def _agreed(venue: ServedVenue, state_hash: str) -> None:
+    """Checks that the trace's executions are the venue's: both end in the same state."""
+    ended = venue.stop()
+    if ended is None:
+        raise TargetError("did not end when it was asked to", place=_URL)
+    if ended["state_hash"] != state_hash:
+        what = "the venue's state is not that of its published journal"
+        raise TargetError(what, place=_URL, hint="This is a defect; please report it")
 
 
 def _cpu_s(process: psutil.Process) -> float:
