@@ -100,6 +100,8 @@ def run(
 
     With `target`, a URL such as `nats:`, the scenario is run with `options` against that live
     system instead of being simulated, and `watch` is called with readings (docs/targets.md).
+    `venue:` is a venue of `surgetank serve`, on which the scenario's actors trade with money
+    (docs/venue.md).
 
     With `positions`, the market opens with the accounts of that book (docs/positions.md).
 
@@ -119,15 +121,33 @@ def run(
         if target is None:
             trace = simulate(chosen, seed=seed, progress=progress, journal=journal)
         else:
-            from surgetank.live import Rig
-
-            with Rig(target, options, faults=chosen.faults) as rig:
-                trace = rig.run(chosen, seed=seed, watch=watch)
+            trace = _live(chosen, target, seed, options, progress=progress, watch=watch)
         measures = measure(trace)
         verdict = judge(measures, chosen.limits.as_mapping(), trace)
         if folder is not None:
             write(folder, trace, measures, verdict, report=report)
     return Result(chosen, trace, measures, verdict, folder)
+
+
+def _live(
+    scenario: Scenario,
+    target: str,
+    seed: int | None,
+    options: LiveOptions | None,
+    *,
+    progress: Progress | None,
+    watch: Watch | None,
+) -> Trace:
+    from surgetank.live.systems.venue import is_venue
+
+    if is_venue(target):
+        from surgetank.live.systems.venue.money import play
+
+        return play(scenario, url=target, seed=seed, options=options, progress=progress)
+    from surgetank.live import Rig
+
+    with Rig(target, options, faults=scenario.faults) as rig:
+        return rig.run(scenario, seed=seed, watch=watch)
 
 
 def can_journal(journal: Path, target: str | None) -> None:

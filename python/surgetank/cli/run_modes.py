@@ -16,6 +16,7 @@ from surgetank.errors import SurgetankError
 from surgetank.extras import part_of
 from surgetank.live import LiveOptions, Snapshot, parse
 from surgetank.live.registry import target_class
+from surgetank.live.systems.venue import is_venue
 from surgetank.measure import measure
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario
@@ -78,8 +79,13 @@ class Live:
         if otel_endpoint is not None and not otel_endpoint.startswith(("http://", "https://")):
             hint = "Give a URL, such as http://localhost:4318"
             raise SurgetankError("not HTTP", place=f"--otel-endpoint {otel_endpoint}", hint=hint)
-        # Loaded before a folder is made and anything is sent.
-        target_class(parse(target))
+        if not is_venue(target):
+            # Loaded before a folder is made and anything is sent.
+            target_class(parse(target))
+        elif prometheus is not None or otel_endpoint is not None:
+            option = "--otel-endpoint" if prometheus is None else "--prometheus"
+            hint = "Leave it out"
+            raise SurgetankError("is not there for a venue yet", place=option, hint=hint)
         if prometheus is not None:
             with part_of("live", place="--prometheus"):
                 import surgetank.live.export.prometheus
@@ -91,6 +97,8 @@ class Live:
 
     def run(self, scenario: Scenario, seed: int | None) -> Result:
         """Runs the scenario and judges it; writes nothing."""
+        if is_venue(self._target):
+            return self._on_a_venue(scenario, seed)
         with ExitStack() as stack:
             view = stack.enter_context(LiveWatch(err, hidden=self._hidden))
             watches: list[Callable[[Snapshot], bool]] = [view]
@@ -111,6 +119,14 @@ class Live:
         if self._endpoint is not None:
             self._trace(result, self._endpoint)
         return result
+
+    def _on_a_venue(self, scenario: Scenario, seed: int | None) -> Result:
+        seconds, size = scenario.duration_s + scenario.drain_s, size_of(scenario)
+        with Watch(err, scenario.name, seconds, size=size, hidden=self._hidden) as watch:
+            stop_on_interrupt(watch)
+            return run(
+                scenario, seed=seed, target=self._target, options=self._options, progress=watch
+            )
 
     def _trace(self, result: Result, endpoint: str) -> None:
         from surgetank.live.export.otel import export

@@ -47,7 +47,11 @@ Examples:
 
   surgetank run calm --target nats://127.0.0.1:4222
 
+  surgetank run calm --target venue:
+
 `nats:` starts a server and stops it afterwards; an address is that of your own server.
+
+On `venue:` the scenario's actors trade with money: docs/venue.md.
 
 Exit codes: 0 PASS · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN, or stopped.
 """

@@ -13,24 +13,26 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
+import polars as pl
 
 from surgetank.errors import SurgetankError
+from surgetank.live.faults import Faults
 from surgetank.live.options import LiveOptions
-from surgetank.live.target import TargetError
+from surgetank.live.systems.venue.server import VenueServer
+from surgetank.live.target import TargetError, Where
 from surgetank.native import build, compiled, stale_core_named
 from surgetank.scenario import Scenario
 from surgetank.simulate import Files
 from surgetank.trace import LiveStats, Run, Stats, Trace
+from surgetank.trace.schema import empty_table
 from surgetank.venue.genesis import of_scenario
 from surgetank.venue.keys import VenueKey, write_keys
-from surgetank.venue.serving import ServedVenue, serve
 
-__all__ = ["is_venue", "play"]
+__all__ = ["play"]
 
 Progress = Callable[[float, int, int], bool]
 
@@ -38,13 +40,10 @@ _URL: Final = "venue:"
 #: Time from the writing of the genesis to the start of the run: the venue starts meanwhile, s.
 _AHEAD_S: Final = 3.0
 _PERMISSIONS: Final = ("trade", "keeper", "price", "on-behalf")
+#: Faults that it can have while actors trade on it.
+_FAULTS: Final = ("slow",)
 #: Rules of order that have no parameters.
 _ORDERS: Final = ("fifo", "fee", "class", "hash")
-
-
-def is_venue(url: str) -> bool:
-    """Whether the target is a venue of `surgetank serve`."""
-    return url.partition(":")[0] == "venue"
 
 
 def play(
@@ -64,9 +63,11 @@ def play(
     if url != _URL:
         hint = "Write `--target venue:`; the venue is started with the scenario's accounts"
         raise SurgetankError("a running venue cannot be used yet", place=url, hint=hint)
-    if scenario.faults:
-        hint = "Take [[faults]] out; other targets have them (docs/faults.md)"
-        raise SurgetankError("faults are not played on it yet", place=url, hint=hint)
+    for number, fault in enumerate(scenario.faults):
+        if fault.kind not in _FAULTS:
+            what = f"`{fault.kind}` is not played on a venue with money yet"
+            hint = f"Take it out; there are: {', '.join(_FAULTS)}"
+            raise SurgetankError(what, place=f"faults[{number}]", hint=hint)
     chosen = scenario.seed if seed is None else seed
     chosen_options = options or LiveOptions()
     with tempfile.TemporaryDirectory(prefix="surgetank-venue-") as folder:
@@ -74,15 +75,18 @@ def play(
         start_ns = time.time_ns() + int(_AHEAD_S * 1e9)
         venue = _prepared(Path(folder), scenario, chosen, (key, start_ns))
         try:
-            with venue:
-                return _play(venue, scenario, chosen, (key, start_ns), chosen_options, progress)
-        except SurgetankError as error:
-            raise TargetError(error.message, place=error.place or url, hint=error.hint) from None
+            with Faults(scenario.faults, venue, None) as faults:
+                venue.start()
+                faults.begin(time.monotonic_ns() + start_ns - time.time_ns())
+                played = _Played(scenario, chosen, (key, start_ns), chosen_options, faults)
+                return played.on(venue, progress)
+        finally:
+            venue.stop()
 
 
 def _prepared(
     folder: Path, scenario: Scenario, seed: int, opening: tuple[VenueKey, int]
-) -> ServedVenue:
+) -> VenueServer:
     key, start_ns = opening
     genesis = of_scenario(scenario, seed, scenario.name) | {"start_ns": start_ns}
     (folder / "genesis.json").write_text(json.dumps(genesis), encoding="utf-8")
@@ -94,60 +98,68 @@ def _prepared(
     lines += ["[journal]", "snapshot_s = 1e6", "snapshot_requests = 2_000_000_000"]
     lines += ["[connections]", "outbound_bytes_max = 1_000_000_000"]
     (folder / "venue.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return serve(folder / "venue.toml", data=folder / "data")
+    return VenueServer(folder, Where("venue"))
 
 
-def _play(
-    venue: ServedVenue,
-    scenario: Scenario,
-    seed: int,
-    opening: tuple[VenueKey, int],
-    options: LiveOptions,
-    progress: Progress | None,
-) -> Trace:
-    key, start_ns = opening
-    address = {"address": venue.address, "key": key.name, "hmac": key.hmac, "start_ns": start_ns}
-    process = psutil.Process(venue.pid)
-    before = (time.monotonic(), time.process_time(), _cpu_s(process))
-    with stale_core_named():
-        try:
-            out: dict[str, Any] = compiled().run_venue(
-                scenario.to_core(), seed, address, *Files.of(scenario), progress
-            )
-        except (ValueError, ConnectionError) as error:
-            raise SurgetankError(str(error), place=scenario.name) from None
-    after = (time.monotonic(), time.process_time(), _cpu_s(process))
-    wall_s, own_s, venue_s = (late - early for late, early in zip(after, before, strict=True))
-    live = json.loads(out["live"])
-    if live["failed"]:
-        raise TargetError(live["failed"], place=_URL)
-    _agreed(venue, live["state_hash"])
-    version = f"surgetank venue {build()}"
-    stats = Stats.parse(json.loads(out["stats"]))
-    stats = replace(stats, live=_live(live, options, version, (own_s / wall_s, venue_s / wall_s)))
-    stats = replace(stats, live=replace(stats.live, start_unix_ns=start_ns))
-    return Trace.from_tables(
-        out["tables"],
-        run=Run(scenario.name, seed, scenario.hash, f"{build()} on {version}"),
-        stats=stats,
-        complete=out["complete"],
-        scenario=scenario,
-    )
+@dataclass(frozen=True)
+class _Played:
+    """A run on a venue that serves."""
+
+    scenario: Scenario
+    seed: int
+    opening: tuple[VenueKey, int]
+    options: LiveOptions
+    faults: Faults
+
+    def on(self, venue: VenueServer, progress: Progress | None) -> Trace:
+        """Plays it; the venue has ended afterwards."""
+        began = (time.monotonic(), time.process_time(), venue.cpu_s() or 0.0)
+        out = self._core(venue, progress)
+        ended = (time.monotonic(), time.process_time(), venue.cpu_s() or 0.0)
+        wall_s, own_s, venue_s = (late - early for late, early in zip(ended, began, strict=True))
+        rows, live = self.faults.end(), json.loads(out["live"])
+        if live["failed"]:
+            raise TargetError(live["failed"], place=_URL)
+        _check_state(venue, live["state_hash"])
+        version = venue.version()
+        facts = _live(live, self.options, version, (own_s / wall_s, venue_s / wall_s))
+        facts = replace(
+            facts, start_unix_ns=self.opening[1], fault_errors=tuple(self.faults.errors)
+        )
+        faults = pl.DataFrame(rows, schema=empty_table("faults").schema)
+        scenario = self.scenario
+        return Trace.from_tables(
+            out["tables"] | {"faults": faults},
+            run=Run(scenario.name, self.seed, scenario.hash, f"{build()} on {version}"),
+            stats=replace(Stats.parse(json.loads(out["stats"])), live=facts),
+            complete=out["complete"],
+            scenario=scenario,
+        )
+
+    def _core(self, venue: VenueServer, progress: Progress | None) -> dict[str, Any]:
+        (key, start_ns), scenario = self.opening, self.scenario
+        where: dict[str, Any] = {"address": venue.address, "start_ns": start_ns}
+        where |= {"key": key.name, "hmac": key.hmac}
+        with stale_core_named():
+            try:
+                out: dict[str, Any] = compiled().run_venue(
+                    scenario.to_core(), self.seed, where, *Files.of(scenario), progress
+                )
+            except ConnectionError as error:
+                raise TargetError(str(error), place=_URL) from None
+            except ValueError as error:
+                raise SurgetankError(str(error), place=scenario.name) from None
+        return out
 
 
-def _agreed(venue: ServedVenue, state_hash: str) -> None:
+def _check_state(venue: VenueServer, state_hash: str) -> None:
     """Checks that the trace's executions are the venue's: both end in the same state."""
-    ended = venue.stop()
-    if ended is None:
+    venue.stop()
+    if venue.ended is None:
         raise TargetError("did not end when it was asked to", place=_URL)
-    if ended["state_hash"] != state_hash:
+    if venue.ended["state_hash"] != state_hash:
         what = "the venue's state is not that of its published journal"
         raise TargetError(what, place=_URL, hint="This is a defect; please report it")
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def _live(
