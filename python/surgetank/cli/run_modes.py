@@ -11,7 +11,7 @@ from typing import Protocol
 
 from surgetank.cli.app import err
 from surgetank.console.live import LiveWatch
-from surgetank.console.runs import Watch
+from surgetank.console.runs import LiveBar, Watch
 from surgetank.errors import SurgetankError
 from surgetank.extras import part_of
 from surgetank.live import LiveOptions, Snapshot, parse
@@ -121,8 +121,8 @@ class Live:
         return result
 
     def _on_a_venue(self, scenario: Scenario, seed: int | None) -> Result:
-        seconds, size = scenario.duration_s + scenario.drain_s, size_of(scenario)
-        with Watch(err, scenario.name, seconds, size=size, hidden=self._hidden) as watch:
+        seconds = scenario.duration_s + scenario.drain_s
+        with LiveBar(err, scenario.name, seconds, hidden=self._hidden) as watch:
             stop_on_interrupt(watch)
             return run(
                 scenario, seed=seed, target=self._target, options=self._options, progress=watch

@@ -57,6 +57,29 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{shown} {unit}".rstrip() if unit not in ("", "1", "count") else shown
 
 
+class LiveBar(Bar):
+    """A progress bar of a run on a real clock, on standard error; stops the run when
+    interrupted."""
+
+    def __init__(self, console: Console, name: str, seconds: float, *, hidden: bool) -> None:
+        """`seconds` are those of the run."""
+        self.interrupted = False
+        super().__init__(
+            console,
+            name,
+            TextColumn("{task.completed:.1f}/{task.total:.0f} s"),
+            TextColumn("{task.fields[messages]}"),
+            total=seconds,
+            hidden=hidden or not console.is_terminal,
+            messages="",
+        )
+
+    def __call__(self, run_s: float, messages: int, _: int) -> bool:
+        """Shows the progress of a run; returns False to ask it to stop."""
+        self._bar.update(self._task, completed=run_s, messages=f"{messages:,} messages")
+        return not self.interrupted
+
+
 class Watch(Bar):
     """A progress bar on standard error; stops the run when interrupted."""
 
