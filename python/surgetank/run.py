@@ -138,10 +138,10 @@ def _live(
     progress: Progress | None,
     watch: Watch | None,
 ) -> Trace:
-    from surgetank.live.systems.venue import is_venue
+    from surgetank.live.venue import is_venue
 
     if is_venue(target):
-        from surgetank.live.systems.venue.money import play
+        from surgetank.live.venue.money import play
 
         return play(scenario, url=target, seed=seed, options=options, progress=progress)
     from surgetank.live import Rig

@@ -21,7 +21,7 @@ LIVE_FLOORS = [
     {"process", "proxy", "safety", "url_options"},
     {"export", "server"},
     {"faults", "systems"},
-    {"registry"},
+    {"registry", "venue"},
     {"driver"},
     {"crash"},
     {""},

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from surgetank.live.systems.venue.server import VenueServer
 from surgetank.live.target import TargetError
+from surgetank.live.venue.server import VenueServer
 from surgetank.run import Result
 from surgetank.trace import STAGES, MarketKind, Outcome
 

@@ -23,6 +23,7 @@ from surgetank.league import LeagueSearch
 from surgetank.league.play import plan_of
 from surgetank.live.registry import SYSTEMS, parse, target_class
 from surgetank.live.url_options import check_options
+from surgetank.live.venue import is_venue
 from surgetank.plugins import code_refused, import_of_user
 from surgetank.scenario import Scenario, load, names
 from surgetank.search.question import question_of
@@ -96,7 +97,7 @@ def _surgetank(name: str, rest: list[str]) -> str:
 
 def _check(name: str, given: Mapping[str, Any]) -> None:
     """What a command checks before it works, as far as documents show it."""
-    if given.get("target"):
+    if given.get("target") and not is_venue(given["target"]):
         where = parse(given["target"])
         if where.scheme in SYSTEMS:
             check_options(where, target_class(where).options)

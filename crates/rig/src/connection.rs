@@ -58,7 +58,7 @@ impl Connection {
     /// Connects, and begins to read and to write. The session's name is `session`.
     ///
     /// # Errors
-    /// Nobody listens, or no thread can be made.
+    /// Nothing listens, or no thread can be made.
     pub fn open(
         number: u32,
         address: SocketAddr,

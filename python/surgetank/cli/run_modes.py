@@ -16,7 +16,7 @@ from surgetank.errors import SurgetankError
 from surgetank.extras import part_of
 from surgetank.live import LiveOptions, Snapshot, parse
 from surgetank.live.registry import target_class
-from surgetank.live.systems.venue import is_venue
+from surgetank.live.venue import is_venue
 from surgetank.measure import measure
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario

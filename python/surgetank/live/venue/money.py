@@ -22,8 +22,8 @@ import polars as pl
 from surgetank.errors import SurgetankError
 from surgetank.live.faults import Faults
 from surgetank.live.options import LiveOptions
-from surgetank.live.systems.venue.server import VenueServer
 from surgetank.live.target import TargetError, Where
+from surgetank.live.venue.server import VenueServer
 from surgetank.native import build, compiled, stale_core_named
 from surgetank.scenario import Scenario
 from surgetank.simulate import Files
