@@ -24,6 +24,7 @@ FIGURES: Final = {
     "simulator": r"flood, 1,000 nodes.*\| SimPy \|.*\| (\d+×) \|",
     "pairs": r"M/M/1: SimPy over surgetank \| ([^|]+) \|",
     "search": r"surgetank search \|.*\| (\d+ of \d+) \|",
+    "venue": r"venue, disk \| frames of 1,000 \| ([^|]+) \|",
     "live": r"NATS core \| surgetank[^|]*\| ([^|]+) \|",
 }
 #: Script → its options.
@@ -34,6 +35,7 @@ SCRIPTS: Final[dict[str, tuple[str, ...]]] = {
     "search": (),
     "queues": (),
     "live": (),
+    "venue": (),
     "predict": (),
     "omission": (),
     "proxy": (),

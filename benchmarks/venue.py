@@ -4,7 +4,7 @@
 
 - ours: `surgetank serve` and a generator in Rust (crates/serve/examples/load.rs), eight connections
   through the binary gateway. Every order is executed on the market, written to the journal, synced,
-  and answered. As many as are answered with a window of frames under way (closed loop), for frames
+  and answered. As many as are answered with a window of unanswered frames (closed loop), for frames
   of 1, 64 and 1,000 orders; then latency from the time at which each frame was due (open loop), at
   half of the highest.
 - tmpfs: the same where a sync costs nothing: software only, not durable.
@@ -119,7 +119,7 @@ def flood(
 
 def busy(pid: int) -> dict[str, float]:
     """CPU time of each thread of a process, s."""
-    found = {}
+    found: dict[str, float] = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         name = (task / "comm").read_text().strip()
         fields = (task / "stat").read_text().rpartition(")")[2].split()
@@ -184,7 +184,7 @@ def peer(url: str, quick: bool, say: Callable[[str], None]) -> float:
 
 def syncs(folder: Path, size: int, seconds: float) -> Row:
     """What an fdatasync after a write of this size takes."""
-    took = []
+    took: list[float] = []
     data, until = bytes(size), time.monotonic() + seconds
     with (folder / "sync").open("wb", buffering=0) as file:
         os.posix_fallocate(file.fileno(), 0, 64 << 20)

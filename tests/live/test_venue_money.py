@@ -76,7 +76,10 @@ def test_a_trace_that_is_not_the_venues_is_refused(monkeypatch: pytest.MonkeyPat
     ("values", "says"),
     [
         ({"faults": [CRASHED]}, "`crash` is not played"),
+        ({"faults": [STOPPED | {"nodes": [4]}]}, r"--set 'faults.0.nodes=\[0\]'"),
         ({"market.price.feed": "block"}, "market.price.feed"),
+        ({"layer.queue.rule": "express"}, "no rule `express`"),
+        ({"attack.kind": "sandwich"}, "attackers are simulated only"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_the_run(values: dict[str, Any], says: str) -> None:

@@ -24,8 +24,6 @@ pub struct Executed {
     pub bytes: u64,
     /// Time of the run at which it was sealed and executed.
     pub sealed_ns: Ns,
-    /// Time at which its first answer says that it was durable; 0: no answer has said so.
-    pub synced_ns: Ns,
     /// Time of the run at which it was received.
     pub arrived_ns: Ns,
     /// Its messages, in its order.
@@ -119,7 +117,6 @@ impl Record {
             hash: batch.hash,
             bytes,
             sealed_ns,
-            synced_ns: 0,
             arrived_ns: now,
             messages,
         });

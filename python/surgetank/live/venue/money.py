@@ -23,6 +23,7 @@ from surgetank.errors import SurgetankError
 from surgetank.live.faults import Faults
 from surgetank.live.options import LiveOptions
 from surgetank.live.target import TargetError, Where
+from surgetank.live.venue.playable import check, order_of
 from surgetank.live.venue.server import VenueServer
 from surgetank.native import build, compiled, stale_core_named
 from surgetank.scenario import Scenario
@@ -40,10 +41,6 @@ _URL: Final = "venue:"
 #: Time from the writing of the genesis to the start of the run: the venue starts meanwhile, s.
 _AHEAD_S: Final = 3.0
 _PERMISSIONS: Final = ("trade", "keeper", "price", "on-behalf")
-#: Faults that it can have while actors trade on it.
-_FAULTS: Final = ("slow",)
-#: Rules of order that have no parameters.
-_ORDERS: Final = ("fifo", "fee", "class", "hash")
 
 
 def play(
@@ -63,11 +60,7 @@ def play(
     if url != _URL:
         hint = "Write `--target venue:`; the venue is started with the scenario's accounts"
         raise SurgetankError("a running venue cannot be used yet", place=url, hint=hint)
-    for number, fault in enumerate(scenario.faults):
-        if fault.kind not in _FAULTS:
-            what = f"`{fault.kind}` is not played on a venue with money yet"
-            hint = f"Take it out; there are: {', '.join(_FAULTS)}"
-            raise SurgetankError(what, place=f"faults[{number}]", hint=hint)
+    check(scenario)
     chosen = scenario.seed if seed is None else seed
     chosen_options = options or LiveOptions()
     with tempfile.TemporaryDirectory(prefix="surgetank-venue-") as folder:
@@ -91,9 +84,7 @@ def _prepared(
     genesis = of_scenario(scenario, seed, scenario.name) | {"start_ns": start_ns}
     (folder / "genesis.json").write_text(json.dumps(genesis), encoding="utf-8")
     write_keys(folder / "keys.toml", [key])
-    rule = scenario.layer.queue.rule
-    order = rule if rule in _ORDERS else "fifo"
-    lines = ['genesis = "genesis.json"', 'keys = "keys.toml"', f'order = "{order}"']
+    lines = ['genesis = "genesis.json"', 'keys = "keys.toml"', f'order = "{order_of(scenario)}"']
     # Nothing of the run is forgotten while it lasts.
     lines += ["[journal]", "snapshot_s = 1e6", "snapshot_requests = 2_000_000_000"]
     lines += ["[connections]", "outbound_bytes_max = 1_000_000_000"]
@@ -120,6 +111,11 @@ class _Played:
         rows, live = self.faults.end(), json.loads(out["live"])
         if live["failed"]:
             raise TargetError(live["failed"], place=_URL)
+        if out["complete"] and (live["unanswered"] or live["foreign"]):
+            what = (
+                f"{live['unanswered']} requests stayed unanswered, {live['foreign']} were not ours"
+            )
+            raise TargetError(what, place=_URL, hint="Run it again, on an idle machine")
         _check_state(venue, live["state_hash"])
         version = venue.version()
         facts = _live(live, self.options, version, (own_s / wall_s, venue_s / wall_s))
