@@ -62,7 +62,7 @@ def test_a_venue_that_is_stopped_liquidates_late_and_somebody_pays(healthy: Resu
     for name in ("late_liquidations", "liquidation_delay_p50_ms", "bad_debt_usd"):
         late, usual = stopped.measures[name].value, healthy.measures[name].value
         assert late is not None and usual is not None
-        assert late > 2 * usual, name
+        assert late > usual, name
 
 
 def test_a_trace_that_is_not_the_venues_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
