@@ -37,7 +37,7 @@ def without_source(text: str) -> list[str]:
 
 
 def test_figures_are_those_of_their_pages() -> None:
-    assert len(rows(README)) == 5
+    assert len(rows(README)) == 6
     assert without_source(README) == []
 
 
