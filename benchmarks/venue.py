@@ -2,7 +2,7 @@
 
     python benchmarks/venue.py [--quick] [--json]
 
-- ours: `surgetank serve` and a generator in Rust (crates/serve/examples/load.rs), eight connections
+- ours: `surgetank serve` and a generator in Rust (crates/serve/examples/load), eight connections
   through the binary gateway. Every order is executed on the market, written to the journal, synced,
   and answered. As many as are answered with a window of unanswered frames (closed loop), for frames
   of 1, 64 and 1,000 orders; then latency from the time at which each frame was due (open loop), at
@@ -106,7 +106,7 @@ def flood(
         SystemExit: orders were rejected by the market, or stayed unanswered.
     """
     batch, window = map(str, shape)
-    command = [str(LOAD), served.address, str(served.file.parent / "load.json")]
+    command = [str(LOAD), "orders", served.address, str(served.file.parent / "load.json")]
     command += [str(seconds), batch, window, *([] if per_s is None else [str(per_s)])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
