@@ -5,7 +5,7 @@ use super::damage::{Damage, DamageKind, Place};
 use super::effect::FileName;
 use super::record::{BLOCK, JournalId, RecordHeader};
 use super::segment::{Geometry, SegmentHeader};
-use super::slot::{self, Slot};
+use super::slot::{self, SLOT_BYTES, Slot};
 use super::table::{Bounds, Chain, Found, Verdict, verdict};
 
 /// A segment as it was read.
@@ -130,27 +130,26 @@ impl<'a> Segment<'a> {
         here.map(|(_, record)| record.number)
     }
 
-    /// The highest number that this segment proves to have been durable.
+    /// The highest number that this segment proves to have been durable. Whatever stands in any of its
+    /// sectors counts, also what a misdirected write has brought there: a slot, for one, that covers
+    /// the record which it certifies.
     pub fn proved(self, journal: &JournalId) -> u64 {
-        let copies = self.copies(journal);
-        let header = copies.iter().flatten().next();
-        let geometry = self.geometry(header);
-        let mut proved = header.map_or(0, |header| header.first_number.saturating_sub(1));
-        for index in 0..geometry.slots() {
-            match slot::from_bytes(self.from(geometry.slot_offset(index))) {
-                Slot::Whole(record)
-                    if record.journal == *journal && record.segment == self.number =>
-                {
-                    proved = proved.max(record.proves());
-                }
-                _ if self.from(geometry.slot_offset(index)).is_empty() => break,
-                _ => {}
-            }
-        }
-        let records = self.headers_from(journal, geometry.records_start());
-        let here = records.filter(|(at, record)| self.is_here(journal, record, *at));
-        here.fold(proved, |proved, (_, record)| proved.max(record.durable))
+        let sectors = self.bytes.chunks(SLOT_BYTES);
+        sectors.filter_map(|sector| proof(sector, journal)).max().unwrap_or(0)
     }
+}
+
+/// What a header or slot at the front of these bytes proves to have been durable.
+fn proof(sector: &[u8], journal: &JournalId) -> Option<u64> {
+    if let Some(record) = RecordHeader::from_bytes(sector) {
+        let proves = match slot::from_bytes(sector) {
+            Slot::Whole(record) => record.proves(),
+            _ => record.durable,
+        };
+        return (record.journal == *journal).then_some(proves);
+    }
+    let header = SegmentHeader::from_bytes(sector).filter(|header| header.journal == *journal)?;
+    Some(header.first_number.saturating_sub(1))
 }
 
 /// Walks over a segment; `chain` goes on to its last whole record, and `bounds.durable` to the end of
