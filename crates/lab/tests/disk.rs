@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use surgetank_lab::disk::world::{DiskHost, Outcome, SEGMENT_BYTES, Violation, run};
+use surgetank_lab::disk::world::{DiskHost, Outcome, SEGMENT_BYTES, Violation, crash_after, run};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_venue::storage::effect::{Done, Effect, Input, Output};
 use surgetank_venue::storage::record::{BLOCK, HEADER_BYTES, RecordHeader};
@@ -15,6 +15,8 @@ use surgetank_venue::storage::superblock::Superblock;
 use surgetank_venue::storage::{Config, Storage, slot};
 
 const SEEDS: u64 = 300;
+/// Crashes after each number of effects below this.
+const CRASHES: u64 = 120;
 
 fn storage(config: Config) -> Box<DiskHost> {
     Box::new(Storage::new(config))
@@ -38,6 +40,7 @@ fn runs(seeds: std::ops::Range<u64>) -> Outcome {
         sum.records += outcome.records;
         sum.full += outcome.full;
         sum.restored += outcome.restored;
+        sum.faults.add(outcome.faults);
     }
     assert!(broken.is_empty(), "{} of these runs: {broken:?}", broken.len());
     sum
@@ -59,9 +62,22 @@ fn nothing_durable_is_lost_and_nothing_whole_is_refused() {
     let sum = runs(first..first + count);
     println!("{count} disks from seed {first}: {sum:?}");
     // The runs must have been through what they are for.
-    let Outcome { recovered, refused, torn, records, full, restored } = sum;
+    let Outcome { recovered, refused, torn, records, full, restored, faults } = sum;
     assert!(recovered > 300 && records > 3000, "{sum:?}");
     assert!(refused > 5 && torn > 20 && full > 20 && restored > 50, "{sum:?}");
+    let never: Vec<_> = faults.named().into_iter().filter(|(_, count)| *count == 0).collect();
+    assert!(never.is_empty(), "{sum:?}");
+}
+
+#[test]
+fn a_crash_after_any_effect_loses_nothing_durable() {
+    // The second half of a long first life begins segments, takes snapshots and archives.
+    for effects in (0..CRASHES).chain((CRASHES..8 * CRASHES).step_by(7)) {
+        for seed in number("SURGETANK_SEED").map_or(0..4, |seed| seed..seed + 1) {
+            let outcome = crash_after(Some(effects), seed, &storage);
+            outcome.unwrap_or_else(|broken| panic!("{effects} effects, seed {seed}: {broken:?}"));
+        }
+    }
 }
 
 /// Seeds in which a machine of an earlier commit has lost a durable record.

@@ -204,7 +204,12 @@ impl Files {
         let from = self.path(name);
         let archive = self.directory.join("archive");
         if let Some(file) = from.file_name() {
-            fs::rename(&from, archive.join(file))?;
+            let to = archive.join(file);
+            match fs::rename(&from, &to) {
+                // A second attempt, after the first could not make the names durable.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && to.try_exists()? => {}
+                result => result?,
+            }
         }
         sync_directory(&archive)?;
         from.parent().map_or(Ok(()), sync_directory)
