@@ -130,26 +130,39 @@ impl<'a> Segment<'a> {
         here.map(|(_, record)| record.number)
     }
 
-    /// The highest number that this segment proves to have been durable. Whatever stands in any of its
-    /// sectors counts, also what a misdirected write has brought there: a slot, for one, that covers
-    /// the record which it certifies.
-    pub fn proved(self, journal: &JournalId) -> u64 {
+    /// What this segment proves. Whatever stands in any of its sectors counts, also what a
+    /// misdirected write has brought there: a slot, for one, that covers the record which it
+    /// certifies.
+    pub fn proved(self, journal: &JournalId) -> Proved {
         let sectors = self.bytes.chunks(SLOT_BYTES);
-        sectors.filter_map(|sector| proof(sector, journal)).max().unwrap_or(0)
+        let mut proved = Proved::default();
+        for (segment, number) in sectors.filter_map(|sector| proof(sector, journal)) {
+            proved.durable = proved.durable.max(number);
+            proved.is_begun |= segment == self.number;
+        }
+        proved
     }
 }
 
-/// What a header or slot at the front of these bytes proves to have been durable.
-fn proof(sector: &[u8], journal: &JournalId) -> Option<u64> {
+/// What a segment proves of the whole journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proved {
+    /// The highest number that was durable; 0 if nothing says so.
+    pub durable: u64,
+    /// Whether anything of this segment stands in it. Else what stands there was misdirected, and
+    /// an earlier segment may prove more.
+    pub is_begun: bool,
+}
+
+/// The segment of a header or slot at the front of a sector, and what it proves to have been durable.
+fn proof(sector: &[u8], journal: &JournalId) -> Option<(u64, u64)> {
     if let Some(record) = RecordHeader::from_bytes(sector) {
-        let proves = match slot::from_bytes(sector) {
-            Slot::Whole(record) => record.proves(),
-            _ => record.durable,
-        };
-        return (record.journal == *journal).then_some(proves);
+        let is_slot = matches!(slot::from_bytes(sector), Slot::Whole(_));
+        let number = if is_slot { record.proves() } else { record.durable };
+        return (record.journal == *journal).then_some((record.segment, number));
     }
     let header = SegmentHeader::from_bytes(sector).filter(|header| header.journal == *journal)?;
-    Some(header.first_number.saturating_sub(1))
+    Some((header.segment, header.first_number.saturating_sub(1)))
 }
 
 /// Walks over a segment; `chain` goes on to its last whole record, and `bounds.durable` to the end of
@@ -271,6 +284,8 @@ impl Steps<'_> {
                     }
                     if durable {
                         self.bounds.durable = self.bounds.durable.max(header.proves());
+                        // What stands before a durable record was durable before it.
+                        walk.records.iter_mut().for_each(|record| record.durable = true);
                     }
                     *chain = follow(&header);
                     (offset, index) = (offset + header.size(), index + 1);

@@ -152,8 +152,8 @@ impl Recovery {
                 Some(bytes) => {
                     let segment = Segment { number: reading.segment, bytes: &bytes };
                     let proved = segment.proved(&self.bounds.journal);
-                    self.bounds.durable = self.bounds.durable.max(proved);
-                    if proved > 0 { self.walk_from(0, host) } else { self.peek(index, host) }
+                    self.bounds.durable = self.bounds.durable.max(proved.durable);
+                    if proved.is_begun { self.walk_from(0, host) } else { self.peek(index, host) }
                 }
             },
             Stage::Walk(index, mut reading) => match reading.take(result) {
@@ -423,6 +423,8 @@ impl Recovery {
             };
             let replayed = Replayed { number: header.number, append };
             if record.durable {
+                // Of a segment before this one, which proves them.
+                host.out.extend(self.kept.drain(..).map(Output::Replay));
                 host.out.push(Output::Replay(replayed));
                 if let Some(state) = self.claims.remove(&header.number) {
                     self.claims_open += 1;
