@@ -111,6 +111,18 @@ fn row_4_a_bad_last_group_is_a_torn_tail_and_is_cut() {
 }
 
 #[test]
+fn row_4_a_torn_tail_that_was_cut_stays_cut_although_the_disk_has_lost_the_zeros() {
+    let mut whole = disk(5);
+    let bytes = whole.segment(1)[record(5)..record(6)].to_vec();
+    let mut torn = whole.clone();
+    torn.segment(1)[record(5) + 170] ^= 1;
+    let mut running = Running::new(torn, Mode::Serve);
+    running.start();
+    running.disk.segment(1)[record(5)..record(6)].copy_from_slice(&bytes);
+    serves(&running.disk, 4, &[DamageKind::TornTail]);
+}
+
+#[test]
 fn row_5_a_record_with_a_slot_that_does_not_hold_is_rotten() {
     let mut disk = disk(5);
     disk.segment(1)[record(3) + 170] ^= 1;

@@ -261,8 +261,7 @@ impl Steps<'_> {
             let number = chain.number.saturating_add(1);
             let slot = self.segment.slot(self.geometry, index, self.first);
             let found = match self.segment.found(offset, &slot) {
-                // A torn tail whose removal did not reach the disk, behind records of a later writer.
-                Found::Whole(record) if record.term < chain.term && slot == Slot::Empty => {
+                Found::Whole(record) if self.was_cut(chain, &record) && slot == Slot::Empty => {
                     Found::Bad
                 }
                 found => found,
@@ -317,6 +316,13 @@ impl Steps<'_> {
         }
         self.misdirected(offset, walk);
         walk.end = self.segment.end(offset, index);
+    }
+
+    /// Whether this is a torn tail whose removal did not reach the disk: behind records of a later
+    /// writer, or behind the end that the last writer's start has found.
+    fn was_cut(&self, chain: &Chain, record: &RecordHeader) -> bool {
+        let is_behind = record.term < self.bounds.term && record.number > self.bounds.kept;
+        record.term < chain.term || is_behind
     }
 
     /// The first record in its place from `offset` on with a number above `number`, of this writer

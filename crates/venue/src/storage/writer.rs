@@ -352,7 +352,7 @@ impl Writer {
         let copy = job.copy.map_or(0, |copy| copy + 1);
         if copy == 0 {
             self.at.superblock.update += 1;
-            self.at.superblock.durable = job.number;
+            self.at.superblock.durable = self.at.superblock.durable.max(job.number);
         }
         if copy < COPIES {
             let bytes = self.at.superblock.to_bytes().into();

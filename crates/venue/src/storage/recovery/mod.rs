@@ -99,7 +99,7 @@ impl Recovery {
             restored: None,
             claims: BTreeMap::new(),
             claims_open: 0,
-            bounds: Bounds { journal, epoch, epoch_first, term, durable },
+            bounds: Bounds { journal, epoch, epoch_first, term, durable, kept: durable },
             chain: Chain::default(),
             files: Vec::new(),
             damage: Vec::new(),
@@ -218,7 +218,7 @@ impl Recovery {
             }
         }
         let Superblock { journal, epoch, epoch_first, term, durable, begun, .. } = superblock;
-        self.bounds = Bounds { journal, epoch, epoch_first, term, durable };
+        self.bounds = Bounds { journal, epoch, epoch_first, term, durable, kept: durable };
         if !begun && host.config.mode == Mode::Serve {
             return self.create(superblock, host);
         }
