@@ -224,5 +224,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<venue::Venue>()?;
     #[cfg(unix)]
     module.add_function(wrap_pyfunction!(rig::run_venue, module)?)?;
+    #[cfg(unix)]
+    module.add_function(wrap_pyfunction!(venue::check_venue, module)?)?;
     pipe::register(module)
 }

@@ -1,5 +1,6 @@
 //! Tests of a venue's process: real files, sockets and threads.
 
+mod check;
 mod client;
 mod files;
 mod restart;

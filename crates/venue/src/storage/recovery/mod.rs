@@ -205,7 +205,8 @@ impl Recovery {
         self.superblock = agreed(&self.copies);
         let is_empty = self.segments.is_empty() && self.snapshots.is_empty();
         let Some(superblock) = self.superblock.clone() else {
-            if is_empty && host.config.mode != Mode::Check {
+            let is_begun = self.copies.iter().flatten().any(|copy| copy.begun);
+            if is_empty && !is_begun && host.config.mode == Mode::Serve {
                 return self.create(Superblock::new(host.config.new_journal, host.now), host);
             }
             self.note(DamageKind::Superblock, Place::Superblock, 0);
