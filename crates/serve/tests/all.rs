@@ -5,3 +5,4 @@ mod client;
 mod files;
 mod restart;
 mod started;
+mod verified;
