@@ -34,6 +34,8 @@ def killed(venue_file: Path, tmp_path: Path) -> tuple[Path, str]:
         refused = surgetank("check", "data", cwd=data.parent)
         assert refused.returncode == 2
         assert f"process {venue.pid} has it" in refused.stderr
+        verified = surgetank("verify", "data", cwd=data.parent)
+        assert (verified.returncode, verified.stderr) == (0, "")
         venue.kill()
     return data, state
 

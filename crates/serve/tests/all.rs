@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod files;
+mod full;
 mod restart;
 mod started;
 mod verified;

@@ -14,6 +14,32 @@ use crate::started::{DESK, OTHER, drain, start};
 const ROUNDS: u64 = 400;
 
 #[test]
+fn a_record_that_is_half_written_is_no_finding_while_a_venue_writes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (running, _) = start(directory.path());
+    let empty = verify_directory(directory.path(), true, |_| true).expect("it is read");
+    assert_eq!((empty.findings_count, empty.batches), (0, 0));
+    let mut desk = Client::log_on(running.address(), identity("desk", DESK));
+    for id in 1..=5 {
+        desk.ask(&mut [order(7, id, Side::Buy)]);
+    }
+    drain(&running);
+    let whole = verify_directory(directory.path(), false, |_| true).expect("it is read");
+    assert_eq!((whole.findings_count, whole.messages), (0, 5));
+    let path = directory.path().join("journal/00000000000000000001.segment");
+    let mut bytes = fs::read(&path).expect("it is read");
+    let last = bytes.iter().rposition(|byte| *byte != 0).expect("there are records");
+    bytes[last] = 0;
+    fs::write(&path, bytes).expect("it is written");
+    let torn = [true, false].map(|is_written| {
+        let report = verify_directory(directory.path(), is_written, |_| true);
+        let report = report.expect("it is read");
+        (report.findings_count, report.messages)
+    });
+    assert_eq!(torn, [(0, 4), (1, 4)]);
+}
+
+#[test]
 fn a_journal_that_is_written_verifies_at_any_moment() {
     let directory = tempfile::tempdir().expect("a directory");
     let (running, _) = start(directory.path());
