@@ -226,5 +226,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     #[cfg(unix)]
     module.add_function(wrap_pyfunction!(rig::run_venue, module)?)?;
     initiator::register(module)?;
+    #[cfg(unix)]
+    module.add_function(wrap_pyfunction!(venue::check_venue, module)?)?;
     pipe::register(module)
 }

@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyBlockingIOError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 use surgetank_layer::units::Digest;
+use surgetank_serve::check::{self, Checked, NotChecked};
 use surgetank_serve::config::Config;
 use surgetank_serve::host::{Stage, Status};
 use surgetank_serve::progress::{Ended, Recovery, Why};
@@ -89,6 +90,35 @@ fn errno(errno: Errno) -> Value {
         Errno::ReadOnly => json!("read-only"),
         Errno::Other(number) => json!(number),
     }
+}
+
+fn checked(found: &Checked) -> Value {
+    json!({
+        "record": found.record, "files": files(&found.files),
+        "damage": found.damage.iter().map(damage).collect::<Value>(),
+    })
+}
+
+/// What stands in the data directory of a venue that does not run: JSON. With `repair`, what a
+/// start would repair is repaired.
+#[pyfunction]
+pub fn check_venue(py: Python<'_>, data: PathBuf, repair: bool) -> PyResult<String> {
+    let run = if repair { check::repair } else { check::check };
+    let result = py.detach(|| run(&data));
+    result.map(|found| checked(&found).to_string()).map_err(|error| match error {
+        NotChecked::NoVenue => invalid("has no journal of a venue"),
+        NotChecked::Locked(process) => PyBlockingIOError::new_err(match process {
+            Some(process) => format!("process {process} has it"),
+            None => "another process has it".to_owned(),
+        }),
+        NotChecked::System(error) => match error.raw_os_error() {
+            Some(errno) => PyOSError::new_err((errno, error.to_string(), data)),
+            None => PyOSError::new_err(error.to_string()),
+        },
+        NotChecked::Failed(cause) => {
+            PyOSError::new_err(format!("{}: {}", data.display(), errno(cause)))
+        }
+    })
 }
 
 /// Name of the reason, and what belongs to it.

@@ -11,7 +11,9 @@
 //! 3. connections: [`edge`]
 //! 4. [`host`], [`progress`]: the venue's thread, and what it says of itself
 //! 5. [`running`]: all of it
+//! 6. [`check`]: a data directory without a venue
 
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod edge;

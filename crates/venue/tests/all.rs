@@ -4,6 +4,7 @@ mod accepted;
 mod encodings;
 mod examples;
 mod execution;
+mod fuzz;
 mod genesis;
 mod intake;
 mod memory_disk;
