@@ -223,6 +223,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     #[cfg(unix)]
     module.add_class::<venue::Venue>()?;
     #[cfg(unix)]
+    module.add_function(wrap_pyfunction!(rig::attack_needs, module)?)?;
     module.add_function(wrap_pyfunction!(rig::run_venue, module)?)?;
     pipe::register(module)
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use pyo3::exceptions::{PyConnectionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use surgetank_lab::adversary::Adversary;
 use surgetank_lab::scenario::Scenario;
+use surgetank_lab::seed::Seed;
 use surgetank_rig::connection::Key;
 use surgetank_rig::host::{Files, Rig, Venue};
 use surgetank_venue::session::auth::Secret;
@@ -17,10 +19,15 @@ use crate::{columns, read_positions, read_tape};
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Plays a scenario with its actors on a running venue that opened with its genesis. `venue` has
-/// `address`, `key` (name), `hmac` (64 hexadecimal digits) and `start_ns` (of the genesis). The
-/// result is that of `run`, with `live`: how the schedule was kept, as a JSON object.
+/// `address`, `key` (name), `hmac` (64 hexadecimal digits), `opened_ns` (`start_ns` of the genesis)
+/// and `start_ns` (time 0 of the run). `ending` is called when the time is up, before the last
+/// answers are waited for. The result is that of `run`, with `live`: how the schedule was kept, as a
+/// JSON object.
 #[pyfunction]
-#[pyo3(signature = (scenario_json, seed, venue, tape=None, positions=None, progress=None))]
+#[pyo3(signature = (
+    scenario_json, seed, venue, tape=None, positions=None, progress=None, ending=None
+))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub fn run_venue<'py>(
     py: Python<'py>,
     scenario_json: &str,
@@ -29,6 +36,7 @@ pub fn run_venue<'py>(
     tape: Option<&Bound<'py, PyDict>>,
     positions: Option<&Bound<'py, PyDict>>,
     progress: Option<Py<PyAny>>,
+    ending: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
     let files = Files {
@@ -48,6 +56,9 @@ pub fn run_venue<'py>(
                 !progress.call1(py, (seconds, rig.messages(), rig.messages()))?.is_truthy(py)?;
         }
     }
+    if let Some(ending) = &ending {
+        ending.call0(py)?;
+    }
     let outcome = py.detach(|| rig.finish()).map_err(PyValueError::new_err)?;
     let result = PyDict::new(py);
     result.set_item("stats", outcome.stats.to_string())?;
@@ -62,6 +73,14 @@ pub fn run_venue<'py>(
     Ok(result)
 }
 
+/// What the attack of a scenario needs beyond the power of a client, if anything.
+#[pyfunction]
+pub fn attack_needs(scenario_json: &str) -> PyResult<Option<&'static str>> {
+    let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
+    let attacker = Adversary::of_client(&scenario, &Seed::new(0)).map_err(PyValueError::new_err)?;
+    Ok(attacker.needs())
+}
+
 fn venue_of(venue: &Bound<'_, PyDict>) -> PyResult<Venue> {
     let item = |name: &str| {
         let item = venue.get_item(name)?;
@@ -74,6 +93,7 @@ fn venue_of(venue: &Bound<'_, PyDict>) -> PyResult<Venue> {
             .parse::<SocketAddr>()
             .map_err(|error| PyValueError::new_err(format!("{address}: {error}")))?,
         key: Key { name: item("key")?.extract()?, secret: secret(&digits)? },
+        opened_ns: item("opened_ns")?.extract()?,
         start_ns: item("start_ns")?.extract()?,
     })
 }

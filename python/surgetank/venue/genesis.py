@@ -14,7 +14,7 @@ from surgetank.scenario import Scenario, load
 from surgetank.simulate import Files
 from surgetank.venue.config import Account, VenueConfig
 
-__all__ = ["genesis_of", "opened"]
+__all__ = ["genesis_of", "of_scenario", "opened", "read_genesis"]
 
 #: File of the data folder with what the venue opened with.
 FILE: Final = "genesis.json"
@@ -29,7 +29,7 @@ def genesis_of(config: VenueConfig, base: Path) -> dict[str, Any]:
         SurgetankError: the scenario has no market, or an account is the venue's own.
     """
     if config.genesis is not None:
-        return _of_file(base / config.genesis)
+        return read_genesis(base / config.genesis)
     if config.scenario is not None:
         scenario = load(_beside(config.scenario, base))
         return of_scenario(scenario, config.seed or scenario.seed, f"scenario {config.scenario}")
@@ -91,7 +91,12 @@ def of_scenario(scenario: Scenario, seed: int, place: str) -> dict[str, Any]:
     return content
 
 
-def _of_file(path: Path) -> dict[str, Any]:
+def read_genesis(path: Path) -> dict[str, Any]:
+    """The genesis in a file.
+
+    Raises:
+        SurgetankError: there is none.
+    """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         content[_OPENED] += 0
