@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyConnectionError, PyValueError};
+use pyo3::exceptions::{PyConnectionError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use surgetank_lab::adversary::Adversary;
@@ -11,6 +11,7 @@ use surgetank_lab::scenario::Scenario;
 use surgetank_lab::seed::Seed;
 use surgetank_rig::connection::Key;
 use surgetank_rig::host::{Files, Rig, Venue};
+use surgetank_rig::playing::Playing;
 use surgetank_venue::session::auth::Secret;
 
 use crate::{columns, read_positions, read_tape};
@@ -45,17 +46,8 @@ pub fn run_venue<'py>(
     };
     let venue = venue_of(venue)?;
     let open = || Rig::new(scenario, seed, files, &venue);
-    let mut rig = py.detach(open).map_err(PyConnectionError::new_err)?;
-    let mut stopped = false;
-    while !stopped && !rig.is_done() {
-        py.detach(|| rig.run(SLICE));
-        py.check_signals()?;
-        if let Some(progress) = &progress {
-            let seconds = rig.now() as f64 / 1e9;
-            stopped =
-                !progress.call1(py, (seconds, rig.messages(), rig.messages()))?.is_truthy(py)?;
-        }
-    }
+    let rig = py.detach(open).map_err(PyConnectionError::new_err)?;
+    let (rig, stopped) = played(py, rig, progress.as_ref())?;
     if let Some(ending) = &ending {
         ending.call0(py)?;
     }
@@ -71,6 +63,25 @@ pub fn run_venue<'py>(
     }
     result.set_item("tables", tables)?;
     Ok(result)
+}
+
+/// Plays a run; returns it when it is over, and whether `progress` has stopped it.
+fn played(py: Python<'_>, rig: Rig, progress: Option<&Py<PyAny>>) -> PyResult<(Rig, bool)> {
+    let playing = Playing::begin(rig)?;
+    let mut goes_on = Ok(true);
+    while !playing.is_over() && matches!(goes_on, Ok(true)) {
+        py.detach(|| std::thread::sleep(SLICE));
+        let (now_ns, messages) = playing.progress();
+        goes_on = py.check_signals().and_then(|()| match progress {
+            Some(progress) => {
+                progress.call1(py, (now_ns as f64 / 1e9, messages, messages))?.is_truthy(py)
+            }
+            None => Ok(true),
+        });
+    }
+    let rig = py.detach(|| playing.end());
+    let rig = rig.ok_or_else(|| PyRuntimeError::new_err("the actors' thread has panicked"))?;
+    Ok((rig, !goes_on?))
 }
 
 /// What the attack of a scenario needs beyond the power of a client, if anything.

@@ -2,8 +2,8 @@
 //!
 //! In reading order: [`clock`], [`connection`] (sockets), [`unanswered`] (requests without an
 //! answer), [`link`] (one connection after another), [`promises`] (answers against the journal),
-//! [`record`] (what happened, and when), [`agenda`], [`host`] (actors on a real clock), [`rows`]
-//! (the tables of a trace).
+//! [`record`] (what happened, and when), [`agenda`], [`host`] (actors on a real clock),
+//! [`playing`] (its thread), [`rows`] (the tables of a trace).
 //!
 //! # Theory of operation
 //! Actors are machines that hear events and answer with actions. In the lab a world hosts them; here
@@ -21,6 +21,7 @@ pub mod clock;
 pub mod connection;
 pub mod host;
 pub mod link;
+pub mod playing;
 pub mod promises;
 pub mod record;
 pub mod rows;

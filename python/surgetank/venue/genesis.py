@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -61,7 +62,7 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
     except FileNotFoundError:
         made = genesis | {_OPENED: genesis[_OPENED] or time.time_ns()}
         data.mkdir(parents=True, exist_ok=True)
-        write_file(path, json.dumps(made) + "\n", hint="Choose another --data", replace=False)
+        _write_durably(path, json.dumps(made) + "\n")
         return made
     except ValueError:
         hint = "Restore it from a backup; the journal's first record has the same content"
@@ -72,6 +73,23 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
         )
         raise SurgetankError("the venue opened with other rules", place=str(path), hint=hint)
     return kept
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Writes a new file that is there, whole, or not there after a loss of power."""
+    unfinished = path.with_suffix(".unfinished")
+    write_file(unfinished, text, hint="Choose another --data")
+    _sync(unfinished)
+    unfinished.rename(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def of_scenario(scenario: Scenario, seed: int, place: str) -> dict[str, Any]:

@@ -106,7 +106,9 @@ class _Played:
         rows, live = self.faults.end(), json.loads(out["live"])
         if live["failed"]:
             raise TargetError(live["failed"], place=self.at.url)
-        _check_promises(live, self.at.url, complete=out["complete"])
+        _check_promises(live, self.at.url)
+        if out["complete"]:
+            self._check_answers(live)
         venue = self.at.venue
         version = "surgetank venue" if venue is None else venue.version()
         if venue is not None:
@@ -121,6 +123,17 @@ class _Played:
             complete=out["complete"],
             scenario=scenario,
         )
+
+    def _check_answers(self, live: dict[str, Any]) -> None:
+        """Checks that every request has its answer, and that nobody else has sent any."""
+        if not (live["unanswered"] or live["foreign"]):
+            return
+        what = f"{live['unanswered']} requests stayed unanswered, {live['foreign']} were not ours"
+        hint = "Run it again, on an idle machine, and alone on the venue"
+        for error in self.faults.errors:
+            what += f"; faults[{error.index}], {error.kind}: {error.error}"
+            hint = "Look at why the fault could not be undone"
+        raise TargetError(what, place=self.at.url, hint=hint)
 
     def _core(
         self, progress: Progress | None
@@ -184,19 +197,15 @@ class _Played:
         )
 
 
-def _check_promises(live: dict[str, Any], url: str, *, complete: bool) -> None:
-    """Checks the venue's answers against its journal: nothing acknowledged is lost, nothing is
-    executed twice, and nothing but the run's own requests is in it."""
+def _check_promises(live: dict[str, Any], url: str) -> None:
+    """Checks the venue's answers against its journal: nothing acknowledged is lost, and nothing is
+    executed twice."""
     breaches = live["breaches"]
     if breaches["first"] is not None:
         kinds = ("lost", "refused", "twice", "unchained")
         counts = ", ".join(f"{kind} {breaches[kind]}" for kind in kinds if breaches[kind])
         hint = "Keep its journal, and report it: its answers cannot be trusted"
         what = f"its answers are not those of its journal ({counts}): {breaches['first']}"
-        raise TargetError(what, place=url, hint=hint)
-    if complete and (live["unanswered"] or live["foreign"]):
-        what = f"{live['unanswered']} requests stayed unanswered, {live['foreign']} were not ours"
-        hint = "Run it again, on an idle machine, and alone on the venue"
         raise TargetError(what, place=url, hint=hint)
 
 

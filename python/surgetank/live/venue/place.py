@@ -31,9 +31,7 @@ __all__ = ["OWN", "Place", "place"]
 
 #: The URL of a venue that is started for the run.
 OWN: Final = "venue:"
-#: Time from the writing of the genesis to the start of the run: the venue starts meanwhile, s.
-_AHEAD_S: Final = 3.0
-#: Time from the start of a run on a venue that runs already to its time 0, s.
+#: Time for the logons, before time 0 of a run on a venue that serves, s.
 _LEAD_S: Final = 1.0
 _PERMISSIONS: Final = ("trade", "keeper", "price", "on-behalf")
 _OPTIONS: Final = ("genesis", "key", "keys")
@@ -89,8 +87,8 @@ def _own(stack: contextlib.ExitStack, scenario: Scenario, seed: int, proxy: Prox
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="surgetank-venue-")))
     (folder / "server").mkdir()
     key = VenueKey.new("rig", 0, *_PERMISSIONS)
-    start_ns = time.time_ns() + int(_AHEAD_S * 1e9)
-    venue = _prepared(folder / "server", scenario, seed, (key, start_ns))
+    opened_ns = time.time_ns()
+    venue = _prepared(folder / "server", scenario, seed, (key, opened_ns))
     disks = disks_for(scenario.faults)
     stack.callback(disks.unmount)
     stack.callback(venue.stop)
@@ -98,14 +96,15 @@ def _own(stack: contextlib.ExitStack, scenario: Scenario, seed: int, proxy: Prox
     venue.start()
     direct = ("127.0.0.1", venue.port)
     through = _through(proxy, direct)
-    return Place(OWN, through, direct, key, start_ns, start_ns, venue, proxy, disks)
+    start_ns = time.time_ns() + int(_LEAD_S * 1e9)
+    return Place(OWN, through, direct, key, opened_ns, start_ns, venue, proxy, disks)
 
 
 def _prepared(
     folder: Path, scenario: Scenario, seed: int, opening: tuple[VenueKey, int]
 ) -> VenueServer:
-    key, start_ns = opening
-    genesis = of_scenario(scenario, seed, scenario.name) | {"start_ns": start_ns}
+    key, opened_ns = opening
+    genesis = of_scenario(scenario, seed, scenario.name) | {"start_ns": opened_ns}
     (folder / "genesis.json").write_text(json.dumps(genesis), encoding="utf-8")
     write_keys(folder / "keys.toml", [key])
     lines = ['genesis = "genesis.json"', 'keys = "keys.toml"', f'order = "{order_of(scenario)}"']
