@@ -61,10 +61,28 @@ def numbers(result: Result) -> list[float]:
     return [*np.quantile(delay_ms, [0.5, 0.99]).tolist(), *(float(one or 0.0) for one in measures)]
 
 
-def interval(values: np.ndarray) -> str:
+def short(value: float, sign: str = "") -> str:
+    """Three digits, without an exponent."""
+    rounded = float(f"{value:.3g}")
+    return format(rounded, f"{sign},.0f" if abs(rounded) >= 100 else f"{sign}.3g")
+
+
+def interval(values: np.ndarray, sign: str) -> str:
     """Mean and half of the interval."""
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{values.mean():,.4g} ± {half:,.2g}"
+    return f"{short(values.mean(), sign)} ± {short(half)}"
+
+
+def table(found: dict[str, list[list[float]]]) -> str:
+    """The table of all runs, by fault and seed."""
+    usual = np.array(found["none"])
+    lines = [f"| fault | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
+    for name, rows in found.items():
+        is_usual = name == "none"
+        values = np.array(rows) - (0 if is_usual else usual)
+        cells = [interval(column, "" if is_usual else "+") for column in values.T]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -80,13 +98,7 @@ def main() -> None:
             late += live.lateness_p99_ns > live.lateness_p99_max_ns
             found[name].append(numbers(result))
             print(seed, name, found[name][-1], file=sys.stderr, flush=True)
-    usual = np.array(found["none"])
-    print(f"| fault | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
-    for name, rows in found.items():
-        values = np.array(rows) - (0 if name == "none" else usual)
-        sign = "" if name == "none" else "+ "
-        cells = [sign + interval(column) for column in values.T]
-        print(f"| {name} | {' | '.join(cells)} |")
+    print(table(found))
     print(
         f"\n{len(seeds)} seeds; in {late} of {len(seeds) * len(FAULTS)} runs the generator was late"
     )

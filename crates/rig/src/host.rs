@@ -81,7 +81,7 @@ pub struct Rig {
     /// The most exact reading of the venue's clock.
     reading: Option<Reading>,
     actions: Vec<Action>,
-    /// Whether the run is over: nobody acts any more.
+    /// Whether the run is over: no actor acts any more.
     is_over: bool,
     failed: Option<String>,
 }

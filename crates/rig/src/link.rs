@@ -154,7 +154,7 @@ impl Link {
         let connection = self.connection.as_mut().filter(|one| one.is_logged_on())?;
         let (ids, mut requests) = self.unanswered.take(FRAME_REQUESTS);
         if !connection.send(&mut requests) {
-            // The numbers of the connection are used up: the venue is told nothing more on it.
+            // The numbers of the connection are used up: nothing more is sent on it.
             ids.iter().zip(&requests).for_each(|(id, request)| self.unanswered.push(*id, *request));
             return None;
         }

@@ -172,6 +172,7 @@ impl Record {
             Answer::Duplicate(Duplicate { sequence: 0, .. }) => {}
             Answer::Duplicate(duplicate) if messages.tries[at] > 1 => {
                 messages.outcome[at] = Outcome::Executed;
+                messages.reason[at] = Reason::None;
                 messages.confirmed_ns[at] = now;
                 self.promises.promise(id, duplicate.sequence);
             }
@@ -191,11 +192,10 @@ impl Record {
         *self.refusals.entry(name).or_default() += 1;
     }
 
-    /// A refused message will be sent again.
+    /// A refused message will be sent again. If the run ends before, it was refused.
     pub fn again(&mut self, id: MessageId) {
         let at = id as usize;
         self.messages.outcome[at] = Outcome::Pending;
-        self.messages.reason[at] = Reason::None;
         self.messages.confirmed_ns[at] = Ns::MAX;
     }
 
@@ -212,6 +212,7 @@ impl Record {
                     let pending = messages.outcome[at] == Outcome::Pending;
                     if pending {
                         messages.outcome[at] = Outcome::Executed;
+                        messages.reason[at] = Reason::None;
                         messages.confirmed_ns[at] = arrived_ns;
                     }
                     if messages.outcome[at] == Outcome::Executed && lacks_stamps {
@@ -226,11 +227,14 @@ impl Record {
                         *confirmed_ns = (*confirmed_ns).max(messages.executed_ns[at]);
                     }
                 }
-                None if messages.outcome[at] == Outcome::Pending => {
+                None if messages.outcome[at] != Outcome::Pending => {}
+                None if messages.reason[at] != Reason::None => {
+                    messages.outcome[at] = Outcome::Refused;
+                }
+                None => {
                     messages.outcome[at] = Outcome::Lost;
                     messages.reason[at] = Reason::Disconnected;
                 }
-                None => {}
             }
         }
     }
@@ -258,6 +262,7 @@ impl Record {
         messages.executed_ns[at] = after(sealed.executed_ns, synced_ns);
         messages.confirmed_ns[at] = now.max(messages.executed_ns[at]);
         messages.outcome[at] = Outcome::Executed;
+        messages.reason[at] = Reason::None;
     }
 }
 

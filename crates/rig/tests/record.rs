@@ -129,6 +129,20 @@ fn stages_are_in_order_even_if_the_clock_of_the_venue_is_behind() {
 }
 
 #[test]
+fn a_refused_message_that_could_not_be_sent_again_before_the_end_was_refused() {
+    let mut record = Record::default();
+    let message = record.sending(0, &sending(0));
+    let refused = Refused { request: 1, refusal: Refusal::DiskFull, retry_after_ns: 7 };
+    let again = record.answered(5, START_NS, message.id, &Answer::Refused(refused));
+    assert_eq!(again, Some(7));
+    record.again(message.id);
+    assert_eq!(record.messages.outcome[0], Outcome::Pending);
+    record.conclude();
+    assert_eq!(record.messages.outcome[0], Outcome::Refused);
+    assert_eq!(record.messages.reason[0], Reason::TargetRefused);
+}
+
+#[test]
 fn a_refusal_is_counted_by_its_name_and_once() {
     let mut record = Record::default();
     let message = record.sending(0, &sending(0));

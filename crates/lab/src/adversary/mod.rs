@@ -165,8 +165,8 @@ impl Adversary {
         Ok(Adversary { attack, means, reads_at })
     }
 
-    /// The attacker of a scenario at a venue of which it is a client and knows nothing more: nobody
-    /// there hides messages, draws their order or sells a fast lane.
+    /// The attacker of a scenario at a venue of which it is a client and knows nothing more: no
+    /// message there is hidden, no order is drawn, no fast lane is sold.
     ///
     /// # Errors
     /// Names the key that is not one of its kind.

@@ -125,9 +125,11 @@ class _Played:
         )
 
     def _check_answers(self, live: dict[str, Any]) -> None:
-        """Checks that every request has its answer, and that nobody else has sent any."""
+        """Checks that every request has its answer, and that no other client has sent any."""
         if not (live["unanswered"] or live["foreign"]):
             return
+        if self.at.venue is not None and not self.at.venue.pids[0]:
+            raise self.at.venue.processes[0].failure("the venue did not stay")
         what = f"{live['unanswered']} requests stayed unanswered, {live['foreign']} were not ours"
         hint = "Run it again, on an idle machine, and alone on the venue"
         for error in self.faults.errors:
