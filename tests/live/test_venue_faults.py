@@ -35,7 +35,7 @@ FALL: dict[str, Any] = {
 KILL = {"kind": "crash", "at_s": 1.5, "duration_s": 2.0, "nodes": [0]}
 SEEDS = (1, 2)
 #: One after the other, in one run.
-LINKS = (
+LINKS: tuple[dict[str, Any], ...] = (
     {"kind": "disconnect"},
     {"kind": "stall"},
     {"kind": "partition", "groups": [[-1], [0]]},
