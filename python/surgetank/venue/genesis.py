@@ -81,7 +81,8 @@ def _write_durably(path: Path, text: str) -> None:
     write_file(unfinished, text, hint="Choose another --data")
     _sync(unfinished)
     unfinished.rename(path)
-    _sync(path.parent)
+    for folder in (path.parent, path.parent.parent):
+        _sync(folder)
 
 
 def _sync(path: Path) -> None:
