@@ -17,10 +17,12 @@
 
 mod executed;
 mod start;
+pub mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::Serialize;
 use surgetank_layer::audit::batch::Ticket;
 use surgetank_layer::audit::journal::End;
 use surgetank_layer::machine::{Draws, Machine};
@@ -41,6 +43,7 @@ use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
 use crate::streams::{Beginning, StreamBounds, Streams};
 use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, Subscription};
+use view::Recent;
 
 /// Parameters of a venue.
 #[derive(Clone, Debug)]
@@ -132,7 +135,7 @@ pub enum Stop {
 }
 
 /// How far the journal is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// Number of the last record.
     pub record: u64,
@@ -174,6 +177,7 @@ pub struct Venue {
     /// The greatest time so far.
     now: Ns,
     wants_snapshot: bool,
+    recent: Recent,
 }
 
 /// The last batch of the journal.
@@ -207,6 +211,7 @@ impl Venue {
             decided: Decided::default(),
             now: 0,
             wants_snapshot: false,
+            recent: Recent::default(),
             config,
         })
     }
