@@ -48,7 +48,7 @@ FLOORS = [
     {"compare"},
     {"report"},
     {"run"},
-    {"view"},
+    {"operations", "view"},
     {"console"},
     {"cli"},
     {"__main__"},
