@@ -8,7 +8,6 @@ import hmac
 import os
 import socket
 import struct
-import time
 
 from blake3 import blake3
 
@@ -25,11 +24,13 @@ class Cut(Exception):
     """The venue has ended the connection, for the reason of this number."""
 
 
-def order(account: int, cl_ord_id: int, side: int, price: int, lots: int) -> tuple[int, bytes]:
-    """A limit order, good till cancelled: the account, and what follows the request's number."""
-    sender = struct.pack("<IQ", account, time.time_ns())
-    body = struct.pack("<QHBBBBBqq", cl_ord_id, 0, side, 2, 1, 0, 0, price, lots)
-    return account, sender + body
+def order(
+    account: int, cl_ord_id: int, side: int, price: int, lots: int, *, rests: bool = True
+) -> bytes:
+    """A limit order, without its number: good till cancelled, or immediate or cancel."""
+    sender = struct.pack("<IQ", account, 1)
+    in_force = 1 if rests else 3
+    return sender + struct.pack("<QHBBBBBqq", cl_ord_id, 0, side, 2, in_force, 0, 0, price, lots)
 
 
 class BinaryClient:
@@ -42,10 +43,10 @@ class BinaryClient:
         self._sent = self._requests = 0
         kind, body = self._receive()
         assert kind == 129
-        venue, nonce = body[2:18], body[18:50]
+        venue, nonce, now = body[2:18], body[18:50], body[50:58]
         name, said = key.name.encode(), session.encode()
         logon = struct.pack("<H", len(name)) + name + struct.pack("<H", len(said)) + said
-        logon += os.urandom(16) + struct.pack("<QBB", time.time_ns(), 1, 0)
+        logon += os.urandom(16) + now + bytes([1, 0])
         signed = b"surgetank logon 1" + venue + nonce + logon + b"\0"
         signature = hmac.digest(bytes.fromhex(key.hmac), signed, hashlib.sha256)
         frame = struct.pack("<IB", 0, 1) + logon + bytes([len(signature)]) + signature
@@ -60,15 +61,15 @@ class BinaryClient:
         head = struct.pack("<II", 4 + len(body) + 16, self._sent) + body
         return head + blake3(head, key=self._key).digest(16)
 
-    def requests(self, orders: list[tuple[int, bytes]]) -> bytes:
+    def requests(self, orders: list[bytes]) -> bytes:
         """The next frame, with these orders."""
         body = struct.pack("<BI", 2, len(orders))
-        for _, rest in orders:
+        for rest in orders:
             self._requests += 1
             body += struct.pack("<BBBI", 0, 1, 4, self._requests) + rest + b"\0"
         return self.frame(body)
 
-    def ask(self, *orders: tuple[int, bytes]) -> list[tuple[int, int]]:
+    def ask(self, *orders: bytes) -> list[tuple[int, int]]:
         """Sends orders and waits for all answers: kind of each, and reason of refusal or place."""
         self.socket.sendall(self.requests(list(orders)))
         answers: list[tuple[int, int]] = []

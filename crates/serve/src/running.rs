@@ -21,7 +21,7 @@ use crate::files::Lock;
 use crate::host::{Command, Host, Seen, SnapshotEvery, Stage, Status, Viewer};
 use crate::progress::{Ended, Milestones, Recovery, Why};
 use crate::storage::Storage;
-use crate::telemetry::{Connections, Disk, Telemetry};
+use crate::telemetry::{ConnectionCounts, Disk, Telemetry};
 
 /// Frames that wait for the venue's thread.
 const COMMANDS_MAX: usize = 1024;
@@ -62,7 +62,7 @@ pub struct Overview {
     /// Of the venue's thread; `None`: it has ended, or did not answer in time.
     pub venue: Option<Seen>,
     /// Connections so far.
-    pub connections: Connections,
+    pub connections: ConnectionCounts,
     /// The disk so far.
     pub disk: Disk,
 }

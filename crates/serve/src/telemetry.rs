@@ -18,7 +18,7 @@ use surgetank_venue::wire::{CutReason, Notice};
 
 /// Connections since the start.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Connections {
+pub struct ConnectionCounts {
     /// Those that were accepted.
     pub opened: u64,
     /// Those that are open, logged on or not.
@@ -66,7 +66,7 @@ pub struct Disk {
 /// Counted by the threads, and read by who asks.
 #[derive(Debug, Default)]
 pub struct Telemetry {
-    connections: Mutex<Connections>,
+    connections: Mutex<ConnectionCounts>,
     disk: Mutex<Disk>,
     /// The newest [`Notice`] of room on the disk.
     space: AtomicU8,
@@ -131,7 +131,7 @@ impl Telemetry {
     }
 
     /// Connections so far.
-    pub fn connections(&self) -> Connections {
+    pub fn connections(&self) -> ConnectionCounts {
         lock(&self.connections).clone()
     }
 

@@ -22,7 +22,7 @@ from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:
-    from surgetank.operations import Reading, Readings
+    from surgetank.operations import Readings, VenueReading
     from surgetank.venue.process import Ended, RunningVenue
 
 _EXAMPLES = """
@@ -149,7 +149,7 @@ def _until_end(venue: RunningVenue, readings: Readings, wanted: _Wanted, log: Lo
     return ended
 
 
-def _say_what_happened(before: Reading, now: Reading, log: Log) -> None:
+def _say_what_happened(before: VenueReading, now: VenueReading, log: Log) -> None:
     from surgetank.operations.log import FOR_PERSONS, happened
 
     for event, content in happened(before, now):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from surgetank.operations.readings import Reading
+from surgetank.operations.readings import VenueReading
 
 __all__ = ["FOR_PERSONS", "happened"]
 
@@ -22,7 +22,7 @@ _SPACE: Final = {
 }
 
 
-def happened(before: Reading, now: Reading) -> Iterator[tuple[str, dict[str, Any]]]:
+def happened(before: VenueReading, now: VenueReading) -> Iterator[tuple[str, dict[str, Any]]]:
     """Events by their names, each with its content and a text for persons."""
     if before.health.state != now.health.state:
         state = now.health.state
@@ -57,7 +57,7 @@ def _snapshot(last: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refused(reading: Reading) -> Mapping[str, int]:
+def _refused(reading: VenueReading) -> Mapping[str, int]:
     refused: dict[str, int] = reading.venue["intake"]["tally"]["refused"] if reading.venue else {}
     return refused
 

@@ -16,7 +16,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from surgetank.operations.readings import Reading
+from surgetank.operations.readings import VenueReading
 
 __all__ = ["METRICS", "STATES", "VenueMetric", "families"]
 
@@ -33,7 +33,7 @@ class VenueMetric:
     name: str
     what: str
     kind: Kind
-    read: Callable[[Reading], Iterable[Sample]]
+    read: Callable[[VenueReading], Iterable[Sample]]
     labels: tuple[str, ...] = ()
     scale: float = 1.0
     """Of a distribution: what one of its units is in the metric's unit."""
@@ -46,7 +46,7 @@ class VenueMetric:
         return f"surgetank_venue_{self.name}"
 
 
-def _at(reading: Reading, path: str) -> Any:
+def _at(reading: VenueReading, path: str) -> Any:
     """A value of a reading by its place: `disk.snapshots`."""
     value: Any = getattr(reading, path.partition(".")[0])
     for name in path.split(".")[1:]:
@@ -56,16 +56,16 @@ def _at(reading: Reading, path: str) -> Any:
     return value
 
 
-def _one(path: str) -> Callable[[Reading], Iterator[Sample]]:
-    def read(reading: Reading) -> Iterator[Sample]:
+def _one(path: str) -> Callable[[VenueReading], Iterator[Sample]]:
+    def read(reading: VenueReading) -> Iterator[Sample]:
         if (value := _at(reading, path)) is not None:
             yield (), value
 
     return read
 
 
-def _each(path: str) -> Callable[[Reading], Iterator[Sample]]:
-    def read(reading: Reading) -> Iterator[Sample]:
+def _each(path: str) -> Callable[[VenueReading], Iterator[Sample]]:
+    def read(reading: VenueReading) -> Iterator[Sample]:
         named: Mapping[str, int] = _at(reading, path) or {}
         for name, value in sorted(named.items()):
             yield (str(name),), value
@@ -73,8 +73,8 @@ def _each(path: str) -> Callable[[Reading], Iterator[Sample]]:
     return read
 
 
-def _usd(name: str) -> Callable[[Reading], Iterator[Sample]]:
-    def read(reading: Reading) -> Iterator[Sample]:
+def _usd(name: str) -> Callable[[VenueReading], Iterator[Sample]]:
+    def read(reading: VenueReading) -> Iterator[Sample]:
         if reading.venue is not None and (markets := reading.venue["markets"]):
             # A tick times a lot is the same money in all markets.
             yield (), reading.venue[name] * markets[0]["tick_usd"] * markets[0]["lot"]
@@ -82,8 +82,8 @@ def _usd(name: str) -> Callable[[Reading], Iterator[Sample]]:
     return read
 
 
-def _market(path: str, unit: str | None = None) -> Callable[[Reading], Iterator[Sample]]:
-    def read(reading: Reading) -> Iterator[Sample]:
+def _market(path: str, unit: str | None = None) -> Callable[[VenueReading], Iterator[Sample]]:
+    def read(reading: VenueReading) -> Iterator[Sample]:
         for market in (reading.venue or {}).get("markets", ()):
             value: Any = market
             for name in path.split("."):
@@ -93,18 +93,18 @@ def _market(path: str, unit: str | None = None) -> Callable[[Reading], Iterator[
     return read
 
 
-def _states(reading: Reading) -> Iterator[Sample]:
+def _states(reading: VenueReading) -> Iterator[Sample]:
     for state in STATES:
         yield (state,), float(reading.health.state == state)
 
 
-def _outbound(reading: Reading) -> Iterator[Sample]:
+def _outbound(reading: VenueReading) -> Iterator[Sample]:
     if reading.venue is not None:
         yield (), max(reading.venue["outbound_bytes"].values(), default=0)
 
 
-def _snapshot(name: str, scale: float = 1.0) -> Callable[[Reading], Iterator[Sample]]:
-    def read(reading: Reading) -> Iterator[Sample]:
+def _snapshot(name: str, scale: float = 1.0) -> Callable[[VenueReading], Iterator[Sample]]:
+    def read(reading: VenueReading) -> Iterator[Sample]:
         last = reading.disk["last_snapshot"]
         if last is not None:
             yield (), last[name] * scale
@@ -211,7 +211,7 @@ METRICS: Final = (
 )
 
 
-def families(reading: Reading) -> Iterator[Metric]:
+def families(reading: VenueReading) -> Iterator[Metric]:
     """The metrics of a reading, as the families of Prometheus' own library."""
     for metric in METRICS:
         if metric.kind == "histogram":

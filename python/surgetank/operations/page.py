@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from surgetank.operations.readings import Reading, Sample
+from surgetank.operations.readings import Sample, VenueReading
 from surgetank.report.shell import macros, render_template
 
 __all__ = ["page", "parts"]
@@ -36,7 +36,7 @@ _SENTENCES: Final = {
 }
 
 
-def page(reading: Reading, history: Sequence[Sample], address: str) -> str:
+def page(reading: VenueReading, history: Sequence[Sample], address: str) -> str:
     """The whole page, which needs no script to be read."""
     return render_template(
         "operator.html.j2",
@@ -48,7 +48,7 @@ def page(reading: Reading, history: Sequence[Sample], address: str) -> str:
     )
 
 
-def parts(reading: Reading, history: Sequence[Sample]) -> dict[str, Markup]:
+def parts(reading: VenueReading, history: Sequence[Sample]) -> dict[str, Markup]:
     """The content of each part by its name."""
     made = macros("operator_parts.html.j2")
     venue, disk = reading.venue, reading.disk
@@ -111,7 +111,7 @@ def _market(market: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _session(one: dict[str, Any], venue: dict[str, Any], reading: Reading) -> dict[str, Any]:
+def _session(one: dict[str, Any], venue: dict[str, Any], reading: VenueReading) -> dict[str, Any]:
     connection = str(one["connection"])
     return one | {
         "seconds": max(reading.time_ns - one["since_ns"], 0) // 1_000_000_000,

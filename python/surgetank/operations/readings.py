@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from surgetank.venue.process import RunningVenue
 
-__all__ = ["Health", "Reading", "Readings"]
+__all__ = ["Health", "Readings", "VenueReading"]
 
 #: Readings are taken no more often than this, however many ask, s.
 _APART_S: Final = 0.05
@@ -53,7 +53,7 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Reading:
+class VenueReading:
     """A venue at one moment."""
 
     health: Health
@@ -85,7 +85,7 @@ class Readings:
     def __init__(self, venue: RunningVenue) -> None:
         self.venue = venue
         self._asking = threading.Lock()
-        self._newest: tuple[float, Reading] | None = None
+        self._newest: tuple[float, VenueReading] | None = None
         self._sampled = threading.Condition()
         self._count = 0
         self._history: deque[Sample] = deque(maxlen=_KEPT)
@@ -94,14 +94,14 @@ class Readings:
         """Known at once, whatever the venue's thread does."""
         return Health.of(self.venue.health())
 
-    def now(self) -> Reading:
+    def now(self) -> VenueReading:
         """A reading that is at most 50 ms old."""
         with self._asking:
             if self._newest is None or time.monotonic() - self._newest[0] > _APART_S:
                 self._newest = time.monotonic(), self._take()
             return self._newest[1]
 
-    def sample(self) -> Reading:
+    def sample(self) -> VenueReading:
         """A reading for the history; who follows the venue is woken."""
         reading = self.now()
         with self._sampled:
@@ -124,7 +124,7 @@ class Readings:
         with self._sampled:
             return list(self._history)
 
-    def _take(self) -> Reading:
+    def _take(self) -> VenueReading:
         said = self.venue.health()
         seen = self.venue.overview(_ANSWER_S)
         try:
@@ -132,7 +132,7 @@ class Readings:
             free, total = usage.free, usage.total
         except OSError:
             free, total = 0, 0
-        return Reading(
+        return VenueReading(
             Health.of(said),
             said["now_ns"],
             seen["venue"],

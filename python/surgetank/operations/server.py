@@ -105,7 +105,7 @@ class OperationsServer(ThreadingHTTPServer):
         _LOG.debug("request of %s failed", client_address, exc_info=True)
 
     def __enter__(self) -> Self:
-        """Listens."""
+        """Begins to listen, on a thread of its own."""
         self._thread = threading.Thread(target=self.serve_forever, name="operations", daemon=True)
         self._thread.start()
         return self
@@ -116,7 +116,7 @@ class OperationsServer(ThreadingHTTPServer):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        """Stops listening."""
+        """Stops listening; the port is free when it returns."""
         self.closing.set()
         self.shutdown()
         self.server_close()

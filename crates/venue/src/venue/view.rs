@@ -50,9 +50,9 @@ pub struct Happened {
     pub trades: u64,
     /// Their quantity, in lots.
     pub traded: Money,
-    /// Liquidations.
+    /// Liquidations of positions.
     pub liquidations: u64,
-    /// Margin calls.
+    /// Accounts called for margin.
     pub margin_calls: u64,
     /// Time of the batch with the newest oracle price; 0: there was none.
     pub priced_ns: Ns,
