@@ -17,3 +17,4 @@ mod storage_table;
 mod streams;
 mod venue;
 mod venue_host;
+mod view;
