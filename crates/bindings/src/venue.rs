@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyBlockingIOError, PyOSError, PyValueError};
 use pyo3::prelude::*;
+use serde::Serialize;
 use serde_json::{Value, json};
 use surgetank_layer::units::Digest;
 use surgetank_serve::check::{self, Checked, NotChecked};
 use surgetank_serve::config::Config;
-use surgetank_serve::host::{Stage, Status};
+use surgetank_serve::host::Status;
 use surgetank_serve::progress::{Ended, Recovery, Why};
 use surgetank_serve::running::{NotStarted, Running};
 use surgetank_venue::genesis::Genesis;
@@ -150,16 +151,14 @@ fn ended(ended: &Ended) -> Value {
 }
 
 fn status(status: &Status) -> Value {
-    let stage = match status.stage {
-        Stage::Recovering => "recovering",
-        Stage::Serving => "serving",
-        Stage::Draining => "draining",
-        Stage::Stopping => "stopping",
-    };
     json!({
-        "stage": stage, "progress": progress(&status.progress),
-        "connections": status.connections, "state_hash": hex(status.state_hash),
+        "stage": status.stage, "progress": progress(&status.progress),
+        "connections": status.connections,
     })
+}
+
+fn text(value: &impl Serialize) -> PyResult<String> {
+    serde_json::to_string(value).map_err(invalid)
 }
 
 #[pymethods]
@@ -205,6 +204,22 @@ impl Venue {
     /// The state; `None` if the venue has stopped.
     fn status(&self, py: Python<'_>) -> Option<String> {
         py.detach(|| self.0.status()).map(|now| status(&now).to_string())
+    }
+
+    /// Hash of the state after the last record; `None` if the venue has stopped.
+    fn state_hash(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| self.0.state_hash()).map(hex)
+    }
+
+    /// Whether the venue serves; never waits.
+    fn health(&self) -> PyResult<String> {
+        text(&self.0.health())
+    }
+
+    /// What operators see; waits at most so long for the venue's thread.
+    fn overview(&self, py: Python<'_>, timeout_s: f64) -> PyResult<String> {
+        let timeout = Duration::from_secs_f64(timeout_s.max(0.0));
+        text(&py.detach(|| self.0.overview(timeout)))
     }
 
     /// Sets the keys. Connections whose key was removed or changed end.

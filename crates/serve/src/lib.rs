@@ -6,7 +6,7 @@
 //!
 //! In reading order:
 //!
-//! 1. [`config`], [`clock`]
+//! 1. [`config`], [`clock`], [`telemetry`] (what operators see)
 //! 2. [`files`], [`storage`]: the data directory and the threads that work on it
 //! 3. connections: [`edge`]
 //! 4. [`host`], [`progress`]: the venue's thread, and what it says of itself
@@ -22,3 +22,4 @@ pub mod host;
 pub mod progress;
 pub mod running;
 pub mod storage;
+pub mod telemetry;

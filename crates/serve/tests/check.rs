@@ -53,6 +53,7 @@ fn killed(directory: &Path) -> (Tree, Digest, u64) {
         other.ask(&mut [order(8, id, Side::Sell)]);
     }
     let status = running.status().expect("it serves");
+    let state_hash = running.state_hash().expect("it serves");
     // Its snapshots and the archive are another thread's work.
     let files = loop {
         let (first, second) = (tree(directory), tree(directory));
@@ -61,7 +62,7 @@ fn killed(directory: &Path) -> (Tree, Digest, u64) {
         }
     };
     drain(&running);
-    (files, status.state_hash, status.progress.durable)
+    (files, state_hash, status.progress.durable)
 }
 
 /// Whether nothing depends on this byte, by the layouts in `docs/storage.md`.

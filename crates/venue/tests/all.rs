@@ -18,3 +18,4 @@ mod storage_table;
 mod streams;
 mod venue;
 mod venue_host;
+mod view;

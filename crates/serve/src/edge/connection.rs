@@ -77,7 +77,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite>(
     let (mut reader, mut writer) = tokio::io::split(stream);
     let (outbound, mut inbox) = outbound(shared.limits.outbound_bytes_max);
     let Some(mut connection) = Connection::open(id, Arc::clone(&shared), place, outbound) else {
-        return;
+        return shared.telemetry.ended(None);
     };
     let (mut keys, mut stage) = (shared.keys.clone(), shared.stage.clone());
     let overflow = inbox.overflow();
@@ -120,6 +120,10 @@ pub async fn serve<S: AsyncRead + AsyncWrite>(
             break end;
         }
     };
+    shared.telemetry.ended(match end {
+        End::Cut(reason) => Some(reason),
+        End::Lost => None,
+    });
     connection.finish(end, &mut writer).await;
 }
 

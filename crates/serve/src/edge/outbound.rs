@@ -71,6 +71,11 @@ pub fn outbound(bytes_max: usize) -> (Outbound, Inbox) {
 }
 
 impl Outbound {
+    /// What waits, in bytes.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     /// Queues an item; nothing if the connection has ended.
     ///
     /// # Errors

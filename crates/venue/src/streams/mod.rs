@@ -203,6 +203,16 @@ impl Streams {
         Beginning { gap, events }
     }
 
+    /// Number of streams that a connection follows.
+    pub fn followed_by(&self, connection: ConnectionId) -> usize {
+        self.subscriptions.followed_by(connection)
+    }
+
+    /// Size of the events that are kept for late readers, in bytes.
+    pub fn history_bytes(&self) -> usize {
+        self.history.bytes()
+    }
+
     /// Ends a subscription.
     pub fn unsubscribe(&mut self, connection: ConnectionId, key: StreamKey) {
         self.subscriptions.remove(connection, key);

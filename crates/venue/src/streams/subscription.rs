@@ -47,6 +47,11 @@ impl Subscriptions {
         self.by_connection.remove(&connection);
     }
 
+    /// Number of streams that a connection follows.
+    pub fn followed_by(&self, connection: ConnectionId) -> usize {
+        self.by_connection.get(&connection).map_or(0, BTreeSet::len)
+    }
+
     /// The events for each connection, in their order.
     pub fn share(&self, events: &[Arc<Published>]) -> BTreeMap<ConnectionId, Vec<Arc<Published>>> {
         let mut shares: BTreeMap<ConnectionId, Vec<Arc<Published>>> = BTreeMap::new();

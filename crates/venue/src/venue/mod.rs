@@ -17,10 +17,12 @@
 
 mod executed;
 mod start;
+pub mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::Serialize;
 use surgetank_layer::audit::batch::Ticket;
 use surgetank_layer::audit::journal::End;
 use surgetank_layer::machine::{Draws, Machine};
@@ -42,6 +44,7 @@ use crate::storage::{self, Storage};
 use crate::streams::published::Published;
 use crate::streams::{Beginning, StreamBounds, Streams};
 use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, StreamState, Subscription};
+use view::Recent;
 
 /// Parameters of a venue.
 #[derive(Clone, Debug)]
@@ -137,7 +140,7 @@ pub enum Stop {
 }
 
 /// How far the journal is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// Number of the last record.
     pub record: u64,
@@ -179,6 +182,7 @@ pub struct Venue {
     /// The greatest time so far.
     now: Ns,
     wants_snapshot: bool,
+    recent: Recent,
 }
 
 /// The last batch of the journal.
@@ -212,6 +216,7 @@ impl Venue {
             decided: Decided::default(),
             now: 0,
             wants_snapshot: false,
+            recent: Recent::default(),
             config,
         })
     }
