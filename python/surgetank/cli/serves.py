@@ -28,7 +28,7 @@ Examples:
 
   surgetank serve my-venue.toml --data /var/lib/my-venue --listen 127.0.0.1:7400 --log json
 
-SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads the keys again.
+SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads keys and certificate again.
 
 Exit codes: 0 drained · 1 the journal is damaged or another venue's · 2 usage · 74 the disk failed.
 """
@@ -56,6 +56,13 @@ def serve_command(
             metavar="HOST:PORT", help="Address of the binary protocol; port 0: any free one."
         ),
     ] = None,
+    listen_ws: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Address of JSON-RPC over WebSocket; without it and the file's, none.",
+        ),
+    ] = None,
     log: Annotated[
         Log, typer.Option(metavar="text|json", help="Lines for a person, or a JSON object a line.")
     ] = Log.TEXT,
@@ -64,7 +71,7 @@ def serve_command(
     from surgetank.venue.process import start
 
     wanted = _Wanted()
-    venue = start(file, data=data, listen=listen)
+    venue = start(file, data=data, listen=listen, listen_ws=listen_ws)
     while not venue.wait_started(_LOOK_S):
         pass
     if (recovery := venue.recovery) is not None:
@@ -114,6 +121,11 @@ def _reload(venue: RunningVenue, log: Log) -> None:
         _say(log, "keys-refused", {"text": f"The keys stay as they were. {error}"})
     else:
         _say(log, "keys-read", {"text": f"Keys read again from {venue.keys}"})
+    try:
+        if venue.reload_tls():
+            _say(log, "tls-read", {"text": "Certificate read again, for new connections"})
+    except SurgetankError as error:
+        _say(log, "tls-refused", {"text": f"The certificate stays as it was. {error}"})
 
 
 def _serving(venue: RunningVenue, recovery: dict[str, Any]) -> dict[str, Any]:
@@ -122,11 +134,14 @@ def _serving(venue: RunningVenue, recovery: dict[str, Any]) -> dict[str, Any]:
     kinds = sorted({damage["kind"] for damage in recovery["damage"]})
     found = f"recovered, {', '.join(kinds)}" if kinds else "whole"
     journal = f"journal at {place}: {found}" if record else "a new journal"
+    tls = ", TLS" if venue.config.tls is not None else ""
+    websocket = f"{venue.ws_address} (WebSocket{tls})\n" if venue.ws_address else ""
     text = (
-        f"Serving at {venue.address} (binary protocol)\nData in {venue.data}, {journal}\n"
+        f"Serving at {venue.address} (binary protocol{tls})\n{websocket}Data in {venue.data}, {journal}\n"
         "Ctrl-C drains and ends it"
     )
-    return {"address": venue.address, "data": str(venue.data), "recovery": recovery, "text": text}
+    addresses = {"address": venue.address, "ws_address": venue.ws_address}
+    return addresses | {"data": str(venue.data), "recovery": recovery, "text": text}
 
 
 def _say(log: Log, event: str, content: dict[str, Any]) -> None:
@@ -137,7 +152,7 @@ def _say(log: Log, event: str, content: dict[str, Any]) -> None:
     text = content["text"]
     if event == "ended":
         text = f"Ended at request {content['progress']['sequence']}: {text}"
-    (err if event == "keys-refused" else out_).print(text, soft_wrap=True, highlight=False)
+    (err if event.endswith("-refused") else out_).print(text, soft_wrap=True, highlight=False)
     sys.stdout.flush()
 
 

@@ -82,10 +82,21 @@ class Connections(Section):
     )
 
 
+class TlsFiles(Section):
+    """The certificate that connections of both gateways are shown; read again on SIGHUP."""
+
+    certificate: str = Field(description="file of the certificate chain, PEM, relative to this file")
+    key: str = Field(description="file of its private key, PEM, mode 600, relative to this file")
+
+
 class VenueConfig(Section):
     """A venue: where it listens, what it opens with, its bounds."""
 
     listen: str = Field("127.0.0.1:7400", description="address of the binary protocol, HOST:PORT")
+    listen_ws: str | None = Field(
+        None, description="address of JSON-RPC over WebSocket, HOST:PORT; without it, none"
+    )
+    tls: TlsFiles | None = Field(None, description="encrypts the connections of both")
     data: str = Field("data", description="folder of the journal, relative to this file")
     keys: str = Field("keys.toml", description="file of the keys, relative to this file")
     order: str = Field(
@@ -129,11 +140,14 @@ class VenueConfig(Section):
             raise ValueError(f"account {twice[0]} is there twice")
         return self
 
-    def process(self) -> str:
-        """The configuration of the process, as JSON for the core."""
+    def process(self, tls: Mapping[str, str] | None = None) -> str:
+        """The configuration of the process, as JSON for the core; `tls` has the content of the
+        files."""
         connections, journal = self.connections.model_dump(), self.journal.model_dump()
         content = {
             "listen": self.listen,
+            "listen_ws": self.listen_ws,
+            "tls": tls,
             "ordering": self.order,
             "intake": self.intake.model_dump(),
             "journal": journal,

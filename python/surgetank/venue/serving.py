@@ -25,26 +25,32 @@ _STOP_S: Final = 30.0
 _ALL: Final[weakref.WeakSet[ServedVenue]] = weakref.WeakSet()
 
 
-def arguments(file: Path, data: Path, listen: str) -> list[str]:
+def arguments(file: Path, data: Path, listen: str, listen_ws: str | None = None) -> list[str]:
     """The command line of a venue that says what it does in JSON."""
     name = [sys.executable, "-m", "surgetank", "serve", str(file)]
-    return [*name, "--data", str(data), "--listen", listen, "--log", "json"]
+    websocket = [] if listen_ws is None else ["--listen-ws", listen_ws]
+    return [*name, "--data", str(data), "--listen", listen, *websocket, "--log", "json"]
 
 
 class ServedVenue:
     """A venue in a process of its own; `with` ends it."""
 
-    def __init__(self, file: Path, data: Path, listen: str) -> None:
+    def __init__(
+        self, file: Path, data: Path, listen: str, listen_ws: str | None = None
+    ) -> None:
         self.file = file
         self.data = data
         self.address = listen
         """Address of the binary protocol, HOST:PORT; the same after `restart`."""
+        self.ws_address = listen_ws
+        """Address of JSON-RPC over WebSocket, HOST:PORT; None: it is not spoken."""
         self.recovery: dict[str, Any] = {}
         """What its last start has found: record, sequence, files, damage, state_hash."""
         self.ended: dict[str, Any] | None = None
         """What it has said at its end; None while it runs, or if it was killed."""
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        """What it says while it serves: `keys-read`, `keys-refused`."""
+        """What it says while it serves: `keys-read`, `keys-refused`, `tls-read`,
+        `tls-refused`."""
         self._child: subprocess.Popen[str] | None = None
         self._said = threading.Condition()
         self._errors: list[str] = []
@@ -63,7 +69,7 @@ class ServedVenue:
         """
         self.ended, self.recovery, self._errors = None, {}, []
         child = subprocess.Popen(
-            arguments(self.file, self.data, self.address),
+            arguments(self.file, self.data, self.address, self.ws_address),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -151,6 +157,7 @@ class ServedVenue:
             return
         if event == "serving":
             self.address, self.recovery = said["address"], said["recovery"]
+            self.ws_address = said["ws_address"]
         elif event == "ended":
             self.ended = said
         else:
@@ -158,20 +165,25 @@ class ServedVenue:
 
 
 def serve(
-    file: str | Path, *, data: str | Path | None = None, listen: str = "127.0.0.1:0"
+    file: str | Path,
+    *,
+    data: str | Path | None = None,
+    listen: str = "127.0.0.1:0",
+    listen_ws: str | None = None,
 ) -> ServedVenue:
     """A venue in a process of its own, which `with` starts and ends.
 
     `file` is a `venue.toml`; `data` is the folder of its journal, by default a temporary one that
-    goes with the venue; `listen` the address of the binary protocol, by default any free port.
+    goes with the venue; `listen` the address of the binary protocol, by default any free port;
+    `listen_ws` that of JSON-RPC over WebSocket, by default the file's.
 
     >>> with st.serve("venue.toml") as venue:  # doctest: +SKIP
     ...     venue.address
     """
     if data is not None:
-        return ServedVenue(Path(file), Path(data), listen)
+        return ServedVenue(Path(file), Path(data), listen, listen_ws)
     folder = tempfile.TemporaryDirectory(prefix="surgetank-venue-", ignore_cleanup_errors=True)
-    venue = ServedVenue(Path(file), Path(folder.name), listen)
+    venue = ServedVenue(Path(file), Path(folder.name), listen, listen_ws)
     weakref.finalize(venue, folder.cleanup)
     return venue
 

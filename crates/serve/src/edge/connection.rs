@@ -15,37 +15,20 @@ use surgetank_venue::event::{Position, StreamKey};
 use surgetank_venue::intake::{ConnectionId, Session};
 use surgetank_venue::session::keys::Keys;
 use surgetank_venue::session::{Acceptor, Step};
+use surgetank_venue::streams::published::{Published, events_body};
 use surgetank_venue::venue::Input;
 use surgetank_venue::wire::{Cut, CutReason, Down, LoggedOn, Logon, StreamPosition, Up};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, WriteHalf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use super::Shared;
+use super::ends::End;
 use super::outbound::{Item, Outbound, outbound};
+use super::{LAST_WRITE, PENDING_MAX, Shared};
 use crate::host::{Command, Stage};
 
-/// Bytes that are encoded and not written yet, above which no more are encoded.
-const PENDING_MAX: usize = 256 << 10;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 32 << 10;
-/// Time in which the last frame of a connection is written.
-const CLOSE: Duration = Duration::from_secs(1);
-
-/// Why a connection ends.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// The other side has closed it, or the network has failed.
-    Lost,
-    /// The client hears this reason.
-    Cut(CutReason),
-}
-
-impl From<CutReason> for End {
-    fn from(reason: CutReason) -> End {
-        End::Cut(reason)
-    }
-}
 
 struct Connection {
     id: ConnectionId,
@@ -72,10 +55,13 @@ pub async fn serve<S: AsyncRead + AsyncWrite>(
     id: ConnectionId,
     shared: Arc<Shared>,
     place: OwnedSemaphorePermit,
+    opened_at: Instant,
 ) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let (outbound, mut inbox) = outbound(shared.limits.outbound_bytes_max);
-    let Some(mut connection) = Connection::open(id, Arc::clone(&shared), place, outbound) else {
+    let Some(mut connection) =
+        Connection::open(id, Arc::clone(&shared), (place, opened_at), outbound)
+    else {
         return;
     };
     let (mut keys, mut stage) = (shared.keys.clone(), shared.stage.clone());
@@ -127,7 +113,7 @@ impl Connection {
     fn open(
         id: ConnectionId,
         shared: Arc<Shared>,
-        place: OwnedSemaphorePermit,
+        (place, opened_at): (OwnedSemaphorePermit, Instant),
         outbound: Outbound,
     ) -> Option<Connection> {
         let mut nonce = [0; 32];
@@ -144,7 +130,7 @@ impl Connection {
             commands: VecDeque::new(),
             pending: challenge.into(),
             sent: BTreeMap::new(),
-            heard_at: Instant::now(),
+            heard_at: opened_at,
         })
     }
 
@@ -180,7 +166,8 @@ impl Connection {
                     continue;
                 }
                 Step::Other(Up::Logout(())) => return Err(CutReason::LoggedOut.into()),
-                Step::Other(Up::Logon(_) | Up::Requests(_) | Up::Snapshot(_)) => {
+                Step::Other(Up::Snapshot(key)) => Input::StreamState(id, key),
+                Step::Other(Up::Logon(_) | Up::Requests(_)) => {
                     return Err(CutReason::OutOfTurn.into());
                 }
             };
@@ -218,10 +205,15 @@ impl Connection {
                 self.pending.extend(self.acceptor.accept(&logged_on).ok_or(End::Lost)?);
                 (self.place, self.heard_at) = (None, Instant::now());
             }
-            Item::Body(body, last) => {
-                self.sent.extend(last.into_iter().map(|at| (at.key, at.last)));
+            Item::Say(down) => self.say(&down)?,
+            Item::Events(events) => {
+                let at = |event: &Published| Position { epoch: event.epoch, number: event.number };
+                self.sent.extend(events.iter().map(|event| (event.key, at(event))));
+                let body = events_body(&events);
                 self.pending.extend(self.acceptor.send_body(&body).ok_or(End::Lost)?);
             }
+            // Its clients ask no questions about the state.
+            Item::View(..) => {}
             Item::Cut(reason) => return Err(reason.into()),
         }
         Ok(())
@@ -248,11 +240,12 @@ impl Connection {
                 break;
             }
         }
+        self.shared.ends.note(end);
         if let End::Cut(reason) = end {
             let streams = std::mem::take(&mut self.sent).into_iter();
             let streams = streams.map(|(key, last)| StreamPosition { key, last }).collect();
             self.pending.extend(self.acceptor.cut(Cut { reason, streams }));
-            let last = timeout(CLOSE, async {
+            let last = timeout(LAST_WRITE, async {
                 writer.write_all(self.pending.make_contiguous()).await?;
                 writer.shutdown().await
             });

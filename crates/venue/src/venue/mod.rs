@@ -21,6 +21,7 @@ mod start;
 mod views;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use surgetank_layer::audit::batch::Ticket;
 use surgetank_layer::audit::journal::End;
@@ -30,7 +31,7 @@ use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{Digest, Ns};
 
 use crate::answer::Refusal;
-use crate::event::{Stamped, StreamKey};
+use crate::event::StreamKey;
 use crate::execution::{Execution, state_hash};
 use crate::genesis::{Genesis, InvalidGenesis};
 use crate::intake::bounds::IntakeBounds;
@@ -41,8 +42,9 @@ use crate::storage::damage::{Damage, FileReport};
 use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
+use crate::streams::published::Published;
 use crate::streams::{Beginning, StreamBounds, Streams};
-use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, Subscription};
+use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, StreamState, Subscription};
 use views::Views;
 
 /// Parameters of a venue.
@@ -90,6 +92,8 @@ pub enum Input {
     Subscribe(ConnectionId, Vec<Subscription>),
     /// A client wants no further events of these streams.
     Unsubscribe(ConnectionId, Vec<StreamKey>),
+    /// A client asks for the state of a stream.
+    StreamState(ConnectionId, StreamKey),
     /// A snapshot is to be taken as soon as nothing waits for the disk.
     Snapshot,
     /// The venue is about to stop: no further requests that add risk.
@@ -116,9 +120,11 @@ pub enum Output {
     /// Answer to [`Input::Query`].
     View(ConnectionId, u32, View),
     /// Events for a subscriber.
-    Events(ConnectionId, Vec<Stamped>),
+    Events(ConnectionId, Vec<Arc<Published>>),
     /// Events that a subscriber will not be sent.
     Gap(ConnectionId, Gap),
+    /// Answer to [`Input::StreamState`].
+    StreamState(ConnectionId, StreamState),
     /// A connection must end.
     Cut(ConnectionId, CutReason),
     /// For all clients.
@@ -458,6 +464,9 @@ impl Machine for Venue {
             Input::Subscribe(connection, wanted) => self.subscribe(connection, &wanted, out),
             Input::Unsubscribe(connection, keys) => {
                 keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
+            }
+            Input::StreamState(connection, _) => {
+                out.push(Output::Cut(connection, CutReason::NoSuchStream));
             }
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {

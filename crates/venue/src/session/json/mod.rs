@@ -266,7 +266,7 @@ impl JsonAcceptor {
     }
 
     /// Events of streams.
-    pub fn events(&mut self, events: &[Stamped]) -> Vec<Step> {
+    pub fn events<'e>(&mut self, events: impl IntoIterator<Item = &'e Stamped>) -> Vec<Step> {
         for stamped in events {
             match self.following.hear(&self.markets, stamped) {
                 Some(said) => self.steps.extend(said.into_iter().map(Step::Say)),
