@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import hmac
 import json
-import time
 import tomllib
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +80,7 @@ class WebSocketClient:
         call = {"jsonrpc": "2.0", "id": self.number, "method": method, "params": params or {}}
         if signed_by:
             call["signature"] = self.signature(
-                signed_by, "surgetank call 1", method, json.dumps(params)
+                signed_by, "surgetank/call/1", method, json.dumps(params)
             )
         self.socket.send(json.dumps(call))
         return self.number
@@ -110,7 +110,7 @@ class WebSocketClient:
 
     def auth(self, key: str, *, age_s: float = 0.0, session: str = "main") -> Json:
         """Parameters of a logon."""
-        timestamp = int((time.time() - age_s) * 1000)
+        timestamp = int((datetime.datetime.now(datetime.UTC).timestamp() - age_s) * 1000)
         lines = [key, session, str(timestamp), "n", "disk", "false"]
         return {
             "grant_type": "client_signature",
@@ -118,11 +118,11 @@ class WebSocketClient:
             "session": session,
             "timestamp": timestamp,
             "nonce": "n",
-            "signature": self.signature(key, "surgetank auth 1", *lines),
+            "signature": self.signature(key, "surgetank/auth/1", *lines),
         }
 
     def log_on(self, key: str, *, session: str = "main") -> Self:
-        """Logs on."""
+        """Logs on with a key of the file."""
         self.call("public/auth", self.auth(key, session=session))
         return self
 

@@ -1,4 +1,4 @@
-"""JSON-RPC over WebSocket on real venues: order flow, books, who is refused, bounds, TLS, crashes."""
+"""JSON-RPC over WebSocket on real venues: order flow, books, refusals, bounds, TLS."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_page_shows_what_a_venue_says(venue: ServedVenue) -> None:
                         call["params"] |= desk.auth("desk")
                     if "signature" in call:
                         lines = (call["method"], json.dumps(call["params"]))
-                        call["signature"] = desk.signature("desk", "surgetank call 1", *lines)
+                        call["signature"] = desk.signature("desk", "surgetank/call/1", *lines)
                     desk.socket.send(json.dumps(call))
                     continue
                 shown = json.loads(text)
@@ -197,12 +197,12 @@ def test_replayed_forged_and_expired_logons_are_refused_and_counted(
             with pytest.raises(RpcError) as late:
                 fresh.call("public/auth", fresh.auth("desk", age_s=31.0))
             assert late.value.data["reason"] == "clock-skew"
-        with WebSocketClient(venue.ws_address, keys_of(file)) as forger:
-            with pytest.raises(RpcError):
-                forger.call("public/auth", forger.auth("desk") | {"client_id": "operator"})
-        with WebSocketClient(venue.ws_address, keys_of(file)) as early:
-            with pytest.raises(RpcError, match="needs a logon"):
-                early.call("private/buy", order(1))
+        forger = WebSocketClient(venue.ws_address, keys_of(file))
+        with forger, pytest.raises(RpcError):
+            forger.call("public/auth", forger.auth("desk") | {"client_id": "operator"})
+        early = WebSocketClient(venue.ws_address, keys_of(file))
+        with early, pytest.raises(RpcError, match="needs a logon"):
+            early.call("private/buy", order(1))
         counted = ends(venue)
     assert (counted["logon-refused"], counted["clock-skew"]) == (2, 1)
 
@@ -260,7 +260,7 @@ def test_slow_handshakes_and_floods_are_bounded(file: Path, tmp_path: Path) -> N
     assert counted["too-many-connections"] >= 1
 
 
-def test_a_reader_that_does_not_read_is_cut_and_delays_nobody(file: Path, tmp_path: Path) -> None:
+def test_a_reader_that_does_not_read_is_cut_and_delays_no_other(file: Path, tmp_path: Path) -> None:
     file.write_text(
         file.read_text().replace("[connections]", "[connections]\noutbound_bytes_max = 65536")
     )

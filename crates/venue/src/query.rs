@@ -86,7 +86,7 @@ pub struct AccountView {
     pub account: AccountId,
     /// Whether it is open.
     pub is_open: bool,
-    /// Cash.
+    /// Cash, in quanta.
     pub cash: Money,
     /// Equity at the mark prices.
     pub equity: Money,
@@ -114,7 +114,7 @@ pub struct RestingView {
     pub symbol: u16,
     /// Side of the book.
     pub side: Side,
-    /// Price.
+    /// Limit price, in ticks.
     pub price: Price,
     /// Quantity that rests.
     pub qty: Qty,

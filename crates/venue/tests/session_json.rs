@@ -17,8 +17,8 @@ use surgetank_venue::session::json::decimal::{Decimal, Unit};
 use surgetank_venue::session::json::markets::Markets;
 use surgetank_venue::session::json::params::{Auth, GrantType};
 use surgetank_venue::session::json::schema::schema;
-use surgetank_venue::session::json::signed::{Challenge, hex};
-use surgetank_venue::session::json::{IN_FLIGHT_MAX, JsonAcceptor, Step, TEXT_BYTES_MAX};
+use surgetank_venue::session::json::signed::{ConnectionChallenge, hex};
+use surgetank_venue::session::json::{IN_FLIGHT_MAX, JsonAcceptor, JsonStep, TEXT_BYTES_MAX};
 use surgetank_venue::wire::{Answers, CutReason, Gap, GapReason, StreamState};
 
 use crate::session::keys;
@@ -28,14 +28,14 @@ const NOW: u64 = 1_000 * SECOND;
 const NOW_MS: u64 = 1_000_000;
 const DESK: Secret = Secret::Ed25519([3; 32]);
 const SHARED: Secret = Secret::HmacSha256([4; 32]);
-const CHALLENGE: Challenge = Challenge { venue: [1; 16], nonce: [2; 32] };
+const CHALLENGE: ConnectionChallenge = ConnectionChallenge { venue: [1; 16], nonce: [2; 32] };
 
 fn acceptor() -> JsonAcceptor {
     let markets = Arc::new(Markets::of(&genesis(Matching::Continuous)));
     JsonAcceptor::open(CHALLENGE, markets, NOW).0
 }
 
-fn auth(name: &str, secret: &Secret, challenge: &Challenge, timestamp: u64) -> Value {
+fn auth(name: &str, secret: &Secret, challenge: &ConnectionChallenge, timestamp: u64) -> Value {
     let auth = Auth {
         grant_type: GrantType::ClientSignature,
         client_id: name.into(),
@@ -56,15 +56,15 @@ fn logged_on(name: &str, secret: &Secret) -> JsonAcceptor {
     let mut acceptor = acceptor();
     let text = auth(name, secret, &CHALLENGE, NOW_MS).to_string();
     let steps = acceptor.receive(NOW, &keys(), &text);
-    assert!(matches!(&steps[..], [Step::LogOn(logon)] if logon.account == 7), "{steps:?}");
+    assert!(matches!(&steps[..], [JsonStep::LogOn(logon)] if logon.account == 7), "{steps:?}");
     let said = said(&acceptor.accept(5));
     assert_eq!(said, [json!({"jsonrpc": "2.0", "id": 1, "result": {"account": 7, "sequence": 5}})]);
     acceptor
 }
 
-fn said(steps: &[Step]) -> Vec<Value> {
-    let text = |step: &Step| match step {
-        Step::Say(text) => Some(serde_json::from_str(text).expect("JSON")),
+fn said(steps: &[JsonStep]) -> Vec<Value> {
+    let text = |step: &JsonStep| match step {
+        JsonStep::Say(text) => Some(serde_json::from_str(text).expect("JSON")),
         _ => None,
     };
     steps.iter().filter_map(text).collect()
@@ -74,7 +74,7 @@ fn call(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc": "2.0", "id": "x", "method": "{method}", "params": {params}}}"#)
 }
 
-fn code(steps: &[Step]) -> i64 {
+fn code(steps: &[JsonStep]) -> i64 {
     said(steps)[0]["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {steps:?}"))
 }
 
@@ -107,7 +107,7 @@ proptest! {
     #[test]
     fn any_text_is_answered_and_reaches_nothing(text in any::<String>()) {
         let steps = acceptor().receive(NOW, &keys(), &text);
-        prop_assert!(matches!(&steps[..], [Step::Say(_)] | [Step::Close(_)]), "{:?}", steps);
+        prop_assert!(matches!(&steps[..], [JsonStep::Say(_)] | [JsonStep::Close(_)]), "{:?}", steps);
     }
 
     /// Total on everything that resembles a call, logged on.
@@ -134,14 +134,14 @@ fn both_kinds_of_key_log_on_and_nothing_else_does() {
     logged_on("shared", &SHARED);
     let refused = |text: &str| {
         let steps = acceptor().receive(NOW, &keys(), text);
-        let [Step::Say(_), Step::Close(reason)] = &steps[..] else { panic!("{steps:?}") };
+        let [JsonStep::Say(_), JsonStep::Close(reason)] = &steps[..] else { panic!("{steps:?}") };
         (*reason, code(&steps))
     };
-    let at = |challenge: &Challenge, timestamp| auth("desk", &DESK, challenge, timestamp);
+    let at = |challenge: &ConnectionChallenge, timestamp| auth("desk", &DESK, challenge, timestamp);
     let logon = CutReason::LogonRefused;
-    let elsewhere = Challenge { venue: [9; 16], ..CHALLENGE };
+    let elsewhere = ConnectionChallenge { venue: [9; 16], ..CHALLENGE };
     assert_eq!(refused(&at(&elsewhere, NOW_MS).to_string()), (logon, 13_004), "another venue's");
-    let replayed = Challenge { nonce: [9; 32], ..CHALLENGE };
+    let replayed = ConnectionChallenge { nonce: [9; 32], ..CHALLENGE };
     assert_eq!(refused(&at(&replayed, NOW_MS).to_string()).0, logon, "another connection's");
     assert_eq!(refused(&auth("desk", &SHARED, &CHALLENGE, NOW_MS).to_string()).0, logon);
     assert_eq!(refused(&auth("nobody", &DESK, &CHALLENGE, NOW_MS).to_string()).0, logon);
@@ -170,7 +170,7 @@ const BUY: &str =
 fn an_order_is_in_ticks_and_lots_and_answered_once() {
     let mut acceptor = logged_on("desk", &DESK);
     let steps = acceptor.receive(NOW, &keys(), &call("private/buy", BUY));
-    let [Step::Requests(requests)] = &steps[..] else { panic!("{steps:?}") };
+    let [JsonStep::Requests(requests)] = &steps[..] else { panic!("{steps:?}") };
     let [(request, None)] = &requests[..] else { panic!("{requests:?}") };
     let Action::Message { body: Body::NewOrderSingle(order), .. } = request.action else {
         panic!("{request:?}")
@@ -223,7 +223,7 @@ fn what_is_wrong_in_itself_goes_no_further() {
     assert_eq!(code_of(r#"{"jsonrpc": "2.0", "method": "public/test"}"#), -32_600, "no id");
     assert_eq!(code_of(r#"{"jsonrpc": "1.0", "id": 1, "method": "public/test"}"#), -32_600);
     let long = format!(r#"{{"jsonrpc": "2.0", "id": "{}"}}"#, "x".repeat(TEXT_BYTES_MAX));
-    assert_eq!(acceptor.receive(NOW, &keys(), &long), [Step::Close(CutReason::TooLarge)]);
+    assert_eq!(acceptor.receive(NOW, &keys(), &long), [JsonStep::Close(CutReason::TooLarge)]);
 }
 
 #[test]
@@ -232,12 +232,12 @@ fn ids_of_any_type_are_sent_back_and_batches_are_answered_together() {
     for id in [r#""a\u00e9""#, "1.50", "null", "[1, {}]", "true"] {
         let text = format!(r#"{{"jsonrpc": "2.0", "id": {id}, "method": "public/test"}}"#);
         let steps = acceptor.receive(NOW, &keys(), &text);
-        let [Step::Say(said)] = &steps[..] else { panic!("{steps:?}") };
+        let [JsonStep::Say(said)] = &steps[..] else { panic!("{steps:?}") };
         assert!(said.contains(&format!(r#""id":{id},"#)), "{said}");
     }
     let batch = format!("[{}, {}, 7]", call("public/test", "{}"), call("private/buy", BUY));
     let steps = acceptor.receive(NOW, &keys(), &batch);
-    assert!(matches!(&steps[..], [Step::Requests(_)]), "waits for the order: {steps:?}");
+    assert!(matches!(&steps[..], [JsonStep::Requests(_)]), "waits for the order: {steps:?}");
     let refused = Refused { request: 1, refusal: Refusal::Draining, retry_after_ns: 0 };
     let answers = Answers { answered_through: 1, answers: vec![Answer::Refused(refused)] };
     let said = said(&acceptor.answers(&answers));
@@ -260,7 +260,7 @@ fn withdrawal(signature: Option<&str>) -> String {
 fn withdrawals_are_signed() {
     let mut acceptor = logged_on("desk", &DESK);
     let mut refusal = |text: &str| match &acceptor.receive(NOW, &keys(), text)[..] {
-        [Step::Requests(requests)] => (requests[0].1, requests[0].0.action),
+        [JsonStep::Requests(requests)] => (requests[0].1, requests[0].0.action),
         other => panic!("{other:?}"),
     };
     let (refused, action) = refusal(&withdrawal(None));
@@ -273,7 +273,9 @@ fn withdrawals_are_signed() {
     assert_eq!(refusal(&unsigned).0, Some(Refusal::WrongSignature));
     let mut strict = logged_on("strict", &SHARED);
     let steps = strict.receive(NOW, &keys(), &call("private/buy", BUY));
-    assert!(matches!(&steps[..], [Step::Requests(of)] if of[0].1 == Some(Refusal::WrongSignature)));
+    assert!(
+        matches!(&steps[..], [JsonStep::Requests(of)] if of[0].1 == Some(Refusal::WrongSignature))
+    );
 }
 
 #[test]
@@ -281,7 +283,7 @@ fn calls_without_an_answer_are_bounded() {
     let mut acceptor = logged_on("desk", &DESK);
     for _ in 0..IN_FLIGHT_MAX {
         let steps = acceptor.receive(NOW, &keys(), &call("private/get_positions", "{}"));
-        assert!(matches!(&steps[..], [Step::Query(_, Query::Positions)]));
+        assert!(matches!(&steps[..], [JsonStep::Query(_, Query::Positions)]));
     }
     let steps = acceptor.receive(NOW, &keys(), &call("private/get_positions", "{}"));
     assert_eq!(code(&steps), 10_028);
@@ -312,7 +314,8 @@ fn a_book_begins_with_a_snapshot_and_goes_on_behind_it() {
     let mut acceptor = logged_on("desk", &DESK);
     let subscribe = call("public/subscribe", r#"{"channels": ["book.BTC.raw"]}"#);
     let steps = acceptor.receive(NOW, &keys(), &subscribe);
-    let [Step::Say(_), Step::Subscribe(wanted), Step::Snapshot(key)] = &steps[..] else {
+    let [JsonStep::Say(_), JsonStep::Subscribe(wanted), JsonStep::Snapshot(key)] = &steps[..]
+    else {
         panic!("{steps:?}")
     };
     assert_eq!((wanted[0].key, wanted[0].conflate, *key), (*key, false, StreamKey::Book(0)));
@@ -331,7 +334,10 @@ fn a_book_begins_with_a_snapshot_and_goes_on_behind_it() {
     assert_eq!(code(&acceptor.receive(NOW, &keys(), &both)), -32_602);
     let gap = Gap { key: *key, epoch: 1, from: 8, to: 9, reason: GapReason::NotKept };
     let steps = acceptor.gap(&gap);
-    assert!(matches!(&steps[..], [Step::Say(_), Step::Snapshot(_)]), "begins anew: {steps:?}");
+    assert!(
+        matches!(&steps[..], [JsonStep::Say(_), JsonStep::Snapshot(_)]),
+        "begins anew: {steps:?}"
+    );
 }
 
 #[test]
@@ -345,7 +351,7 @@ fn a_silent_client_is_asked_and_then_cut() {
     let asked = said(&acceptor.wake(NOW + 10 * SECOND));
     assert_eq!(asked[0]["params"]["type"], "test_request");
     let steps = acceptor.wake(NOW + 20 * SECOND);
-    assert_eq!(steps, [Step::Close(CutReason::Silent)]);
+    assert_eq!(steps, [JsonStep::Close(CutReason::Silent)]);
 }
 
 #[test]

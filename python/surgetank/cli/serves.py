@@ -28,7 +28,8 @@ Examples:
 
   surgetank serve my-venue.toml --data /var/lib/my-venue --listen 127.0.0.1:7400 --log json
 
-SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads keys and certificate again.
+SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads keys and certificate
+again.
 
 Exit codes: 0 drained · 1 the journal is damaged or another venue's · 2 usage · 74 the disk failed.
 """
@@ -137,8 +138,8 @@ def _serving(venue: RunningVenue, recovery: dict[str, Any]) -> dict[str, Any]:
     tls = ", TLS" if venue.config.tls is not None else ""
     websocket = f"{venue.ws_address} (WebSocket{tls})\n" if venue.ws_address else ""
     text = (
-        f"Serving at {venue.address} (binary protocol{tls})\n{websocket}Data in {venue.data}, {journal}\n"
-        "Ctrl-C drains and ends it"
+        f"Serving at {venue.address} (binary protocol{tls})\n{websocket}"
+        f"Data in {venue.data}, {journal}\nCtrl-C drains and ends it"
     )
     addresses = {"address": venue.address, "ws_address": venue.ws_address}
     return addresses | {"data": str(venue.data), "recovery": recovery, "text": text}

@@ -83,10 +83,11 @@ class Connections(Section):
 
 
 class TlsFiles(Section):
-    """The certificate that connections of both gateways are shown; read again on SIGHUP."""
+    """The certificate that connections of both gateways are shown; read again on SIGHUP.
+    Names of files are relative to the venue's."""
 
-    certificate: str = Field(description="file of the certificate chain, PEM, relative to this file")
-    key: str = Field(description="file of its private key, PEM, mode 600, relative to this file")
+    certificate: str = Field(description="file of the certificate chain, PEM")
+    key: str = Field(description="file of its private key, PEM, mode 600")
 
 
 class VenueConfig(Section):

@@ -52,9 +52,7 @@ class Ended:
 class RunningVenue:
     """A venue on threads of this process. `serve` starts one in a process of its own."""
 
-    def __init__(
-        self, config: VenueConfig, base: Path, keys: Path, data: Path, core: Any
-    ) -> None:
+    def __init__(self, config: VenueConfig, base: Path, keys: Path, data: Path, core: Any) -> None:
         self.config = config
         self._base = base
         self.keys = keys

@@ -35,9 +35,7 @@ def arguments(file: Path, data: Path, listen: str, listen_ws: str | None = None)
 class ServedVenue:
     """A venue in a process of its own; `with` ends it."""
 
-    def __init__(
-        self, file: Path, data: Path, listen: str, listen_ws: str | None = None
-    ) -> None:
+    def __init__(self, file: Path, data: Path, listen: str, listen_ws: str | None = None) -> None:
         self.file = file
         self.data = data
         self.address = listen

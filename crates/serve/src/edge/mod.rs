@@ -43,7 +43,7 @@ const LAST_WRITE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(100);
 /// Bytes that are encoded and not written yet, above which no more are encoded.
 const PENDING_MAX: usize = 256 << 10;
-/// What a client of the WebSocket that finds no room is told.
+/// What a client of the WebSocket that finds no room reads.
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use surgetank_layer::units::Ns;
 use surgetank_venue::intake::{ConnectionId, Session};
-use surgetank_venue::session::json::signed::Challenge;
-use surgetank_venue::session::json::{JsonAcceptor, Logon, Step, TEXT_BYTES_MAX, fault};
+use surgetank_venue::session::json::signed::ConnectionChallenge;
+use surgetank_venue::session::json::{JsonAcceptor, JsonLogon, JsonStep, TEXT_BYTES_MAX, fault};
 use surgetank_venue::session::keys::Keys;
 use surgetank_venue::venue::Input;
 use surgetank_venue::wire::{CutReason, Down};
@@ -79,7 +79,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     if getrandom::fill(&mut nonce).is_err() {
         return;
     }
-    let challenge = Challenge { venue: shared.venue, nonce };
+    let challenge = ConnectionChallenge { venue: shared.venue, nonce };
     let (acceptor, text) =
         JsonAcceptor::open(challenge, Arc::clone(&shared.markets), shared.clock.now());
     let mut connection = Connection {
@@ -190,33 +190,33 @@ impl Connection {
         }
     }
 
-    fn act(&mut self, steps: Vec<Step>) -> Result<(), End> {
+    fn act(&mut self, steps: Vec<JsonStep>) -> Result<(), End> {
         let id = self.id;
         for step in steps {
             let input = match step {
-                Step::Say(text) => {
+                JsonStep::Say(text) => {
                     self.pending.push(text);
                     continue;
                 }
-                Step::LogOn(logon) => {
+                JsonStep::LogOn(logon) => {
                     self.announce(logon);
                     continue;
                 }
-                Step::Close(reason) => return Err(reason.into()),
-                Step::Requests(requests) => Input::Requests(id, requests),
-                Step::Query(number, query) => Input::Query(id, number, query),
-                Step::Subscribe(wanted) => Input::Subscribe(id, wanted),
-                Step::Unsubscribe(keys) => Input::Unsubscribe(id, keys),
-                Step::Snapshot(key) => Input::StreamState(id, key),
-                Step::CancelOnDisconnect(wanted) => Input::CancelOnDisconnect(id, wanted),
+                JsonStep::Close(reason) => return Err(reason.into()),
+                JsonStep::Requests(requests) => Input::Requests(id, requests),
+                JsonStep::Query(number, query) => Input::Query(id, number, query),
+                JsonStep::Subscribe(wanted) => Input::Subscribe(id, wanted),
+                JsonStep::Unsubscribe(keys) => Input::Unsubscribe(id, keys),
+                JsonStep::Snapshot(key) => Input::StreamState(id, key),
+                JsonStep::CancelOnDisconnect(wanted) => Input::CancelOnDisconnect(id, wanted),
             };
             self.commands.push_back(Command::Venue(input));
         }
         Ok(())
     }
 
-    fn announce(&mut self, logon: Logon) {
-        let Logon { key_name, session: name, account, level, cancel_on_disconnect } = logon;
+    fn announce(&mut self, logon: JsonLogon) {
+        let JsonLogon { key_name, session: name, account, level, cancel_on_disconnect } = logon;
         let session = Session { key_name, name, account, level, cancel_on_disconnect };
         self.is_announced = true;
         self.commands.push_back(Command::Connected(self.id, session, self.outbound.clone()));

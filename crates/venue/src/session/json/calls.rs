@@ -3,14 +3,14 @@
 use surgetank_layer::message::Side;
 use surgetank_layer::units::Ns;
 
-use super::channels::Channel;
+use super::channels::NamedChannel;
 use super::decimal::Unit;
 use super::envelope::{self, Reply};
 use super::fault::Fault;
 use super::methods::Call;
 use super::params::{Auth, GetOrderBook, Subscribe, Unsubscribe};
 use super::results::{Instrument, Tested};
-use super::{JsonAcceptor, Logon, State, Step, orders};
+use super::{JsonAcceptor, JsonLogon, JsonStep, State, orders};
 use crate::answer::Refusal;
 use crate::query::{DEPTH_MAX, Query};
 use crate::request::{Action, Request};
@@ -80,7 +80,7 @@ impl JsonAcceptor {
         match self.challenge.logon(now, keys, &auth) {
             Ok(entry) => {
                 let entry = entry.clone();
-                let logon = Logon {
+                let logon = JsonLogon {
                     key_name: auth.client_id.clone(),
                     session: auth.session,
                     account: entry.account,
@@ -88,7 +88,7 @@ impl JsonAcceptor {
                     cancel_on_disconnect: auth.cancel_on_disconnect,
                 };
                 self.state = State::Accepting(Box::new((auth.client_id, entry)), to.clone());
-                self.steps.push(Step::LogOn(logon));
+                self.steps.push(JsonStep::LogOn(logon));
             }
             Err((fault, reason)) => {
                 self.reply(to, Err::<(), _>(fault));
@@ -100,7 +100,7 @@ impl JsonAcceptor {
 
     fn instruments(&self) -> Vec<Instrument> {
         let share = |ppm: u32| Unit::of(1e-6).amount(ppm.into());
-        let instrument = |(symbol, of): (u16, &super::markets::Perpetual)| Instrument {
+        let instrument = |(symbol, of): (u16, &super::markets::NamedPerpetual)| Instrument {
             instrument_name: of.name.clone(),
             instrument_id: symbol,
             kind: "perpetual",
@@ -117,7 +117,7 @@ impl JsonAcceptor {
     fn query(&mut self, to: &Reply, query: Query) -> Result<(), Fault> {
         self.entry()?;
         let number = self.begin(to, 0)?;
-        self.steps.push(Step::Query(number, query));
+        self.steps.push(JsonStep::Query(number, query));
         Ok(())
     }
 
@@ -131,16 +131,16 @@ impl JsonAcceptor {
 
     fn cancel_on_disconnect(&mut self, wanted: bool, to: &Reply) -> Result<(), Fault> {
         self.entry()?;
-        self.steps.push(Step::CancelOnDisconnect(wanted));
+        self.steps.push(JsonStep::CancelOnDisconnect(wanted));
         self.done(to, "ok")
     }
 
     /// The channels of these names, all of them allowed under `public` or `private`.
-    fn channels(&self, names: &[String], private: bool) -> Result<Vec<Channel>, Fault> {
+    fn channels(&self, names: &[String], private: bool) -> Result<Vec<NamedChannel>, Fault> {
         if names.len() > CHANNELS_MAX {
             return Err(Fault::params(format!("channels: at most {CHANNELS_MAX}")));
         }
-        let channel = |name: &str| match Channel::parse(name, &self.markets) {
+        let channel = |name: &str| match NamedChannel::parse(name, &self.markets) {
             Some(channel) if channel.is_private() && !private => {
                 Err(Fault::params(format!("channels: {name} is private")))
             }
@@ -153,8 +153,8 @@ impl JsonAcceptor {
     fn subscribe(&mut self, wanted: &Subscribe, private: bool, to: &Reply) -> Result<(), Fault> {
         let account = self.entry()?.account;
         let channels = self.channels(&wanted.channels, private)?;
-        let is_mixed = |channel: &Channel| {
-            let is_same = |other: &&Channel| other.stream(account) == channel.stream(account);
+        let is_mixed = |channel: &NamedChannel| {
+            let is_same = |other: &&NamedChannel| other.stream(account) == channel.stream(account);
             let same = channels.iter().filter(is_same);
             same.into_iter().any(|other| other.conflates() != channel.conflates())
                 || !self.following.can_add(channel.stream(account), *channel)
@@ -230,8 +230,8 @@ impl JsonAcceptor {
         let number = self.begin(to, cl_ord_id)?;
         let request = (Request { number, ..request }, checked.err());
         match self.steps.last_mut() {
-            Some(Step::Requests(requests)) => requests.push(request),
-            _ => self.steps.push(Step::Requests(vec![request])),
+            Some(JsonStep::Requests(requests)) => requests.push(request),
+            _ => self.steps.push(JsonStep::Requests(vec![request])),
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::event::StreamKey;
 
 /// What a client subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Channel {
+pub enum NamedChannel {
     /// Quantity by price of a market, every change.
     Book(u16),
     /// The same, with changes merged while the client is slow.
@@ -26,25 +26,25 @@ pub enum Channel {
     Risk,
 }
 
-impl Channel {
+impl NamedChannel {
     /// The channel of this name; `None`: there is none.
-    pub fn parse(name: &str, markets: &Markets) -> Option<Channel> {
+    pub fn parse(name: &str, markets: &Markets) -> Option<NamedChannel> {
         let market = |name: &str| markets.find(name).map(|(symbol, _)| symbol);
         let (kind, rest) = name.split_once('.')?;
         Some(match kind {
             "book" => match rest.rsplit_once('.')? {
-                (name, "raw") => Channel::Book(market(name)?),
-                (name, "conflated") => Channel::ConflatedBook(market(name)?),
+                (name, "raw") => NamedChannel::Book(market(name)?),
+                (name, "conflated") => NamedChannel::ConflatedBook(market(name)?),
                 _ => return None,
             },
-            "trades" => Channel::Trades(market(rest)?),
-            "ticker" => Channel::Ticker(market(rest)?),
-            "liquidations" => Channel::Liquidations(market(rest)?),
+            "trades" => NamedChannel::Trades(market(rest)?),
+            "ticker" => NamedChannel::Ticker(market(rest)?),
+            "liquidations" => NamedChannel::Liquidations(market(rest)?),
             "user" => match rest.split_once('.').unwrap_or((rest, "any")) {
-                ("orders", "any") => Channel::Orders(None),
-                ("orders", name) => Channel::Orders(Some(market(name)?)),
-                ("portfolio", "any") => Channel::Portfolio,
-                ("risk", "any") => Channel::Risk,
+                ("orders", "any") => NamedChannel::Orders(None),
+                ("orders", name) => NamedChannel::Orders(Some(market(name)?)),
+                ("portfolio", "any") => NamedChannel::Portfolio,
+                ("risk", "any") => NamedChannel::Risk,
                 _ => return None,
             },
             _ => return None,
@@ -55,43 +55,48 @@ impl Channel {
     pub fn name(&self, markets: &Markets) -> String {
         let name = |symbol: u16| markets.name(symbol);
         match *self {
-            Channel::Book(symbol) => format!("book.{}.raw", name(symbol)),
-            Channel::ConflatedBook(symbol) => format!("book.{}.conflated", name(symbol)),
-            Channel::Trades(symbol) => format!("trades.{}", name(symbol)),
-            Channel::Ticker(symbol) => format!("ticker.{}", name(symbol)),
-            Channel::Liquidations(symbol) => format!("liquidations.{}", name(symbol)),
-            Channel::Orders(None) => "user.orders".to_owned(),
-            Channel::Orders(Some(symbol)) => format!("user.orders.{}", name(symbol)),
-            Channel::Portfolio => "user.portfolio".to_owned(),
-            Channel::Risk => "user.risk".to_owned(),
+            NamedChannel::Book(symbol) => format!("book.{}.raw", name(symbol)),
+            NamedChannel::ConflatedBook(symbol) => format!("book.{}.conflated", name(symbol)),
+            NamedChannel::Trades(symbol) => format!("trades.{}", name(symbol)),
+            NamedChannel::Ticker(symbol) => format!("ticker.{}", name(symbol)),
+            NamedChannel::Liquidations(symbol) => format!("liquidations.{}", name(symbol)),
+            NamedChannel::Orders(None) => "user.orders".to_owned(),
+            NamedChannel::Orders(Some(symbol)) => format!("user.orders.{}", name(symbol)),
+            NamedChannel::Portfolio => "user.portfolio".to_owned(),
+            NamedChannel::Risk => "user.risk".to_owned(),
         }
     }
 
     /// The stream that it shows.
     pub fn stream(&self, account: AccountId) -> StreamKey {
         match *self {
-            Channel::Book(symbol) | Channel::ConflatedBook(symbol) => StreamKey::Book(symbol),
-            Channel::Trades(symbol) => StreamKey::Trades(symbol),
-            Channel::Ticker(symbol) => StreamKey::Prices(symbol),
-            Channel::Liquidations(symbol) => StreamKey::Liquidations(symbol),
-            Channel::Orders(_) => StreamKey::Executions(account),
-            Channel::Portfolio => StreamKey::Positions(account),
-            Channel::Risk => StreamKey::Risk(account),
+            NamedChannel::Book(symbol) | NamedChannel::ConflatedBook(symbol) => {
+                StreamKey::Book(symbol)
+            }
+            NamedChannel::Trades(symbol) => StreamKey::Trades(symbol),
+            NamedChannel::Ticker(symbol) => StreamKey::Prices(symbol),
+            NamedChannel::Liquidations(symbol) => StreamKey::Liquidations(symbol),
+            NamedChannel::Orders(_) => StreamKey::Executions(account),
+            NamedChannel::Portfolio => StreamKey::Positions(account),
+            NamedChannel::Risk => StreamKey::Risk(account),
         }
     }
 
     /// Whether it is of an account.
     pub fn is_private(&self) -> bool {
-        matches!(self, Channel::Orders(_) | Channel::Portfolio | Channel::Risk)
+        matches!(self, NamedChannel::Orders(_) | NamedChannel::Portfolio | NamedChannel::Risk)
     }
 
     /// Whether changes may be merged.
     pub fn conflates(&self) -> bool {
-        matches!(self, Channel::ConflatedBook(_))
+        matches!(self, NamedChannel::ConflatedBook(_))
     }
 
     /// Whether it begins with the state that its changes change.
     pub fn has_snapshot(&self) -> bool {
-        matches!(self, Channel::Book(_) | Channel::ConflatedBook(_) | Channel::Portfolio)
+        matches!(
+            self,
+            NamedChannel::Book(_) | NamedChannel::ConflatedBook(_) | NamedChannel::Portfolio
+        )
     }
 }

@@ -20,7 +20,7 @@ pub const ID_BYTES_MAX: usize = 256;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call<'a> {
-    /// Always `2.0`.
+    /// Version of JSON-RPC, always `2.0`.
     #[serde(borrow)]
     pub jsonrpc: Option<&'a RawValue>,
     /// Sent back as it is.

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::channels::Channel;
+use super::channels::NamedChannel;
 use super::envelope::notification;
 use super::markets::Markets;
-use super::notify::{self, Content, Data, Stamp, Subscription};
+use super::notify::{self, Content, Data, Stamp, SubscriptionParams};
+use super::params::ChannelPlace;
 use crate::event::{Event, Position, Stamped, StreamKey};
 use crate::wire::{Gap, GapReason, StreamState};
 
@@ -25,7 +26,7 @@ const WAITING_MAX: usize = 1 << 16;
 #[derive(Debug)]
 struct Followed {
     /// Its channels, each with the number of its last notification.
-    channels: BTreeMap<Channel, u64>,
+    channels: BTreeMap<NamedChannel, u64>,
     last: Position,
     /// Events that wait for the snapshot; `None`: there is none to wait for.
     waiting: Option<Vec<Stamped>>,
@@ -58,16 +59,9 @@ struct Missing {
     reason: &'static str,
 }
 
-/// A place of a channel, of the notification `cut`.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Place {
-    epoch: u32,
-    number: u64,
-}
-
 impl Following {
     /// Whether the stream can be followed by this channel: not both with and without merging.
-    pub fn can_add(&self, key: StreamKey, channel: Channel) -> bool {
+    pub fn can_add(&self, key: StreamKey, channel: NamedChannel) -> bool {
         let followed = self.streams.get(&key);
         followed.is_none_or(|followed| {
             followed.channels.keys().all(|other| other.conflates() == channel.conflates())
@@ -75,7 +69,12 @@ impl Following {
     }
 
     /// Begins a channel, after this place if it is given.
-    pub fn add(&mut self, key: StreamKey, channel: Channel, after: Option<Position>) -> Vec<Ask> {
+    pub fn add(
+        &mut self,
+        key: StreamKey,
+        channel: NamedChannel,
+        after: Option<Position>,
+    ) -> Vec<Ask> {
         let needs_snapshot = channel.has_snapshot() && after.is_none();
         let last = after.unwrap_or(Position { epoch: 0, number: 0 });
         if let Some(followed) = self.streams.get_mut(&key) {
@@ -91,7 +90,7 @@ impl Following {
     }
 
     /// Ends a channel.
-    pub fn remove(&mut self, key: StreamKey, channel: Channel) -> Option<Ask> {
+    pub fn remove(&mut self, key: StreamKey, channel: NamedChannel) -> Option<Ask> {
         let followed = self.streams.get_mut(&key)?;
         followed.channels.remove(&channel);
         if !followed.channels.is_empty() {
@@ -158,7 +157,7 @@ impl Following {
             said.push(notification("gap", Missing { channel, epoch, from, to, reason }));
         }
         followed.last = Position { epoch, number: to };
-        let begins_anew = followed.channels.keys().any(Channel::has_snapshot);
+        let begins_anew = followed.channels.keys().any(NamedChannel::has_snapshot);
         if begins_anew {
             followed.waiting.get_or_insert_default();
         }
@@ -166,11 +165,11 @@ impl Following {
     }
 
     /// Last place of each channel.
-    pub fn places(&self, markets: &Markets) -> BTreeMap<String, Place> {
+    pub fn places(&self, markets: &Markets) -> BTreeMap<String, ChannelPlace> {
         let of = |followed: &Followed| {
             let epoch = followed.last.epoch;
-            let place = move |(channel, number): (&Channel, &u64)| {
-                (channel.name(markets), Place { epoch, number: *number })
+            let place = move |(channel, number): (&NamedChannel, &u64)| {
+                (channel.name(markets), ChannelPlace { epoch, number: *number })
             };
             followed.channels.iter().map(place).collect::<Vec<_>>()
         };
@@ -197,7 +196,7 @@ impl Followed {
         for (channel, at) in &mut self.channels {
             // A hole in the stream shows; what a snapshot contains, or a market left out, does not.
             let before = match (channel, event) {
-                (Channel::Orders(Some(only)), Event::Report(report)) => {
+                (NamedChannel::Orders(Some(only)), Event::Report(report)) => {
                     if *only != report.symbol {
                         continue;
                     }
@@ -221,6 +220,6 @@ impl Followed {
     }
 }
 
-fn subscription(markets: &Markets, channel: Channel, data: Data) -> String {
-    notification("subscription", Subscription { channel: channel.name(markets), data })
+fn subscription(markets: &Markets, channel: NamedChannel, data: Data) -> String {
+    notification("subscription", SubscriptionParams { channel: channel.name(markets), data })
 }

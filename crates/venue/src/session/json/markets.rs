@@ -7,7 +7,7 @@ use crate::genesis::Genesis;
 
 /// One perpetual.
 #[derive(Clone, Debug)]
-pub struct Perpetual {
+pub struct NamedPerpetual {
     /// Its name.
     pub name: String,
     /// Step of prices.
@@ -24,7 +24,7 @@ pub struct Perpetual {
     pub maker_fee_ppm: u32,
 }
 
-impl Perpetual {
+impl NamedPerpetual {
     /// A price in USD.
     pub fn price(&self, ticks: Price) -> Decimal {
         self.tick.amount(ticks.into())
@@ -39,17 +39,17 @@ impl Perpetual {
 /// All perpetuals, by market index.
 #[derive(Clone, Debug)]
 pub struct Markets {
-    perpetuals: Vec<Perpetual>,
+    perpetuals: Vec<NamedPerpetual>,
     quantum: Unit,
 }
 
 impl Markets {
     /// Those of a genesis.
     pub fn of(genesis: &Genesis) -> Markets {
-        let perpetuals: Vec<Perpetual> = genesis
+        let perpetuals: Vec<NamedPerpetual> = genesis
             .perpetuals
             .iter()
-            .map(|perpetual| Perpetual {
+            .map(|perpetual| NamedPerpetual {
                 name: perpetual.name.clone(),
                 tick: Unit::of(perpetual.tick_usd),
                 lot: Unit::of(perpetual.lot),
@@ -64,7 +64,7 @@ impl Markets {
     }
 
     /// The perpetual of this index.
-    pub fn get(&self, symbol: u16) -> Option<&Perpetual> {
+    pub fn get(&self, symbol: u16) -> Option<&NamedPerpetual> {
         self.perpetuals.get(usize::from(symbol))
     }
 
@@ -74,12 +74,12 @@ impl Markets {
     }
 
     /// The market of this name.
-    pub fn find(&self, name: &str) -> Option<(u16, &Perpetual)> {
+    pub fn find(&self, name: &str) -> Option<(u16, &NamedPerpetual)> {
         (0..).zip(&self.perpetuals).find(|(_, perpetual)| perpetual.name == name)
     }
 
     /// All of them, by index.
-    pub fn all(&self) -> impl Iterator<Item = (u16, &Perpetual)> {
+    pub fn all(&self) -> impl Iterator<Item = (u16, &NamedPerpetual)> {
         (0..).zip(&self.perpetuals)
     }
 

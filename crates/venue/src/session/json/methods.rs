@@ -10,7 +10,7 @@ use super::params::{
     Subscribe, Transfer, Unsubscribe,
 };
 use super::results::{
-    AccountSummary, Authenticated, Instrument, OrderBook, OrderState, Placed, Position, Tested,
+    AccountSummary, Authenticated, Instrument, OrderBook, OrderState, Placed, PositionState, Tested,
 };
 
 macro_rules! methods {
@@ -59,7 +59,7 @@ methods! {
     "private/cancel" => Cancel(Cancel) -> Placed;
     "private/cancel_all" => CancelAll(CancelAll) -> Placed;
     "private/get_order_state" => GetOrderState(GetOrderState) -> OrderState;
-    "private/get_positions" => GetPositions(Nothing) -> Vec<Position>;
+    "private/get_positions" => GetPositions(Nothing) -> Vec<PositionState>;
     "private/get_account_summary" => GetAccountSummary(Nothing) -> AccountSummary;
     "private/enable_cancel_on_disconnect" => EnableCancelOnDisconnect(Nothing) -> String;
     "private/disable_cancel_on_disconnect" => DisableCancelOnDisconnect(Nothing) -> String;

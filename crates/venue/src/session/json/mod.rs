@@ -54,7 +54,7 @@ use fault::Fault;
 use following::{Ask, Following};
 use markets::Markets;
 use results::{Authenticated, Placed};
-use signed::{Challenge, hex};
+use signed::{ConnectionChallenge, hex};
 
 /// Greatest length of a text that a client sends, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
@@ -67,11 +67,11 @@ const HEARTBEAT_S_MIN: u32 = 10;
 
 /// What a session does.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum JsonStep {
     /// This text is sent.
     Say(String),
     /// The client holds a key; to be answered by [`JsonAcceptor::accept`].
-    LogOn(Logon),
+    LogOn(JsonLogon),
     /// Requests, in this order; those with a refusal go no further.
     Requests(Vec<(Request, Option<Refusal>)>),
     /// A question, to be answered by [`JsonAcceptor::view`] under this number.
@@ -90,7 +90,7 @@ pub enum Step {
 
 /// Who has logged on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Logon {
+pub struct JsonLogon {
     /// Name of the key.
     pub key_name: String,
     /// Name of the session.
@@ -117,7 +117,7 @@ enum State {
 #[derive(Debug)]
 pub struct JsonAcceptor {
     markets: Arc<Markets>,
-    challenge: Challenge,
+    challenge: ConnectionChallenge,
     state: State,
     replies: Replies,
     /// Number of the last request or question.
@@ -130,7 +130,7 @@ pub struct JsonAcceptor {
     /// Whether a heartbeat was sent since the client said anything.
     is_asked: bool,
     /// What the calls of a text do, in their order.
-    steps: Vec<Step>,
+    steps: Vec<JsonStep>,
 }
 
 /// Content of the notification `challenge`.
@@ -144,12 +144,16 @@ struct ChallengeParams {
 #[derive(Serialize)]
 struct CutParams {
     reason: &'static str,
-    channels: BTreeMap<String, following::Place>,
+    channels: BTreeMap<String, params::ChannelPlace>,
 }
 
 impl JsonAcceptor {
     /// A new connection, and the text to send. The challenge's nonce must be drawn for it.
-    pub fn open(challenge: Challenge, markets: Arc<Markets>, now: Ns) -> (JsonAcceptor, String) {
+    pub fn open(
+        challenge: ConnectionChallenge,
+        markets: Arc<Markets>,
+        now: Ns,
+    ) -> (JsonAcceptor, String) {
         let params = ChallengeParams {
             venue: hex(&challenge.venue),
             challenge: hex(&challenge.nonce),
@@ -179,7 +183,7 @@ impl JsonAcceptor {
     }
 
     /// What the client says.
-    pub fn receive(&mut self, now: Ns, keys: &Keys, text: &str) -> Vec<Step> {
+    pub fn receive(&mut self, now: Ns, keys: &Keys, text: &str) -> Vec<JsonStep> {
         if matches!(self.state, State::Ended) {
             return Vec::new();
         }
@@ -220,16 +224,16 @@ impl JsonAcceptor {
 
     fn reply(&mut self, to: &Reply, answer: Result<impl Serialize, Fault>) {
         let said = self.replies.answer(to, answer);
-        self.steps.extend(said.map(Step::Say));
+        self.steps.extend(said.map(JsonStep::Say));
     }
 
     fn close(&mut self, reason: CutReason) {
         self.state = State::Ended;
-        self.steps.push(Step::Close(reason));
+        self.steps.push(JsonStep::Close(reason));
     }
 
     /// The logon is accepted.
-    pub fn accept(&mut self, sequence: u64) -> Vec<Step> {
+    pub fn accept(&mut self, sequence: u64) -> Vec<JsonStep> {
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Accepting(key, to) => {
                 let account = key.1.account;
@@ -242,7 +246,7 @@ impl JsonAcceptor {
     }
 
     /// Answers to requests.
-    pub fn answers(&mut self, answers: &Answers) -> Vec<Step> {
+    pub fn answers(&mut self, answers: &Answers) -> Vec<JsonStep> {
         for answer in &answers.answers {
             let Some((to, cl_ord_id)) = self.open.remove(&answer.request()) else { continue };
             let answer = placed(answer, cl_ord_id);
@@ -252,7 +256,7 @@ impl JsonAcceptor {
     }
 
     /// The answer to a question.
-    pub fn view(&mut self, number: u32, view: &View) -> Vec<Step> {
+    pub fn view(&mut self, number: u32, view: &View) -> Vec<JsonStep> {
         if let Some((to, _)) = self.open.remove(&number) {
             let markets = Arc::clone(&self.markets);
             match view {
@@ -266,10 +270,10 @@ impl JsonAcceptor {
     }
 
     /// Events of streams.
-    pub fn events<'e>(&mut self, events: impl IntoIterator<Item = &'e Stamped>) -> Vec<Step> {
+    pub fn events<'e>(&mut self, events: impl IntoIterator<Item = &'e Stamped>) -> Vec<JsonStep> {
         for stamped in events {
             match self.following.hear(&self.markets, stamped) {
-                Some(said) => self.steps.extend(said.into_iter().map(Step::Say)),
+                Some(said) => self.steps.extend(said.into_iter().map(JsonStep::Say)),
                 None => self.close(CutReason::SlowReader),
             }
         }
@@ -277,21 +281,21 @@ impl JsonAcceptor {
     }
 
     /// The state of a stream.
-    pub fn snapshot(&mut self, state: &StreamState) -> Vec<Step> {
+    pub fn snapshot(&mut self, state: &StreamState) -> Vec<JsonStep> {
         let said = self.following.snapshot(&self.markets, state);
-        said.into_iter().map(Step::Say).collect()
+        said.into_iter().map(JsonStep::Say).collect()
     }
 
     /// Events that will not be sent.
-    pub fn gap(&mut self, gap: &Gap) -> Vec<Step> {
+    pub fn gap(&mut self, gap: &Gap) -> Vec<JsonStep> {
         let (said, ask) = self.following.gap(&self.markets, gap);
-        self.steps.extend(said.into_iter().map(Step::Say));
+        self.steps.extend(said.into_iter().map(JsonStep::Say));
         self.ask(ask, None);
         std::mem::take(&mut self.steps)
     }
 
     /// A change of the venue's state.
-    pub fn notice(&mut self, notice: Notice) -> Vec<Step> {
+    pub fn notice(&mut self, notice: Notice) -> Vec<JsonStep> {
         #[derive(Serialize)]
         struct Params {
             state: &'static str,
@@ -302,7 +306,7 @@ impl JsonAcceptor {
             Notice::DiskFull => "disk-full",
             Notice::Draining => "draining",
         };
-        vec![Step::Say(notification("notice", Params { state }))]
+        vec![JsonStep::Say(notification("notice", Params { state }))]
     }
 
     /// The last text of a connection.
@@ -318,7 +322,7 @@ impl JsonAcceptor {
     }
 
     /// The time has come: a heartbeat, or the end of a connection that did not answer the last one.
-    pub fn wake(&mut self, now: Ns) -> Vec<Step> {
+    pub fn wake(&mut self, now: Ns) -> Vec<JsonStep> {
         let Some((interval, at)) = self.heartbeat.filter(|(_, at)| *at <= now) else {
             return Vec::new();
         };
@@ -332,7 +336,7 @@ impl JsonAcceptor {
         }
         self.is_asked = true;
         self.heartbeat = Some((interval, at.max(now).saturating_add(interval)));
-        vec![Step::Say(notification("heartbeat", Params { r#type: "test_request" }))]
+        vec![JsonStep::Say(notification("heartbeat", Params { r#type: "test_request" }))]
     }
 
     /// Whether the key with which the client logged on still stands as it was.
@@ -349,11 +353,11 @@ impl JsonAcceptor {
     fn ask(&mut self, asks: impl IntoIterator<Item = Ask>, wanted: Option<Subscription>) {
         for ask in asks {
             self.steps.push(match ask {
-                Ask::Snapshot(key) => Step::Snapshot(key),
-                Ask::Unsubscribe(key) => Step::Unsubscribe(vec![key]),
+                Ask::Snapshot(key) => JsonStep::Snapshot(key),
+                Ask::Unsubscribe(key) => JsonStep::Unsubscribe(vec![key]),
                 Ask::Subscribe(key) => {
                     let none = Subscription { key, after: None, conflate: false };
-                    Step::Subscribe(vec![wanted.unwrap_or(none)])
+                    JsonStep::Subscribe(vec![wanted.unwrap_or(none)])
                 }
             });
         }

@@ -12,7 +12,7 @@ use crate::event::{self, Event, PriceLevel};
 
 /// Content of a notification `subscription`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Subscription {
+pub struct SubscriptionParams {
     /// Name of the channel.
     pub channel: String,
     /// What happened.
@@ -48,7 +48,7 @@ pub struct Data {
 }
 
 /// A price of a book: `new` in a snapshot, `change` or `delete` (quantity 0), price, quantity.
-pub type Level = (&'static str, Decimal, Decimal);
+pub type ShownLevel = (&'static str, Decimal, Decimal);
 
 /// What happened.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -59,27 +59,27 @@ pub enum Content {
     /// What has changed; of `book` channels.
     Change(Book),
     /// An execution report; of `user.orders`.
-    Order(Order),
+    Order(ShownOrder),
     /// Positions and cash as they are; the first of `user.portfolio`.
     Portfolio(Portfolio),
     /// A position after a change; of `user.portfolio`.
-    Position(Holding),
+    Position(ShownHolding),
     /// Cash after a change; of `user.portfolio`.
-    Cash(Cash),
+    Cash(ShownCash),
     /// Trades of a batch; of `trades`.
     Trades(Trades),
     /// Prices in force; of `ticker`.
-    Prices(Prices),
+    Prices(ShownPrices),
     /// A funding payment; of `ticker`.
-    Funding(Funding),
+    Funding(ShownFunding),
     /// The account is below maintenance margin; of `user.risk`.
-    MarginCall(MarginCall),
+    MarginCall(ShownMarginCall),
     /// A liquidation; of `user.risk` and `liquidations`.
-    Liquidation(Liquidation),
+    Liquidation(ShownLiquidation),
     /// A position was closed against a bankrupt one; of `user.risk` and `liquidations`.
-    Deleveraging(Deleveraging),
+    Deleveraging(ShownDeleveraging),
     /// A loss beyond the collateral; of `user.risk` and `liquidations`.
-    BadDebt(BadDebt),
+    BadDebt(ShownBadDebt),
 }
 
 /// Prices of a book.
@@ -88,14 +88,14 @@ pub struct Book {
     /// Name of the market.
     pub instrument_name: String,
     /// Buy orders.
-    pub bids: Vec<Level>,
+    pub bids: Vec<ShownLevel>,
     /// Sell orders.
-    pub asks: Vec<Level>,
+    pub asks: Vec<ShownLevel>,
 }
 
 /// An execution report.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Order {
+pub struct ShownOrder {
     /// Name of the market.
     pub instrument_name: String,
     /// `new`, `trade`, `cancelled`, `replaced` or `rejected`.
@@ -120,7 +120,7 @@ pub struct Order {
 
 /// A position.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Holding {
+pub struct ShownHolding {
     /// The account.
     pub account: u32,
     /// Name of the market.
@@ -131,7 +131,7 @@ pub struct Holding {
 
 /// Cash of an account.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Cash {
+pub struct ShownCash {
     /// The account.
     pub account: u32,
     /// Amount, USD.
@@ -142,7 +142,7 @@ pub struct Cash {
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Portfolio {
     /// Positions that are not zero.
-    pub positions: Vec<Holding>,
+    pub positions: Vec<ShownHolding>,
     /// Cash, USD.
     pub cash: Option<Decimal>,
 }
@@ -151,12 +151,12 @@ pub struct Portfolio {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Trades {
     /// In their order.
-    pub trades: Vec<Trade>,
+    pub trades: Vec<ShownTrade>,
 }
 
 /// A trade.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Trade {
+pub struct ShownTrade {
     /// Price, USD.
     pub price: Decimal,
     /// Quantity, coins.
@@ -169,7 +169,7 @@ pub struct Trade {
 
 /// Prices in force.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Prices {
+pub struct ShownPrices {
     /// Oracle price, USD.
     pub index_price: Decimal,
     /// When the oracle observed it, ns since 1970.
@@ -180,7 +180,7 @@ pub struct Prices {
 
 /// A funding payment.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Funding {
+pub struct ShownFunding {
     /// Oracle price at which positions were valued, USD.
     pub index_price: Decimal,
     /// Average premium, in 1e-9 of the oracle price.
@@ -191,7 +191,7 @@ pub struct Funding {
 
 /// A margin call.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct MarginCall {
+pub struct ShownMarginCall {
     /// Name of the market.
     pub instrument_name: String,
     /// Mark price, USD.
@@ -200,7 +200,7 @@ pub struct MarginCall {
 
 /// A liquidation.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Liquidation {
+pub struct ShownLiquidation {
     /// Name of the market.
     pub instrument_name: String,
     /// Signed position before it, coins.
@@ -223,7 +223,7 @@ pub struct Liquidation {
 
 /// A deleveraging.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Deleveraging {
+pub struct ShownDeleveraging {
     /// Name of the market.
     pub instrument_name: String,
     /// Quantity closed, coins.
@@ -236,7 +236,7 @@ pub struct Deleveraging {
 
 /// A loss beyond the collateral.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct BadDebt {
+pub struct ShownBadDebt {
     /// Name of the market.
     pub instrument_name: String,
     /// Amount, USD.
@@ -257,30 +257,32 @@ pub fn content(markets: &Markets, symbol: Option<u16>, event: &Event) -> Option<
         Event::Report(report) => Content::Order(order(markets, report)?),
         Event::Position(held) => Content::Position(holding(markets, held)?),
         Event::Cash(event::Cash { account, cash }) => {
-            Content::Cash(Cash { account: *account, cash: markets.money(*cash) })
+            Content::Cash(ShownCash { account: *account, cash: markets.money(*cash) })
         }
-        Event::MarginCall(call) => Content::MarginCall(MarginCall {
+        Event::MarginCall(call) => Content::MarginCall(ShownMarginCall {
             instrument_name: of(call.symbol)?.name.clone(),
             mark_price: of(call.symbol)?.price(call.mark_price),
         }),
         Event::Liquidation(liquidation) => Content::Liquidation(liquidated(markets, liquidation)?),
         Event::Deleveraging(event::Deleveraging { symbol, qty, price, haircut }) => {
-            Content::Deleveraging(Deleveraging {
+            Content::Deleveraging(ShownDeleveraging {
                 instrument_name: of(*symbol)?.name.clone(),
                 amount: of(*symbol)?.amount(*qty),
                 price: of(*symbol)?.price(*price),
                 haircut: markets.money(*haircut),
             })
         }
-        Event::BadDebt(event::BadDebt { symbol, amount, borne_by }) => Content::BadDebt(BadDebt {
-            instrument_name: of(*symbol)?.name.clone(),
-            amount: markets.money(*amount),
-            borne_by: bearer(*borne_by),
-        }),
+        Event::BadDebt(event::BadDebt { symbol, amount, borne_by }) => {
+            Content::BadDebt(ShownBadDebt {
+                instrument_name: of(*symbol)?.name.clone(),
+                amount: markets.money(*amount),
+                borne_by: bearer(*borne_by),
+            })
+        }
         Event::Levels(levels) => Content::Change(book(markets, symbol?, levels, false)?),
         Event::Trades(trades) => {
             let perpetual = of(symbol?)?;
-            let trade = |trade: &event::Trade| Trade {
+            let trade = |trade: &event::Trade| ShownTrade {
                 price: perpetual.price(trade.price),
                 amount: perpetual.amount(trade.qty),
                 direction: direction(trade.taker_side),
@@ -290,14 +292,14 @@ pub fn content(markets: &Markets, symbol: Option<u16>, event: &Event) -> Option<
         }
         Event::Prices(event::Prices { oracle, observed_ns, mark }) => {
             let perpetual = of(symbol?)?;
-            Content::Prices(Prices {
+            Content::Prices(ShownPrices {
                 index_price: perpetual.price(*oracle),
                 observed_ns: *observed_ns,
                 mark_price: perpetual.price(*mark),
             })
         }
         Event::Funding(event::Funding { price, premium_ppb, rate_ppb }) => {
-            Content::Funding(Funding {
+            Content::Funding(ShownFunding {
                 index_price: of(symbol?)?.price(*price),
                 premium_ppb: *premium_ppb,
                 rate_ppb: *rate_ppb,
@@ -344,13 +346,13 @@ pub fn portfolio(markets: &Markets, events: &[Event]) -> Portfolio {
     portfolio
 }
 
-fn holding(markets: &Markets, held: &event::Holding) -> Option<Holding> {
+fn holding(markets: &Markets, held: &event::Holding) -> Option<ShownHolding> {
     let perpetual = markets.get(held.symbol)?;
     let (instrument_name, size) = (perpetual.name.clone(), perpetual.amount(held.qty));
-    Some(Holding { account: held.account, instrument_name, size })
+    Some(ShownHolding { account: held.account, instrument_name, size })
 }
 
-fn order(markets: &Markets, report: &event::Report) -> Option<Order> {
+fn order(markets: &Markets, report: &event::Report) -> Option<ShownOrder> {
     let perpetual = markets.get(report.symbol)?;
     let exec_type = match report.exec_type {
         ExecType::New => "new",
@@ -365,7 +367,7 @@ fn order(markets: &Markets, report: &event::Report) -> Option<Order> {
         _ => None,
     };
     let is_trade = report.exec_type == ExecType::Trade;
-    Some(Order {
+    Some(ShownOrder {
         instrument_name: perpetual.name.clone(),
         exec_type,
         cl_ord_id: report.cl_ord_id.to_string(),
@@ -379,9 +381,9 @@ fn order(markets: &Markets, report: &event::Report) -> Option<Order> {
     })
 }
 
-fn liquidated(markets: &Markets, of: &event::Liquidation) -> Option<Liquidation> {
+fn liquidated(markets: &Markets, of: &event::Liquidation) -> Option<ShownLiquidation> {
     let perpetual = markets.get(of.symbol)?;
-    Some(Liquidation {
+    Some(ShownLiquidation {
         instrument_name: perpetual.name.clone(),
         held: perpetual.amount(of.held),
         remaining: perpetual.amount(of.remaining),

@@ -8,7 +8,7 @@ use surgetank_market::{MONEY_MAX, PRICE_MAX, QTY_MAX};
 
 use super::decimal::Unit;
 use super::fault::Fault;
-use super::markets::{Markets, Perpetual};
+use super::markets::{Markets, NamedPerpetual};
 use super::params::{Amount, Cancel, CancelAll, Edit, Force, NewOrder, OrderType, Transfer};
 use crate::request::{AccountRequest, Action};
 
@@ -16,7 +16,7 @@ use crate::request::{AccountRequest, Action};
 ///
 /// # Errors
 /// There is none.
-pub fn market<'m>(markets: &'m Markets, name: &str) -> Result<(u16, &'m Perpetual), Fault> {
+pub fn market<'m>(markets: &'m Markets, name: &str) -> Result<(u16, &'m NamedPerpetual), Fault> {
     markets.find(name).ok_or_else(|| Fault::params("instrument_name: no such market"))
 }
 
@@ -29,11 +29,11 @@ fn count(unit: Unit, amount: Amount, most: i128, name: &str) -> Result<i128, Fau
     in_bounds.ok_or_else(|| Fault::params(format!("{name}: out of bounds")))
 }
 
-fn price(perpetual: &Perpetual, price: Amount) -> Result<Price, Fault> {
+fn price(perpetual: &NamedPerpetual, price: Amount) -> Result<Price, Fault> {
     Ok(count(perpetual.tick, price, PRICE_MAX.into(), "price")? as Price)
 }
 
-fn amount(perpetual: &Perpetual, amount: Amount) -> Result<Qty, Fault> {
+fn amount(perpetual: &NamedPerpetual, amount: Amount) -> Result<Qty, Fault> {
     Ok(count(perpetual.lot, amount, QTY_MAX.into(), "amount")? as Qty)
 }
 

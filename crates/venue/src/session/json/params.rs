@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::value::RawValue;
 
 use super::decimal::Decimal;
@@ -107,9 +107,9 @@ pub enum GrantType {
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LevelName {
-    /// Executed.
+    /// Once they are executed.
     Memory,
-    /// Durable on the disk.
+    /// Once they are durable on the disk.
     Disk,
 }
 
@@ -152,22 +152,22 @@ pub struct Subscribe {
     pub channels: Vec<String>,
     /// Last place that the client has of each channel, to go on from there.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Place>")]
-    pub after: BTreeMap<String, Place>,
+    #[schemars(with = "BTreeMap<String, ChannelPlace>")]
+    pub after: BTreeMap<String, ChannelPlace>,
 }
 
 /// A place in a channel.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct ChannelPlace {
     /// History to which the number belongs.
     pub epoch: u32,
     /// Number of an event.
     pub number: u64,
 }
 
-impl From<Place> for Position {
-    fn from(Place { epoch, number }: Place) -> Position {
+impl From<ChannelPlace> for Position {
+    fn from(ChannelPlace { epoch, number }: ChannelPlace) -> Position {
         Position { epoch, number }
     }
 }

@@ -114,7 +114,7 @@ pub struct Resting {
 
 /// A position, of `private/get_positions`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Position {
+pub struct PositionState {
     /// Name of the market.
     pub instrument_name: String,
     /// Signed quantity, coins.

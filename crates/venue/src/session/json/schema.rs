@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::methods;
-use super::notify::Subscription;
+use super::notify::SubscriptionParams;
 
 /// The content of docs/websocket.schema.json.
 pub fn schema() -> Value {
@@ -15,7 +15,7 @@ pub fn schema() -> Value {
             (name.to_owned(), json!({"params": params, "result": result}))
         })
         .collect();
-    let subscription = of.subschema_for::<Subscription>();
+    let subscription = of.subschema_for::<SubscriptionParams>();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "surgetank's WebSocket, version 1",

@@ -2,9 +2,9 @@
 //!
 //! # Layout: lines that end with a line feed, but for the last
 //! ```text
-//! logon    surgetank auth 1 | venue | challenge | client_id | session | timestamp | nonce | level |
+//! logon    surgetank/auth/1 | venue | challenge | client_id | session | timestamp | nonce | level |
 //!          cancel_on_disconnect
-//! request  surgetank call 1 | venue | challenge | method | params, as they are sent
+//! request  surgetank/call/1 | venue | challenge | method | params, as they are sent
 //! ```
 //! `venue` and `challenge` are hexadecimal digits of the notification with which a connection
 //! begins. The rules are those of [`crate::session::auth`]: a signature names the venue and a
@@ -24,7 +24,7 @@ const MILLISECOND: Ns = 1_000_000;
 
 /// What signatures of a connection name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Challenge {
+pub struct ConnectionChallenge {
     /// The venue.
     pub venue: VenueId,
     /// Drawn for the connection.
@@ -45,7 +45,7 @@ fn signature(digits: &str) -> Signature {
     Signature(bytes.filter(|bytes| rest.is_empty() && bytes.len() <= 64).unwrap_or_default())
 }
 
-impl Challenge {
+impl ConnectionChallenge {
     fn lines(&self, first: &str, rest: &[&str]) -> String {
         let mut text = format!("{first}\n{}\n{}", hex(&self.venue), hex(&self.nonce));
         for line in rest {
@@ -61,12 +61,12 @@ impl Challenge {
         let cancel = if auth.cancel_on_disconnect { "true" } else { "false" };
         let timestamp = auth.timestamp.to_string();
         let Auth { client_id, session, nonce, .. } = auth;
-        self.lines("surgetank auth 1", &[client_id, session, &timestamp, nonce, level, cancel])
+        self.lines("surgetank/auth/1", &[client_id, session, &timestamp, nonce, level, cancel])
     }
 
     /// What a request signs.
     pub fn call_text(&self, method: &str, params: &str) -> String {
-        self.lines("surgetank call 1", &[method, params])
+        self.lines("surgetank/call/1", &[method, params])
     }
 
     /// Whether a call is signed by the key.

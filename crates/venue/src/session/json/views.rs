@@ -3,7 +3,7 @@
 use super::fault::{Fault, rejection};
 use super::markets::Markets;
 use super::notify::direction;
-use super::results::{AccountSummary, OrderBook, OrderState, Position, Resting};
+use super::results::{AccountSummary, OrderBook, OrderState, PositionState, Resting};
 use crate::answer::Status;
 use crate::query::{AccountView, BookView, OrderView, PositionView};
 
@@ -22,10 +22,10 @@ pub(super) fn book(markets: &Markets, view: &BookView) -> Result<OrderBook, Faul
     })
 }
 
-pub(super) fn positions(markets: &Markets, held: &[PositionView]) -> Vec<Position> {
+pub(super) fn positions(markets: &Markets, held: &[PositionView]) -> Vec<PositionState> {
     let position = |view: &PositionView| {
         let perpetual = markets.get(view.symbol)?;
-        Some(Position {
+        Some(PositionState {
             instrument_name: perpetual.name.clone(),
             size: perpetual.amount(view.qty),
             mark_price: perpetual.price(view.mark),
