@@ -106,7 +106,7 @@ MARKET_FLOORS = [
 VENUE_FLOORS = [
     {"buckets", "encoding"},
     {"answer", "event", "genesis", "request"},
-    {"execution", "storage", "wire"},
+    {"execution", "query", "storage", "wire"},
     {"session"},
     {"intake", "streams"},
     {"venue"},
@@ -172,6 +172,7 @@ LIBRARIES = {
         "ed25519-dalek",
         "hmac",
         "postcard",
+        "schemars",
         "serde",
         "serde_json",
         "sha2",

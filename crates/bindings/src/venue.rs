@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use surgetank_layer::units::Digest;
 use surgetank_serve::check::{self, Checked, NotChecked};
 use surgetank_serve::config::Config;
+use surgetank_serve::edge::tls::Tls;
 use surgetank_serve::host::Status;
 use surgetank_serve::progress::{Ended, Recovery, Why};
 use surgetank_serve::running::{NotStarted, Running};
@@ -185,6 +186,12 @@ impl Venue {
         self.0.address().to_string()
     }
 
+    /// Where JSON-RPC over WebSocket is spoken; `None`: nowhere.
+    #[getter]
+    fn ws_address(&self) -> Option<String> {
+        self.0.ws_address().map(|address| address.to_string())
+    }
+
     /// What the start has found; `None` before it is complete.
     fn recovery(&self) -> Option<String> {
         self.0.recovery().map(|found| recovery(&found).to_string())
@@ -226,6 +233,11 @@ impl Venue {
     fn reload(&self, keys_json: &str) -> PyResult<()> {
         self.0.reload(Keys::parse(keys_json).map_err(invalid)?);
         Ok(())
+    }
+
+    /// Sets the certificate that new connections are shown; both arguments are PEM.
+    fn reload_tls(&self, certificate: String, key: String) -> PyResult<()> {
+        self.0.reload_tls(&Tls { certificate, key }).map_err(invalid)
     }
 
     /// Begins the end: what waits is answered and made durable.

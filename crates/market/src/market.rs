@@ -178,6 +178,16 @@ impl Market {
         self.ledger.equity(account)
     }
 
+    /// Cash of an account, in quanta; negative if it is owed.
+    pub fn cash(&self, account: AccountId) -> Money {
+        self.ledger.cash(account)
+    }
+
+    /// Whether the account is open.
+    pub fn has_account(&self, account: AccountId) -> bool {
+        self.ledger.has_account(account)
+    }
+
     /// The options listed; the number of the first among the markets is [`Market::symbols`].
     pub fn options(&self) -> Option<&Chain> {
         self.ledger.chain()

@@ -315,6 +315,9 @@ impl Host {
             Output::OrderStatus(connection, status) => {
                 self.say(connection, Down::OrderStatus(status));
             }
+            Output::View(connection, number, view) => {
+                self.push(connection, Item::View(number, view));
+            }
             Output::Events(connection, events) => {
                 self.push(connection, Item::Events(events));
             }

@@ -10,13 +10,16 @@ use std::time::Duration;
 use serde::Serialize;
 use surgetank_layer::units::{Digest, Ns};
 use surgetank_venue::genesis::Genesis;
+use surgetank_venue::session::json::markets::Markets;
 use surgetank_venue::session::keys::Keys;
 use surgetank_venue::venue::Venue;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::edge::{self, Shared};
+use crate::edge::tls::Tls;
+use crate::edge::{self, Gateway, Shared};
 use crate::files::Lock;
 use crate::host::{Command, Host, Seen, SnapshotEvery, Stage, Status, Viewer};
 use crate::progress::{Ended, Milestones, Recovery, Why};
@@ -71,6 +74,8 @@ pub struct Overview {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    ws_address: Option<SocketAddr>,
+    tls: watch::Sender<Option<Arc<ServerConfig>>>,
     clock: Arc<Clock>,
     telemetry: Arc<Telemetry>,
     stage: watch::Receiver<Stage>,
@@ -95,6 +100,9 @@ impl Running {
         let mut new_journal = [0; 16];
         getrandom::fill(&mut new_journal).map_err(|error| system(error.into()))?;
         let of_venue = config.of_venue(genesis, new_journal).map_err(NotStarted::Configuration)?;
+        let tls = config.tls.as_ref().map(Tls::server).transpose();
+        let tls = tls.map_err(NotStarted::Configuration)?;
+        let markets = Arc::new(Markets::of(&of_venue.genesis));
         let genesis_hash = of_venue.genesis.hash();
         let venue =
             Venue::new(of_venue).map_err(|error| NotStarted::Configuration(error.to_string()))?;
@@ -102,21 +110,26 @@ impl Running {
             io::ErrorKind::WouldBlock => NotStarted::Locked,
             _ => NotStarted::System(error),
         })?;
-        let listener = TcpListener::bind(config.listen);
-        let listener = listener.map_err(|error| NotStarted::Address(config.listen, error))?;
-        let address = listener.local_addr().map_err(system)?;
+        let (listener, address) = bind(config.listen)?;
+        let websocket = config.listen_ws.map(bind).transpose()?;
+        let ws_address = websocket.as_ref().map(|(_, address)| *address);
+        let websocket = websocket.map(|(listener, _)| (listener, Gateway::WebSocket));
+        let listeners = [(listener, Gateway::Binary)].into_iter().chain(websocket).collect();
 
         let clock = Arc::new(Clock::start());
         let milestones = Arc::new(Milestones::default());
         let telemetry = Arc::new(Telemetry::default());
         let (stage, stage_now) = watch::channel(Stage::Recovering);
         let (keys, keys_now) = watch::channel(Arc::new(keys));
+        let (tls, tls_now) = watch::channel(tls);
         let (commands, of_clients) = mpsc::channel(COMMANDS_MAX);
         let (viewers, of_operators) = mpsc::channel(VIEWERS_MAX);
         // A signature names the venue by its genesis, which has the time of its opening.
         let id = *genesis_hash.0.first_chunk().expect("a hash has 32 bytes");
         let shared = Shared {
             venue: id,
+            markets,
+            tls: tls_now,
             clock: Arc::clone(&clock),
             keys: keys_now,
             stage: stage_now.clone(),
@@ -124,7 +137,7 @@ impl Running {
             limits: config.connections,
             telemetry: Arc::clone(&telemetry),
         };
-        let edge = edge::start(listener, shared).map_err(system)?;
+        let edge = edge::start(listeners, shared).map_err(system)?;
         let (storage, results) = Storage::start(directory, &telemetry).map_err(system)?;
         let snapshots = SnapshotEvery {
             requests: config.journal.snapshot_requests.max(1),
@@ -144,13 +157,41 @@ impl Running {
             guard.0.ended(ended);
         };
         thread::Builder::new().name("venue".to_owned()).spawn(run).map_err(system)?;
-        let stage = stage_now;
-        Ok(Running { address, clock, telemetry, stage, viewers, commands, keys, milestones })
+        Ok(Running {
+            address,
+            ws_address,
+            tls,
+            clock,
+            telemetry,
+            stage: stage_now,
+            viewers,
+            commands,
+            keys,
+            milestones,
+        })
     }
 
     /// Where the binary protocol is spoken.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where JSON-RPC over WebSocket is spoken; `None`: nowhere.
+    pub fn ws_address(&self) -> Option<SocketAddr> {
+        self.ws_address
+    }
+
+    /// Sets the certificate that new connections are shown.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that connections are not encrypted; nothing is changed.
+    pub fn reload_tls(&self, tls: &Tls) -> Result<(), String> {
+        let server = tls.server()?;
+        if self.tls.borrow().is_none() {
+            return Err("tls: connections of this venue are not encrypted".to_owned());
+        }
+        self.tls.send_replace(Some(server));
+        Ok(())
     }
 
     /// What the start has found; `None` before it is complete.
@@ -215,6 +256,13 @@ impl Running {
     pub fn drain(&self) {
         let _ = self.commands.blocking_send(Command::Drain);
     }
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
+    let failed = |error| NotStarted::Address(address, error);
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// Says that the service has ended when its thread does, however that came.

@@ -14,7 +14,9 @@ use serde::Serialize;
 use surgetank_layer::units::Ns;
 use surgetank_venue::buckets::Buckets;
 use surgetank_venue::storage::effect::{Done, Effect, Errno};
-use surgetank_venue::wire::{CutReason, Notice};
+use surgetank_venue::wire::Notice;
+
+use crate::edge::ends::End;
 
 /// Connections since the start.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -26,7 +28,7 @@ pub struct ConnectionCounts {
     /// Those that ended without a word: by the client or the network.
     pub lost: u64,
     /// Those that the venue has ended, by the name of the reason.
-    pub cut: BTreeMap<String, u64>,
+    pub cut: BTreeMap<&'static str, u64>,
 }
 
 /// The newest snapshot.
@@ -82,12 +84,12 @@ impl Telemetry {
         connections.open += 1;
     }
 
-    /// A connection has ended: cut for this reason, or lost.
-    pub fn ended(&self, cut: Option<CutReason>) {
+    /// A connection has ended.
+    pub fn ended(&self, end: End) {
         let mut connections = lock(&self.connections);
         connections.open = connections.open.saturating_sub(1);
-        match cut {
-            Some(reason) => *connections.cut.entry(name(reason)).or_default() += 1,
+        match end.cut() {
+            Some(reason) => *connections.cut.entry(reason).or_default() += 1,
             None => connections.lost += 1,
         }
     }
@@ -157,18 +159,6 @@ impl Telemetry {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Name of a reason: that of the protocol's page, with hyphens.
-fn name(reason: CutReason) -> String {
-    let mut name = String::new();
-    for letter in format!("{reason:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
 }
 
 fn kind(effect: &Effect) -> &'static str {

@@ -9,6 +9,7 @@ mod genesis;
 mod intake;
 mod memory_disk;
 mod session;
+mod session_json;
 mod session_keys;
 mod small_venue;
 mod state;

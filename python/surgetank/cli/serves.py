@@ -32,7 +32,8 @@ Examples:
 
   surgetank serve my-venue.toml --data /var/lib/my-venue --listen 127.0.0.1:7400 --log json
 
-SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads the keys again.
+SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads keys and certificate
+again.
 
 Exit codes: 0 drained · 1 the journal is damaged or another venue's · 2 usage · 74 the disk failed.
 """
@@ -62,6 +63,13 @@ def serve_command(
             metavar="HOST:PORT", help="Address of the binary protocol; port 0: any free one."
         ),
     ] = None,
+    listen_ws: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Address of JSON-RPC over WebSocket; without it and the file's, none.",
+        ),
+    ] = None,
     listen_http: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +86,9 @@ def serve_command(
     from surgetank.venue.process import start
 
     wanted = _Wanted()
-    venue = start(file, data=data, listen=listen, listen_http=listen_http)
+    venue = start(
+        file, data=data, listen=listen, listen_ws=listen_ws, listen_http=listen_http
+    )
     readings = Readings(venue)
     with _page(readings) as page:
         while not venue.wait_started(_LOOK_S):
@@ -164,6 +174,11 @@ def _reload(venue: RunningVenue, log: Log) -> None:
         _say(log, "keys-refused", {"text": f"The keys stay as they were. {error}"})
     else:
         _say(log, "keys-read", {"text": f"Keys read again from {venue.keys}"})
+    try:
+        if venue.reload_tls():
+            _say(log, "tls-read", {"text": "Certificate read again, for new connections"})
+    except SurgetankError as error:
+        _say(log, "tls-refused", {"text": f"The certificate stays as it was. {error}"})
 
 
 def _serving(venue: RunningVenue, recovery: dict[str, Any], page: str | None) -> dict[str, Any]:
@@ -172,13 +187,15 @@ def _serving(venue: RunningVenue, recovery: dict[str, Any], page: str | None) ->
     kinds = sorted({damage["kind"] for damage in recovery["damage"]})
     found = f"recovered, {', '.join(kinds)}" if kinds else "whole"
     journal = f"journal at {place}: {found}" if record else "a new journal"
+    tls = ", TLS" if venue.config.tls is not None else ""
+    websocket = f"{venue.ws_address} (WebSocket{tls})\n" if venue.ws_address else ""
     text = (
-        f"Serving at {venue.address} (binary protocol)\n"
+        f"Serving at {venue.address} (binary protocol{tls})\n{websocket}"
         + (f"Page for operators: {page}\n" if page else "")
         + f"Data in {venue.data}, {journal}\nCtrl-C drains and ends it"
     )
-    content = {"address": venue.address, "page": page, "data": str(venue.data)}
-    return content | {"recovery": recovery, "text": text}
+    content = {"address": venue.address, "ws_address": venue.ws_address, "page": page}
+    return content | {"data": str(venue.data), "recovery": recovery, "text": text}
 
 
 def _say(log: Log, event: str, content: dict[str, Any]) -> None:
@@ -189,7 +206,7 @@ def _say(log: Log, event: str, content: dict[str, Any]) -> None:
     text = content["text"]
     if event == "ended":
         text = f"Ended at request {content['progress']['sequence']}: {text}"
-    (out_ if event in ("serving", "keys-read", "ended") else err).print(
+    (out_ if event in ("serving", "keys-read", "tls-read", "ended") else err).print(
         text, soft_wrap=True, highlight=False
     )
     sys.stdout.flush()

@@ -83,6 +83,14 @@ class Connections(Section):
     )
 
 
+class TlsFiles(Section):
+    """The certificate that connections of both gateways are shown; read again on SIGHUP.
+    Names of files are relative to the venue's."""
+
+    certificate: str = Field(description="file of the certificate chain, PEM")
+    key: str = Field(description="file of its private key, PEM, mode 600")
+
+
 class VenueConfig(Section):
     """A venue: where it listens, what it opens with, its bounds."""
 
@@ -96,6 +104,10 @@ class VenueConfig(Section):
     http_hosts: list[str] = Field(
         [], description="further host names under which `listen_http` may be asked"
     )
+    listen_ws: str | None = Field(
+        None, description="address of JSON-RPC over WebSocket, HOST:PORT; without it, none"
+    )
+    tls: TlsFiles | None = Field(None, description="encrypts the connections of both")
     data: str = Field("data", description="folder of the journal, relative to this file")
     keys: str = Field("keys.toml", description="file of the keys, relative to this file")
     order: str = Field(
@@ -149,11 +161,14 @@ class VenueConfig(Section):
             raise ValueError(f"account {twice[0]} is there twice")
         return self
 
-    def process(self) -> str:
-        """The configuration of the process, as JSON for the core."""
+    def process(self, tls: Mapping[str, str] | None = None) -> str:
+        """The configuration of the process, as JSON for the core; `tls` has the content of the
+        files."""
         connections, journal = self.connections.model_dump(), self.journal.model_dump()
         content = {
             "listen": self.listen,
+            "listen_ws": self.listen_ws,
+            "tls": tls,
             "ordering": self.order,
             "intake": self.intake.model_dump(),
             "journal": journal,

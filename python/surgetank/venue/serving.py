@@ -13,6 +13,7 @@ import tempfile
 import threading
 import weakref
 from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -31,23 +32,38 @@ _EVENTS_MAX: Final = 10_000
 _ALL: Final[weakref.WeakSet[ServedVenue]] = weakref.WeakSet()
 
 
-def arguments(file: Path, data: Path, listen: str, listen_http: str = OFF) -> list[str]:
+@dataclass(frozen=True)
+class Addresses:
+    """Where a venue listens, HOST:PORT each."""
+
+    binary: str
+    ws: str | None = None
+    """Of JSON-RPC over WebSocket; None: the file's."""
+    http: str = OFF
+    """Of the page for operators."""
+
+
+def arguments(file: Path, data: Path, addresses: Addresses) -> list[str]:
     """The command line of a venue that says what it does in JSON."""
-    name = [sys.executable, "-m", "surgetank", "serve", str(file), "--listen", listen]
-    return [*name, "--listen-http", listen_http, "--data", str(data), "--log", "json"]
+    name = [sys.executable, "-m", "surgetank", "serve", str(file), "--listen", addresses.binary]
+    websocket = [] if addresses.ws is None else ["--listen-ws", addresses.ws]
+    page = ["--listen-http", addresses.http]
+    return [*name, *websocket, *page, "--data", str(data), "--log", "json"]
 
 
 class ServedVenue:
     """A venue in a process of its own; `with` ends it."""
 
-    def __init__(self, file: Path, data: Path, listen: str, listen_http: str = OFF) -> None:
+    def __init__(self, file: Path, data: Path, addresses: Addresses) -> None:
         self.file = file
         self.data = data
-        self.address = listen
+        self.address = addresses.binary
         """Address of the binary protocol, HOST:PORT; the same after `restart`."""
+        self.ws_address = addresses.ws
+        """Address of JSON-RPC over WebSocket, HOST:PORT; None: it is not spoken."""
         self.page = ""
         """Address of its page for operators; empty if it has none."""
-        self._listen_http = listen_http
+        self._listen_http = addresses.http
         self.recovery: dict[str, Any] = {}
         """What its last start has found: record, sequence, files, damage, state_hash."""
         self.ended: dict[str, Any] | None = None
@@ -93,7 +109,11 @@ class ServedVenue:
         """
         self.ended, self.recovery, self._errors = None, {}, []
         child = subprocess.Popen(
-            arguments(self.file, self.data, self.address, self._listen_http),
+            arguments(
+                self.file,
+                self.data,
+                Addresses(self.address, self.ws_address, self._listen_http),
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -181,7 +201,7 @@ class ServedVenue:
             return
         if event == "serving":
             self.address, self.recovery = said["address"], said["recovery"]
-            self.page = said["page"] or ""
+            self.ws_address, self.page = said["ws_address"], said["page"] or ""
         elif event == "ended":
             self.ended = said
         elif self.events.qsize() < _EVENTS_MAX:
@@ -193,21 +213,24 @@ def serve(
     *,
     data: str | Path | None = None,
     listen: str = "127.0.0.1:0",
+    listen_ws: str | None = None,
     listen_http: str = OFF,
 ) -> ServedVenue:
     """A venue in a process of its own, which `with` starts and ends.
 
     `file` is a `venue.toml`; `data` is the folder of its journal, by default a temporary one that
     goes with the venue; `listen` the address of the binary protocol, by default any free port;
-    `listen_http` that of the page for operators, by default none (`127.0.0.1:0`: any free port).
+    `listen_ws` that of JSON-RPC over WebSocket, by default the file's; `listen_http` that of the
+    page for operators, by default none (`127.0.0.1:0`: any free port).
 
     >>> with st.serve("venue.toml") as venue:  # doctest: +SKIP
     ...     venue.address
     """
+    addresses = Addresses(listen, listen_ws, listen_http)
     if data is not None:
-        return ServedVenue(Path(file), Path(data), listen, listen_http)
+        return ServedVenue(Path(file), Path(data), addresses)
     folder = tempfile.TemporaryDirectory(prefix="surgetank-venue-", ignore_cleanup_errors=True)
-    venue = ServedVenue(Path(file), Path(folder.name), listen, listen_http)
+    venue = ServedVenue(Path(file), Path(folder.name), addresses)
     weakref.finalize(venue, folder.cleanup)
     return venue
 

@@ -33,7 +33,8 @@ pub fn now_ns() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn secret(digits: &str) -> Result<Secret, Failure> {
+/// The secret of a key.
+pub fn secret(digits: &str) -> Result<Secret, Failure> {
     let mut bytes = [0; 32];
     for (index, byte) in bytes.iter_mut().enumerate() {
         *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2).ok_or("64 digits")?, 16)?;

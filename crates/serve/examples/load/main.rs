@@ -5,17 +5,22 @@
 //! unanswered frames of `BATCH` orders; with it, frames leave at their times, late or not, and the
 //! latency of an order counts from the time at which its frame was due.
 //!
+//! `load websocket ADDRESS KEYS SECONDS WINDOW MARKET PRICE AMOUNT`: one connection for each key, each
+//! with `WINDOW` unanswered calls of one order, as JSON over WebSocket.
+//!
 //! `load subscribers ADDRESS KEYS SECONDS COUNT`: so many connections, of all keys in turn, follow
 //! the book and the trades of market 0; the latency of an event counts from the sealing of its batch.
 
 mod client;
 mod orders;
 mod subscribers;
+mod websocket;
 
 use std::error::Error;
 
 use client::Key;
 use orders::Load;
+use websocket::Calls;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -41,6 +46,11 @@ fn main() -> Result<(), Failure> {
             let window = window.parse()?;
             let load = Load { address, seconds, batch, window, frames_per_s, price: 1000 };
             runtime.block_on(orders::measure(load, keys))?
+        }
+        ("websocket", [window, market, price, amount]) => {
+            let [market, price, amount] = [market, price, amount].map(String::clone);
+            let calls = Calls { address, seconds, window: window.parse()?, market, price, amount };
+            runtime.block_on(websocket::measure(calls, keys))?
         }
         ("subscribers", [count]) => {
             runtime.block_on(subscribers::measure(&address, &keys, seconds, count.parse()?))?

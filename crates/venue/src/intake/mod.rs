@@ -205,6 +205,13 @@ impl Intake {
         }
     }
 
+    /// Whether a connection's orders are cancelled when it ends without a logout.
+    pub fn set_cancel_on_disconnect(&mut self, connection: ConnectionId, wanted: bool) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.session.cancel_on_disconnect = wanted;
+        }
+    }
+
     /// The room on the disk has changed.
     pub fn set_space(&mut self, space: Space) {
         self.space = space;

@@ -167,6 +167,11 @@ impl Streams {
         Position { epoch: self.epoch, number: self.counters.last(key) - held as u64 }
     }
 
+    /// The last event of a stream, of what is executed.
+    pub fn executed(&self, key: StreamKey) -> Position {
+        Position { epoch: self.epoch, number: self.counters.last(key) }
+    }
+
     /// Begins a subscription of a connection that is logged on for this account.
     ///
     /// # Errors

@@ -16,8 +16,10 @@
 //! far, the last batch of the journal included.
 
 mod executed;
+mod heads;
 mod start;
 pub mod view;
+mod views;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use serde::Serialize;
 use surgetank_layer::audit::batch::Ticket;
 use surgetank_layer::audit::journal::End;
 use surgetank_layer::machine::{Draws, Machine};
-use surgetank_layer::pipe::sealer::{BatchRule, Sealer};
+use surgetank_layer::pipe::sealer::Sealer;
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{Digest, Ns};
 
@@ -36,6 +38,7 @@ use crate::execution::{Execution, state_hash};
 use crate::genesis::{Genesis, InvalidGenesis};
 use crate::intake::bounds::IntakeBounds;
 use crate::intake::{ConnectionId, Executed, Intake, Session};
+use crate::query::{Query, View};
 use crate::request::Request;
 use crate::storage::damage::{Damage, FileReport};
 use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
@@ -45,6 +48,7 @@ use crate::streams::published::Published;
 use crate::streams::{Beginning, StreamBounds, Streams};
 use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, StreamState, Subscription};
 use view::Recent;
+use views::Views;
 
 /// Parameters of a venue.
 #[derive(Clone, Debug)]
@@ -83,6 +87,10 @@ pub enum Input {
     Requests(ConnectionId, Vec<(Request, Option<Refusal>)>),
     /// A client asks what became of a request of its account, by its ClOrdID.
     OrderStatus(ConnectionId, u64),
+    /// A client asks about the state, under a number of its own.
+    Query(ConnectionId, u32, Query),
+    /// Whether orders are cancelled when the connection ends without a logout.
+    CancelOnDisconnect(ConnectionId, bool),
     /// A client wants events.
     Subscribe(ConnectionId, Vec<Subscription>),
     /// A client wants no further events of these streams.
@@ -112,6 +120,8 @@ pub enum Output {
     Answers(ConnectionId, Answers),
     /// Answer to [`Input::OrderStatus`].
     OrderStatus(ConnectionId, OrderStatus),
+    /// Answer to [`Input::Query`].
+    View(ConnectionId, u32, View),
     /// Events for a subscriber.
     Events(ConnectionId, Vec<Arc<Published>>),
     /// Events that a subscriber will not be sent.
@@ -167,6 +177,7 @@ pub struct Venue {
     storage: Storage,
     intake: Intake,
     streams: Streams,
+    views: Views,
     execution: Execution,
     /// Of the current head; `None` before the first one of a start.
     sealer: Option<Sealer>,
@@ -205,6 +216,7 @@ impl Venue {
             storage: Storage::new(config.storage.clone()),
             intake: Intake::new(config.bounds),
             streams: Streams::new(config.stream_bounds),
+            views: Views::default(),
             execution,
             sealer: None,
             journal: config.storage.new_journal,
@@ -292,6 +304,7 @@ impl Venue {
                 self.intake.durable(self.now, number);
                 let shares = self.streams.durable(number).into_iter();
                 out.extend(shares.map(|(connection, events)| Output::Events(connection, events)));
+                out.extend(self.views.durable(number));
             }
             effect::Output::Space(space) => {
                 self.intake.set_space(space);
@@ -374,41 +387,6 @@ impl Venue {
         });
     }
 
-    /// Begins the journal, or a further head of it, if there is none with secrets left.
-    fn begin_head(&mut self, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        if self.sealer.as_ref().is_some_and(|sealer| sealer.ledger().batches_left() > 0) {
-            return;
-        }
-        let mut secret = [0; 32];
-        for part in secret.as_chunks_mut::<8>().0 {
-            *part = draws.next_u64().to_le_bytes();
-        }
-        let rule = BatchRule {
-            ordering: self.config.ordering,
-            messages_max: self.config.bounds.batch_requests_max.max(1),
-            bytes_max: self.config.bounds.batch_bytes_max,
-        };
-        let batches = self.config.batches_per_head.max(1);
-        let (sealer, head) = if self.record == 0 {
-            let genesis = &self.config.genesis;
-            let (bytes, hash) = (genesis.to_bytes(), genesis.hash());
-            self.append(self.first(RecordKind::Genesis, bytes, hash), draws, out);
-            Sealer::new(rule, &secret, batches)
-        } else {
-            Sealer::after(&self.decided.end, rule, &secret, batches)
-        };
-        let hash = sealer.ledger().last_hash();
-        self.sealer = Some(sealer);
-        self.append(self.first(RecordKind::Head, head, hash), draws, out);
-    }
-
-    /// A record without requests.
-    fn first(&self, kind: RecordKind, payload: Vec<u8>, hash: Digest) -> Append {
-        let first_sequence = self.decided.end.sequence + 1;
-        let payload: Arc<[u8]> = payload.into();
-        Append { kind, payload, hash, first_sequence, ordered: 0, sealed_ns: self.now }
-    }
-
     fn logged_on(&mut self, connection: ConnectionId, session: Session, out: &mut Vec<Output>) {
         if self.stage != Stage::Serving {
             return out.push(Output::Cut(connection, CutReason::Stopping));
@@ -470,6 +448,7 @@ impl Machine for Venue {
             Input::Gone { connection, logged_out } => {
                 self.intake.gone(self.now, connection, logged_out);
                 self.streams.gone(connection);
+                self.views.gone(connection);
             }
             Input::Requests(connection, requests) => {
                 self.intake.receive(self.now, connection, &requests);
@@ -480,6 +459,12 @@ impl Machine for Venue {
                     let status = self.intake.status(session.account, cl_ord_id);
                     Output::OrderStatus(connection, OrderStatus { cl_ord_id, status })
                 }));
+            }
+            Input::Query(connection, number, query) => {
+                out.extend(self.query(connection, number, query));
+            }
+            Input::CancelOnDisconnect(connection, wanted) => {
+                self.intake.set_cancel_on_disconnect(connection, wanted);
             }
             Input::Subscribe(connection, wanted) => self.subscribe(connection, &wanted, out),
             Input::Unsubscribe(connection, keys) => {
