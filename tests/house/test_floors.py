@@ -48,7 +48,7 @@ FLOORS = [
     {"compare"},
     {"report"},
     {"run"},
-    {"view"},
+    {"operations", "view"},
     {"console"},
     {"cli"},
     {"__main__"},
@@ -104,7 +104,7 @@ MARKET_FLOORS = [
 ]
 #: What is stored and sent, the machines, what composes them. Some of it is yet to be built.
 VENUE_FLOORS = [
-    {"encoding"},
+    {"buckets", "encoding"},
     {"answer", "event", "genesis", "request"},
     {"execution", "storage", "wire"},
     {"session"},

@@ -148,6 +148,11 @@ impl Market {
         (book.best(Side::Buy), book.best(Side::Sell))
     }
 
+    /// Long positions of a market, in lots; as many are short.
+    pub fn open_interest(&self, symbol: u16) -> Money {
+        self.ledger.open_interest(usize::from(symbol))
+    }
+
     /// Resting orders of a market.
     pub fn book(&self, symbol: u16) -> &Book {
         &self.books[usize::from(symbol)]

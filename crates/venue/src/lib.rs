@@ -10,9 +10,10 @@
 //! 4. [`storage`]: the journal on a disk, group commit, snapshots, recovery
 //! 5. [`intake`]: which requests are accepted, and in what order they are sealed
 //! 6. [`streams`]: events of the batches for subscribers, numbered
-//! 7. [`venue`]: their composition
+//! 7. [`venue`]: their composition; [`buckets`]: distributions for operators
 
 pub mod answer;
+pub mod buckets;
 pub mod encoding;
 pub mod event;
 pub mod execution;

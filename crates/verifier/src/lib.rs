@@ -10,13 +10,14 @@
 //! 3. `inputs.rs`: which message was altered, dropped, inserted
 //! 4. `report.rs`: the kinds of findings
 //! 5. `read.rs`: parsing
-//! 6. `segments.rs`: the journal of a venue's data directory
+//! 6. `segments.rs`, `directory.rs`: the journal of a venue's data directory
 //!
 //! ```
 //! let report = surgetank_verifier::verify(&b"not a journal"[..], |_| true).unwrap();
 //! assert_eq!(report.findings[0].kind.name(), "torn-file");
 //! ```
 
+mod directory;
 mod inputs;
 mod order;
 mod read;
@@ -25,6 +26,7 @@ mod segments;
 
 use std::io::{self, Read};
 
+pub use directory::{is_directory, verify_directory};
 use read::{Batch, Frames, Head, Part};
 use segments::Segments;
 
@@ -96,7 +98,12 @@ pub fn verify_segments<R: Read>(
     goes_on: impl FnMut(u64) -> bool,
 ) -> io::Result<Report> {
     let mut segments = Segments::new(files);
-    let mut report = verify(&mut segments, goes_on)?;
+    let mut first = [0];
+    let mut report = match segments.read(&mut first)? {
+        // Of a venue that has executed nothing yet.
+        0 => Report::default(),
+        _ => verify(first.as_slice().chain(&mut segments), goes_on)?,
+    };
     if let Some(stop) = segments.stop
         && !(is_written && stop.is_last)
     {

@@ -15,6 +15,7 @@ from surgetank.native import build
 from surgetank.scenario.market import Market
 from surgetank.scenario.problem import explain
 from surgetank.scenario.section import Count, Positive, PositiveS, Section, Whole
+from surgetank.venue.http_address import OFF, http_address, is_loopback
 
 __all__ = ["Account", "VenueConfig", "read_config"]
 
@@ -86,6 +87,15 @@ class VenueConfig(Section):
     """A venue: where it listens, what it opens with, its bounds."""
 
     listen: str = Field("127.0.0.1:7400", description="address of the binary protocol, HOST:PORT")
+    listen_http: str = Field(
+        OFF, description="address of page, metrics and health for operators, HOST:PORT, or `off`"
+    )
+    http_beyond_loopback: bool = Field(
+        False, description="whether `listen_http` may be reached from other machines"
+    )
+    http_hosts: list[str] = Field(
+        [], description="further host names under which `listen_http` may be asked"
+    )
     data: str = Field("data", description="folder of the journal, relative to this file")
     keys: str = Field("keys.toml", description="file of the keys, relative to this file")
     order: str = Field(
@@ -113,6 +123,16 @@ class VenueConfig(Section):
         if "positions" in market:
             raise ValueError("`market.positions` are a scenario's: accounts open without any")
         return {**values, "market": {**market, "positions": _NO_POSITIONS}}
+
+    @model_validator(mode="after")
+    def _page_is_private(self) -> Self:
+        address = http_address(self.listen_http)
+        if address and not is_loopback(address[0]) and not self.http_beyond_loopback:
+            raise ValueError(
+                f"`listen_http` {self.listen_http} is open to other machines: the page needs no"
+                " password and shows every session; `http_beyond_loopback = true` permits it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _opens_with_one(self) -> Self:
@@ -143,8 +163,8 @@ class VenueConfig(Section):
         return json.dumps(content)
 
 
-def read_config(path: Path) -> VenueConfig:
-    """Reads a venue's file.
+def read_config(path: Path, **instead: str | None) -> VenueConfig:
+    """Reads a venue's file. What is given in `instead`, and not None, goes before its keys.
 
     Raises:
         SurgetankError: it cannot be read, or a key is wrong; naming file, key and remedy.
@@ -157,7 +177,8 @@ def read_config(path: Path) -> VenueConfig:
     except UnicodeDecodeError:
         raise SurgetankError("not a text in UTF-8", place=str(path)) from None
     try:
-        return of_mapping(tomllib.loads(text), str(path))
+        given = {name: value for name, value in instead.items() if value is not None}
+        return of_mapping(tomllib.loads(text) | given, str(path))
     except tomllib.TOMLDecodeError as error:
         raise SurgetankError(f"not TOML: {error}", place=str(path)) from None
 

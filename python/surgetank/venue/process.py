@@ -73,8 +73,25 @@ class RunningVenue:
 
     @property
     def status(self) -> dict[str, Any] | None:
-        """Stage, progress, number of connections, state hash; None once it has ended."""
+        """Stage, progress, number of connections; None once it has ended."""
         return _read(self._core.status())
+
+    @property
+    def state_hash(self) -> str | None:
+        """Hash of the state after the last record; None once it has ended. Clients wait while it
+        is computed."""
+        found: str | None = self._core.state_hash()
+        return found
+
+    def health(self) -> dict[str, Any]:
+        """Stage, room on the disk, silence of its thread; known at once."""
+        content: dict[str, Any] = json.loads(self._core.health())
+        return content
+
+    def overview(self, seconds: float) -> dict[str, Any]:
+        """What operators see; waits at most so long for the venue's thread."""
+        content: dict[str, Any] = json.loads(self._core.overview(seconds))
+        return content
 
     def wait(self, seconds: float) -> Ended | None:
         """Waits at most so long for the end of the service; None: it goes on."""
@@ -97,15 +114,19 @@ class RunningVenue:
         self._core.drain()
 
 
-def start(file: Path, *, data: Path | None = None, listen: str | None = None) -> RunningVenue:
+def start(
+    file: Path,
+    *,
+    data: Path | None = None,
+    listen: str | None = None,
+    listen_http: str | None = None,
+) -> RunningVenue:
     """Starts the venue of a file in this process. It serves once it has read its journal.
 
     Raises:
         SurgetankError: a file is wrong, the address is taken, or another process has the data.
     """
-    config, base = read_config(file), file.parent
-    if listen is not None:
-        config = config.model_copy(update={"listen": listen})
+    config, base = read_config(file, listen=listen, listen_http=listen_http), file.parent
     folder = base / config.data if data is None else data
     keys = base / config.keys
     keys_json = read_keys(keys)

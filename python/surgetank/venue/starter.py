@@ -11,6 +11,7 @@ __all__ = ["STARTER", "starter_keys"]
 STARTER: Final = """\
 # A venue of your own: surgetank serve NAME.toml. Every key: docs/serve.md.
 listen = "127.0.0.1:7400"       # the binary protocol
+listen_http = "127.0.0.1:7480"  # page, metrics and health for operators; "off": none
 data = "NAME-data"              # journal and snapshots
 keys = "NAME.keys.toml"         # who may log on; mode 600; read again on SIGHUP
 order = "fifo"                  # in a batch: fifo, fee, class, hash, "priority high=MASK"

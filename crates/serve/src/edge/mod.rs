@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::config::Connections;
 use crate::host::{Command, Stage};
+use crate::telemetry::Telemetry;
 
 /// Time in which connections end when the venue stops.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -45,6 +46,8 @@ pub struct Shared {
     pub commands: mpsc::Sender<Command>,
     /// Bounds and times of a connection.
     pub limits: Connections,
+    /// Where connections are counted.
+    pub telemetry: Arc<Telemetry>,
 }
 
 /// Starts the thread. It accepts once the venue serves, and ends after the venue.
@@ -80,13 +83,17 @@ async fn run(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     last += 1;
+                    shared.telemetry.opened();
                     let _ = stream.set_nodelay(true);
                     match Arc::clone(&unauthenticated).try_acquire_owned() {
                         Ok(place) => {
                             let shared = Arc::clone(&shared);
                             clients.spawn(connection::serve(stream, last, shared, place));
                         }
-                        Err(_) => drop(clients.spawn(turn_away(stream))),
+                        Err(_) => {
+                            shared.telemetry.ended(Some(CutReason::TooManyConnections));
+                            clients.spawn(turn_away(stream));
+                        }
                     }
                 }
                 Err(_) => tokio::time::sleep(RETRY).await,

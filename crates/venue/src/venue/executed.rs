@@ -58,6 +58,7 @@ impl Venue {
         }
         let source = Source { record, sequence, sealed_ns: header.sealed_ns };
         self.streams.batch(source, &observed.facts, &changes);
+        self.recent.batch(source, &observed.facts);
         closing.conserved.then_some(observed.reasons)
     }
 }

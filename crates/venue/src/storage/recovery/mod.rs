@@ -99,7 +99,7 @@ impl Recovery {
             restored: None,
             claims: BTreeMap::new(),
             claims_open: 0,
-            bounds: Bounds { journal, epoch, epoch_first, term, durable },
+            bounds: Bounds { journal, epoch, epoch_first, term, durable, kept: durable },
             chain: Chain::default(),
             files: Vec::new(),
             damage: Vec::new(),
@@ -152,8 +152,8 @@ impl Recovery {
                 Some(bytes) => {
                     let segment = Segment { number: reading.segment, bytes: &bytes };
                     let proved = segment.proved(&self.bounds.journal);
-                    self.bounds.durable = self.bounds.durable.max(proved);
-                    if proved > 0 { self.walk_from(0, host) } else { self.peek(index, host) }
+                    self.bounds.durable = self.bounds.durable.max(proved.durable);
+                    if proved.is_begun { self.walk_from(0, host) } else { self.peek(index, host) }
                 }
             },
             Stage::Walk(index, mut reading) => match reading.take(result) {
@@ -205,7 +205,8 @@ impl Recovery {
         self.superblock = agreed(&self.copies);
         let is_empty = self.segments.is_empty() && self.snapshots.is_empty();
         let Some(superblock) = self.superblock.clone() else {
-            if is_empty && host.config.mode != Mode::Check {
+            let is_begun = self.copies.iter().flatten().any(|copy| copy.begun);
+            if is_empty && !is_begun && host.config.mode == Mode::Serve {
                 return self.create(Superblock::new(host.config.new_journal, host.now), host);
             }
             self.note(DamageKind::Superblock, Place::Superblock, 0);
@@ -218,7 +219,7 @@ impl Recovery {
             }
         }
         let Superblock { journal, epoch, epoch_first, term, durable, begun, .. } = superblock;
-        self.bounds = Bounds { journal, epoch, epoch_first, term, durable };
+        self.bounds = Bounds { journal, epoch, epoch_first, term, durable, kept: durable };
         if !begun && host.config.mode == Mode::Serve {
             return self.create(superblock, host);
         }
@@ -423,6 +424,8 @@ impl Recovery {
             };
             let replayed = Replayed { number: header.number, append };
             if record.durable {
+                // Of a segment before this one, which proves them.
+                host.out.extend(self.kept.drain(..).map(Output::Replay));
                 host.out.push(Output::Replay(replayed));
                 if let Some(state) = self.claims.remove(&header.number) {
                     self.claims_open += 1;
