@@ -7,7 +7,7 @@ from pathlib import Path
 
 import surgetank as st
 from surgetank.client import Gap, StreamEvent, Subscription
-from surgetank.client.streams import Batch
+from surgetank.client.streams import JournalBatch
 from surgetank.journal import Journal
 from surgetank.venue import ServedVenue
 from surgetank.venue.keys import write_keys
@@ -38,7 +38,7 @@ def until(events: Subscription, sequence: int, count: int = 1) -> list[StreamEve
 
 def journal_of(events: list[StreamEvent], path: Path) -> Journal:
     """The journal out of the events of its stream."""
-    frames = [event.event.frame for event in events if isinstance(event.event, Batch)]
+    frames = [event.event.frame for event in events if isinstance(event.event, JournalBatch)]
     path.write_bytes(b"".join(frames))
     return Journal(path)
 

@@ -29,10 +29,10 @@ from surgetank.client import (
     OrdRejReason,
     Patience,
     RefusalReason,
-    Refused,
-    Sealed,
+    RefusedRequest,
+    SealedRequest,
     Stream,
-    Unanswered,
+    UnansweredRequest,
     Units,
 )
 from surgetank.journal import verify
@@ -102,7 +102,9 @@ def _over_kills(venue: ServedVenue, tmp_path: Path) -> None:
         trader.join()
         assert client.answered() == client.submitted == len(answers)
         assert client.logons > 1
-        sealed = [answer for answer in answers if isinstance(answer, Sealed) and answer.accepted]
+        sealed = [
+            answer for answer in answers if isinstance(answer, SealedRequest) and answer.accepted
+        ]
         assert len(sealed) == len(answers)
         places = {answer.cl_ord_id: answer.sequence for answer in sealed}
         assert all(places[answer.cl_ord_id] == answer.sequence for answer in sealed)
@@ -127,9 +129,9 @@ def test_a_copy_has_the_place_of_the_first(venue: ServedVenue) -> None:
         order = first.order("buy", "0.01", 59_000)
         unsent = second.order("buy", "0.01", 59_000, cl_ord_id=12)
         answer = first.request(order)
-        assert isinstance(answer, Sealed) and answer.times is not None
+        assert isinstance(answer, SealedRequest) and answer.times is not None
         again = second.request(order)
-        assert isinstance(again, Sealed)
+        assert isinstance(again, SealedRequest)
         assert (again.sequence, again.duplicate, again.times) == (answer.sequence, True, None)
         status = second.order_status(order.cl_ord_id)
         assert (status.known, status.sequence) == ("known", answer.sequence)
@@ -142,10 +144,10 @@ def test_answers_say_what_was_refused_and_rejected(venue: ServedVenue) -> None:
         assert operator.deposit(1000, 500).accepted
         assert desk.withdraw(500).accepted, "it was signed"
         refused = desk.price(60_000)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, RefusedRequest)
         assert (refused.reason, refused.accepted) == (RefusalReason.NOT_PERMITTED, False)
         large = desk.place("buy", 10_000, 59_000)
-        assert isinstance(large, Sealed)
+        assert isinstance(large, SealedRequest)
         assert large.ord_rej_reason is OrdRejReason.INSUFFICIENT_MARGIN
         mine = desk.place("buy", "0.01", 59_000)
         moved = desk.replace(mine.cl_ord_id, "0.02", 59_100)
@@ -154,14 +156,14 @@ def test_answers_say_what_was_refused_and_rejected(venue: ServedVenue) -> None:
         assert desk.cancel_all().accepted
         assert operator.halt(account=1000).accepted
         halted = desk.place("buy", "0.01", 59_000)
-        assert isinstance(halted, Refused) and halted.reason is RefusalReason.HALTED
+        assert isinstance(halted, RefusedRequest) and halted.reason is RefusalReason.HALTED
         assert operator.halt(False, account=1000).accepted
 
 
 def test_at_the_bound_of_an_account_the_refusal_says_when_to_try_again(tmp_path: Path) -> None:
     with venue_in(tmp_path, account_open_max=16) as venue, venue.client(1000) as client:
         orders = [client.order("buy", "0.001", 50_000) for _ in range(500)]
-        refused = [answer for answer in client.send(orders) if isinstance(answer, Refused)]
+        refused = [answer for answer in client.send(orders) if isinstance(answer, RefusedRequest)]
         assert refused and client.answered_through == 500
         assert {answer.reason for answer in refused} == {RefusalReason.ACCOUNT_QUEUE_FULL}
         assert any(answer.retry_after_s for answer in refused)
@@ -205,7 +207,7 @@ def test_a_slow_reader_misses_nothing(venue: ServedVenue) -> None:
         for _ in range(5):
             client.send([client.order("buy", "0.001", 50_000) for _ in range(100)])
         last = client.place("buy", "0.001", 50_000)
-        assert isinstance(last, Sealed)
+        assert isinstance(last, SealedRequest)
         events = until(reports, last.sequence)
         assert [event.number for event in events] == list(range(1, len(events) + 1))
         assert len(events) > 500
@@ -232,7 +234,7 @@ def test_a_price_without_an_answer_is_not_sent_again(venue: ServedVenue) -> None
             time.sleep(0.01)
         venue.kill()
         price.join(timeout=20)
-        assert answers == [Unanswered(2)]
+        assert answers == [UnansweredRequest(2)]
         venue.start()
         assert not waiting.result(timeout=20)[0].accepted
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as given_by
 
-from surgetank.client import BookNotWhole, Gap, GapReason, Levels, OrderBook, Side, Snapshot, Stream
+from surgetank.client import (
+    BookLevels,
+    BookNotWhole,
+    Gap,
+    GapReason,
+    OrderBook,
+    OrderSide,
+    Stream,
+    StreamSnapshot,
+)
 from surgetank.client.streams import StreamEvent
 
 STREAM = Stream.book(0)
@@ -34,7 +43,7 @@ class Careless(OrderBook):
 
 
 def change(number: int, content: list[tuple[int, int, int]]) -> StreamEvent:
-    return StreamEvent(STREAM, 1, number, number - 1, number, 0, Levels(content))
+    return StreamEvent(STREAM, 1, number, number - 1, number, 0, BookLevels(content))
 
 
 def after(state: Levelled, content: list[tuple[int, int, int]]) -> Levelled:
@@ -42,13 +51,13 @@ def after(state: Levelled, content: list[tuple[int, int, int]]) -> Levelled:
     return {key: qty for key, qty in new.items() if qty}
 
 
-def snapshot(states: list[Levelled], number: int) -> Snapshot:
+def snapshot(states: list[Levelled], number: int) -> StreamSnapshot:
     content = [(side, price, qty) for (side, price), qty in states[number].items()]
-    return Snapshot(STREAM, (1, number), number, [Levels(content)])
+    return StreamSnapshot(STREAM, (1, number), number, [BookLevels(content)])
 
 
 def read(book: OrderBook) -> Levelled:
-    sides = (Side.BUY, Side.SELL)
+    sides = (OrderSide.BUY, OrderSide.SELL)
     return {(int(side), price): qty for side in sides for price, qty in book.levels(side)}
 
 
@@ -112,25 +121,27 @@ def test_a_book_that_ignores_previous_is_caught() -> None:
 def test_it_is_read_between_a_snapshot_and_a_hole() -> None:
     book = OrderBook()
     with pytest.raises(BookNotWhole, match="no snapshot yet"):
-        book.levels(Side.BUY)
+        book.levels(OrderSide.BUY)
     book.apply(change(2, [(1, 10, 5)]))
-    book.load(Snapshot(STREAM, (1, 1), 1, [Levels([(1, 9, 4), (2, 12, 1)])]))
-    assert book.levels(Side.BUY) == [(10, 5), (9, 4)], "the change that came before the snapshot"
-    assert (book.best(Side.SELL), book.place, book.sequence) == ((12, 1), (1, 2), 2)
+    book.load(StreamSnapshot(STREAM, (1, 1), 1, [BookLevels([(1, 9, 4), (2, 12, 1)])]))
+    assert book.levels(OrderSide.BUY) == [(10, 5), (9, 4)], (
+        "the change that came before the snapshot"
+    )
+    assert (book.best(OrderSide.SELL), book.place, book.sequence) == ((12, 1), (1, 2), 2)
     book.apply(change(4, [(1, 10, 0)]))
     with pytest.raises(BookNotWhole, match="does not follow"):
-        book.best(Side.BUY)
-    book.load(Snapshot(STREAM, (1, 3), 3, [Levels([(1, 10, 1)])]))
-    assert (book.best(Side.BUY), book.place) == (None, (1, 4))
+        book.best(OrderSide.BUY)
+    book.load(StreamSnapshot(STREAM, (1, 3), 3, [BookLevels([(1, 10, 1)])]))
+    assert (book.best(OrderSide.BUY), book.place) == (None, (1, 4))
     book.apply(Gap(STREAM, 1, 5, 6, GapReason.NOT_KEPT))
     assert not book.is_whole
-    book.load(Snapshot(STREAM, (2, 1), 9, []))
+    book.load(StreamSnapshot(STREAM, (2, 1), 9, []))
     book.apply(change(5, [(1, 1, 1)]))
     assert not book.is_whole, "a change of another epoch"
 
 
 def test_a_conflated_change_applies_over_what_it_covers() -> None:
     book = OrderBook()
-    book.load(Snapshot(STREAM, (1, 3), 3, []))
-    book.apply(StreamEvent(STREAM, 1, 7, 3, 7, 0, Levels([(2, 8, 8)])))
-    assert (book.levels(Side.SELL), book.place) == ([(8, 8)], (1, 7))
+    book.load(StreamSnapshot(STREAM, (1, 3), 3, []))
+    book.apply(StreamEvent(STREAM, 1, 7, 3, 7, 0, BookLevels([(2, 8, 8)])))
+    assert (book.levels(OrderSide.SELL), book.place) == ([(8, 8)], (1, 7))

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from surgetank.client import (
+    AnswerLevel,
     Gap,
     GapReason,
-    Level,
+    OraclePrice,
     Order,
-    Price,
-    Refused,
-    Sealed,
-    Side,
+    OrderSide,
+    RefusedRequest,
+    SealedRequest,
     Stream,
-    Unanswered,
+    UnansweredRequest,
 )
 from surgetank.client import session as of_session
 from surgetank.client.credentials import Credentials
 from surgetank.client.following import Followed
-from surgetank.client.pending import Batch
+from surgetank.client.pending import Submission
 from surgetank.client.session import Logon, Session
 from surgetank.client.streams import StreamEvent
 
@@ -81,21 +81,21 @@ def hear(session: Session, *frames: Any) -> None:
     session.receive(0, frames)  # type: ignore[arg-type]
 
 
-def submit(session: Session, *requests: Any) -> Batch:
-    batch = Batch(lambda: None)
+def submit(session: Session, *requests: Any) -> Submission:
+    batch = Submission(lambda: None)
     session.submit(1, requests, batch)
     return batch
 
 
 @pytest.fixture
 def session(wires: list[Wire]) -> Session:
-    made = Session(Logon(Credentials("desk", 7, bytes(32)), "s", Level.DISK), lambda _: None)
+    made = Session(Logon(Credentials("desk", 7, bytes(32)), "s", AnswerLevel.DISK), lambda _: None)
     connect(made)
     return made
 
 
 def order(number: int) -> Order:
-    return Order(Side.BUY, 100, 1, cl_ord_id=number)
+    return Order(OrderSide.BUY, 100, 1, cl_ord_id=number)
 
 
 def test_what_was_not_answered_is_sent_again_in_its_order(
@@ -112,17 +112,17 @@ def test_what_was_not_answered_is_sent_again_in_its_order(
     hear(session, (131, 3, [(3, 1, 49, 0), (1, 2, 51, 0, TIMES), (2, 3, 11, 0)]))
     assert session.unresolved.answered_through == 4
     first, second, third = batch.answers
-    assert isinstance(first, Sealed) and (first.sequence, first.duplicate) == (49, True)
-    assert isinstance(second, Sealed) and isinstance(third, Sealed)
-    assert isinstance(late.answers[0], Refused) and not late.answers[0].may_be_executed
+    assert isinstance(first, SealedRequest) and (first.sequence, first.duplicate) == (49, True)
+    assert isinstance(second, SealedRequest) and isinstance(third, SealedRequest)
+    assert isinstance(late.answers[0], RefusedRequest) and not late.answers[0].may_be_executed
 
 
 def test_a_price_is_sent_once(session: Session, wires: list[Wire]) -> None:
-    sent, waiting = submit(session, Price(100, 5)), None
+    sent, waiting = submit(session, OraclePrice(100, 5)), None
     session.lost()
-    waiting = submit(session, Price(101, 6))
+    waiting = submit(session, OraclePrice(101, 6))
     connect(session)
-    assert sent.answers == [Unanswered(1)]
+    assert sent.answers == [UnansweredRequest(1)]
     assert [fields[4] for fields in wires[1].sent] == [101] and waiting.answers == []
 
 
@@ -135,7 +135,7 @@ def test_a_copy_that_waits_is_asked_for_until_it_has_its_place(
     assert session.resend() and not session.must_ask_again
     hear(session, (131, 2, [(3, 2, 9, 13)]))
     answer = batch.answers[0]
-    assert isinstance(answer, Sealed) and (answer.sequence, answer.accepted) == (9, False)
+    assert isinstance(answer, SealedRequest) and (answer.sequence, answer.accepted) == (9, False)
 
 
 def test_a_copy_refused_for_its_key_may_be_executed(session: Session) -> None:
@@ -144,7 +144,7 @@ def test_a_copy_refused_for_its_key_may_be_executed(session: Session) -> None:
     connect(session)
     hear(session, (131, 1, [(2, 1, 1, 0)]))
     answer = batch.answers[0]
-    assert isinstance(answer, Refused) and answer.may_be_executed
+    assert isinstance(answer, RefusedRequest) and answer.may_be_executed
 
 
 def event(number: int, previous: int, epoch: int = 1) -> Any:

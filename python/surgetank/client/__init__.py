@@ -5,24 +5,32 @@
 ...     client.request(Order(Side.BUY, 599_990, 10))
 """
 
-from surgetank.client.answers import Answer, Known, OrderStatus, Refused, Sealed, Times, Unanswered
+from surgetank.client.answers import (
+    Answer,
+    Known,
+    OrderStatus,
+    RefusedRequest,
+    SealedRequest,
+    Times,
+    UnansweredRequest,
+)
 from surgetank.client.asynchronous import AsyncClient
 from surgetank.client.blocking import Book, Client, Subscription
-from surgetank.client.connection import ConnectionEnded, Patience, State
+from surgetank.client.connection import ConnectionEnded, ConnectionState, Patience
 from surgetank.client.credentials import Credentials
 from surgetank.client.enumerations import (
-    Bearer,
+    AnswerLevel,
     CancelReason,
     CutReason,
+    DebtBearer,
     ExecType,
     GapReason,
-    Level,
     MarginMode,
     Notice,
+    OrderSide,
     OrdRejReason,
     OrdType,
     RefusalReason,
-    Side,
     TimeInForce,
 )
 from surgetank.client.order_book import BookNotWhole, OrderBook
@@ -33,37 +41,40 @@ from surgetank.client.requests import (
     Halt,
     Liquidate,
     Open,
+    OraclePrice,
     Order,
-    Price,
     Replace,
     Request,
     Withdraw,
 )
 from surgetank.client.streams import (
+    BookLevels,
     ExecutionReport,
     Gap,
-    Levels,
-    Snapshot,
     Stream,
     StreamEvent,
+    StreamSnapshot,
 )
 from surgetank.client.subscription import AsyncSubscription
 from surgetank.client.units import Units, units_of_genesis
 
 __all__ = [
     "Answer",
+    "AnswerLevel",
     "AsyncClient",
     "AsyncSubscription",
-    "Bearer",
     "Book",
+    "BookLevels",
     "BookNotWhole",
     "Cancel",
     "CancelAll",
     "CancelReason",
     "Client",
     "ConnectionEnded",
+    "ConnectionState",
     "Credentials",
     "CutReason",
+    "DebtBearer",
     "Deposit",
     "ExecType",
     "ExecutionReport",
@@ -71,33 +82,30 @@ __all__ = [
     "GapReason",
     "Halt",
     "Known",
-    "Level",
-    "Levels",
     "Liquidate",
     "MarginMode",
     "Notice",
     "Open",
+    "OraclePrice",
     "OrdRejReason",
     "OrdType",
     "Order",
     "OrderBook",
+    "OrderSide",
     "OrderStatus",
     "Patience",
-    "Price",
     "RefusalReason",
-    "Refused",
+    "RefusedRequest",
     "Replace",
     "Request",
-    "Sealed",
-    "Side",
-    "Snapshot",
-    "State",
+    "SealedRequest",
     "Stream",
     "StreamEvent",
+    "StreamSnapshot",
     "Subscription",
     "TimeInForce",
     "Times",
-    "Unanswered",
+    "UnansweredRequest",
     "Units",
     "Withdraw",
     "units_of_genesis",

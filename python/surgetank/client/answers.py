@@ -8,7 +8,15 @@ from typing import Final, Self
 
 from surgetank.client.enumerations import OrdRejReason, RefusalReason
 
-__all__ = ["Answer", "Known", "OrderStatus", "Refused", "Sealed", "Times", "Unanswered"]
+__all__ = [
+    "Answer",
+    "Known",
+    "OrderStatus",
+    "RefusedRequest",
+    "SealedRequest",
+    "Times",
+    "UnansweredRequest",
+]
 
 _UNCERTAIN: Final = {
     RefusalReason.NOT_PERMITTED,
@@ -29,7 +37,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedRequest:
     """The request has its place in the journal and is executed."""
 
     number: int
@@ -52,7 +60,7 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRequest:
     """The venue did not accept the request: it has no place in the journal."""
 
     number: int
@@ -65,7 +73,7 @@ class Refused:
 
     @property
     def accepted(self) -> bool:
-        """False, as `Sealed.accepted` has it."""
+        """False, as `SealedRequest.accepted` has it."""
         return False
 
     @property
@@ -77,7 +85,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class UnansweredRequest:
     """The connection ended before the answer, and the request is not sent again: prices and
     liquidations have no ClOrdID, so a second copy would be executed too."""
 
@@ -90,7 +98,7 @@ class Unanswered:
         return False
 
 
-Answer = Sealed | Refused | Unanswered
+Answer = SealedRequest | RefusedRequest | UnansweredRequest
 
 
 class Known(StrEnum):

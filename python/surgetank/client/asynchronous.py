@@ -11,15 +11,15 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from surgetank.client.answers import Answer, OrderStatus
-from surgetank.client.connection import Connection, ConnectionEnded, Patience, State
+from surgetank.client.connection import ClientConnection, ConnectionEnded, ConnectionState, Patience
 from surgetank.client.credentials import Credentials, HmacKey
-from surgetank.client.enumerations import Level, Notice
+from surgetank.client.enumerations import AnswerLevel, Notice
 from surgetank.client.following import Followed
 from surgetank.client.order_book import OrderBook
-from surgetank.client.pending import Batch
+from surgetank.client.pending import Submission
 from surgetank.client.requests import Request
 from surgetank.client.session import Logon, Session
-from surgetank.client.streams import Gap, Place, Snapshot, Stream
+from surgetank.client.streams import Gap, Place, Stream, StreamSnapshot
 from surgetank.client.subscription import AsyncSubscription
 from surgetank.client.trading import Trading
 from surgetank.client.units import Units
@@ -61,7 +61,7 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         *,
         units: Mapping[int, Units] | None = None,
         session: str | None = None,
-        level: Level = Level.DISK,
+        level: AnswerLevel = AnswerLevel.DISK,
         cancel_on_disconnect: bool = False,
         patience: Patience | None = None,
         waiting_max: int = 100_000,
@@ -74,7 +74,7 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         """What the venue said last of its state."""
         self.on_notice: Callable[[Notice], None] = lambda _: None
         self._session = Session(logon, self._noticed)
-        self._connection = Connection(
+        self._connection = ClientConnection(
             address, self._session, patience or Patience(), self._state_changed
         )
         self._waiting_max = waiting_max
@@ -102,7 +102,7 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         await self.close()
 
     @property
-    def state(self) -> State:
+    def state(self) -> ConnectionState:
         """Of its connection."""
         return self._connection.state
 
@@ -135,7 +135,7 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         if not requests:
             return []
         done = _Done()
-        batch = Batch(done.set, padding)
+        batch = Submission(done.set, padding)
         self._session.submit(time.time_ns(), requests, batch)
         self._connection.flush()
         await self._connection.drained()
@@ -157,7 +157,7 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         """What the venue knows of a request of this client's account. Raises as `send`."""
         return await self._ask(lambda reply: self._session.order_status(cl_ord_id, reply))
 
-    async def snapshot(self, stream: Stream) -> Snapshot:
+    async def snapshot(self, stream: Stream) -> StreamSnapshot:
         """The state of a stream. Raises as `send`."""
         return await self._ask(lambda reply: self._session.snapshot(stream, reply))
 
@@ -226,13 +226,13 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         except Exception as error:  # A defect: whoever waits must hear of it.
             self._connection.fail(error)
 
-    def _state_changed(self, state: State) -> None:
-        if state is State.CONNECTING:
+    def _state_changed(self, state: ConnectionState) -> None:
+        if state is ConnectionState.CONNECTING:
             for book, _ in self._books:
                 book.interrupt("not connected")
             return
         self._logged_on.set()
-        if state is State.LOGGED_ON:
+        if state is ConnectionState.LOGGED_ON:
             for book, _ in self._books:
                 self._renew(book)
             return

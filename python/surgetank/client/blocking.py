@@ -13,12 +13,12 @@ from typing import Any, Self, TypeVar
 
 from surgetank.client.answers import Answer, OrderStatus
 from surgetank.client.asynchronous import AsyncClient
-from surgetank.client.connection import ConnectionEnded, Patience, State
+from surgetank.client.connection import ConnectionEnded, ConnectionState, Patience
 from surgetank.client.credentials import Credentials, HmacKey
-from surgetank.client.enumerations import Level, Notice, Side
+from surgetank.client.enumerations import AnswerLevel, Notice, OrderSide
 from surgetank.client.order_book import OrderBook
 from surgetank.client.requests import Request
-from surgetank.client.streams import Gap, Place, Snapshot, Stream, StreamEvent
+from surgetank.client.streams import Gap, Place, Stream, StreamEvent, StreamSnapshot
 from surgetank.client.subscription import AsyncSubscription
 from surgetank.client.trading import Trading
 from surgetank.client.units import Units
@@ -39,7 +39,7 @@ class Subscription:
 
     @property
     def stream(self) -> Stream:
-        """The stream."""
+        """Name of the stream."""
         return self._events.stream
 
     @property
@@ -80,15 +80,15 @@ class Book:
         """Whether it can be read."""
         return self._book.is_whole
 
-    def levels(self, side: Side, depth: int | None = None) -> list[tuple[int, int]]:
+    def levels(self, side: OrderSide, depth: int | None = None) -> list[tuple[int, int]]:
         """(Price, quantity) of the best levels, best first, in ticks and lots."""
         return self._client.call(lambda: self._book.levels(side, depth))
 
-    def best(self, side: Side) -> tuple[int, int] | None:
+    def best(self, side: OrderSide) -> tuple[int, int] | None:
         """(Price, quantity) of the best level; None: nothing rests there."""
         return self._client.call(lambda: self._book.best(side))
 
-    def best_usd(self, side: Side) -> tuple[float, float] | None:
+    def best_usd(self, side: OrderSide) -> tuple[float, float] | None:
         """(Price in USD, quantity in coins) of the best level."""
         return self._client.call(lambda: self._book.best_usd(side))
 
@@ -104,7 +104,7 @@ class Client(Trading[Answer]):
         *,
         units: Mapping[int, Units] | None = None,
         session: str | None = None,
-        level: Level = Level.DISK,
+        level: AnswerLevel = AnswerLevel.DISK,
         cancel_on_disconnect: bool = False,
         patience: Patience | None = None,
         waiting_max: int = 100_000,
@@ -163,7 +163,7 @@ class Client(Trading[Answer]):
         self.close()
 
     @property
-    def state(self) -> State:
+    def state(self) -> ConnectionState:
         """Of its connection."""
         return self._client.state
 
@@ -212,7 +212,7 @@ class Client(Trading[Answer]):
         """What the venue knows of a request of this client's account. Raises as `send`."""
         return self.wait(self._client.order_status(cl_ord_id))
 
-    def snapshot(self, stream: Stream) -> Snapshot:
+    def snapshot(self, stream: Stream) -> StreamSnapshot:
         """The state of a stream. Raises as `send`."""
         return self.wait(self._client.snapshot(stream))
 

@@ -15,7 +15,7 @@ from surgetank.client.enumerations import CutReason
 from surgetank.client.session import Cut, Session
 from surgetank.errors import EXIT_MACHINE, SurgetankError
 
-__all__ = ["Connection", "ConnectionEnded", "Patience", "State"]
+__all__ = ["ClientConnection", "ConnectionEnded", "ConnectionState", "Patience"]
 
 _READ_BYTES: Final = 1 << 18
 #: Time after which a request that waits at the venue is asked for again, s.
@@ -55,7 +55,7 @@ class ConnectionEnded(SurgetankError):
         return ended
 
 
-class State(StrEnum):
+class ConnectionState(StrEnum):
     """Of a client's connection."""
 
     CONNECTING = "connecting"
@@ -79,16 +79,20 @@ class Patience:
     """Without any from the venue for so long, the connection counts as lost."""
 
 
-class Connection:
+class ClientConnection:
     """Carries bytes between a session and its venue until it is closed."""
 
     def __init__(
-        self, address: str, session: Session, patience: Patience, on_state: Callable[[State], None]
+        self,
+        address: str,
+        session: Session,
+        patience: Patience,
+        on_state: Callable[[ConnectionState], None],
     ) -> None:
         host, _, port = address.rpartition(":")
         self.address = address
         self.session = session
-        self.state = State.CONNECTING
+        self.state = ConnectionState.CONNECTING
         self.ended: ConnectionEnded | None = None
         self.logons = 0
         """How often it has logged on."""
@@ -151,7 +155,7 @@ class Connection:
             self._writer = None
             self.session.lost()
             if self.ended is None:
-                self._change(State.CONNECTING)
+                self._change(ConnectionState.CONNECTING)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while True:
@@ -161,9 +165,9 @@ class Connection:
                 return
             self.session.receive(time.time_ns(), data)
             self.flush()
-            if self.session.is_logged_on and self.state is not State.LOGGED_ON:
+            if self.session.is_logged_on and self.state is not ConnectionState.LOGGED_ON:
                 self.logons += 1
-                self._change(State.LOGGED_ON)
+                self._change(ConnectionState.LOGGED_ON)
             if self.session.must_ask_again and self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(_AGAIN_S, self._ask_again)
 
@@ -181,9 +185,9 @@ class Connection:
     def _end(self, why: ConnectionEnded) -> None:
         if self.ended is None:
             self.ended = why
-            self._change(State.ENDED)
+            self._change(ConnectionState.ENDED)
 
-    def _change(self, state: State) -> None:
+    def _change(self, state: ConnectionState) -> None:
         if state is not self.state:
             self.state = state
             self._on_state(state)

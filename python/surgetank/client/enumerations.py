@@ -8,23 +8,23 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
-    "Bearer",
+    "AnswerLevel",
     "CancelReason",
     "CutReason",
+    "DebtBearer",
     "ExecType",
     "GapReason",
-    "Level",
     "MarginMode",
     "Notice",
     "OrdRejReason",
     "OrdType",
+    "OrderSide",
     "RefusalReason",
-    "Side",
     "TimeInForce",
 ]
 
 
-class Side(IntEnum):
+class OrderSide(IntEnum):
     """FIX Side (54)."""
 
     BUY = 1
@@ -145,7 +145,7 @@ class Notice(IntEnum):
     DRAINING = 4
 
 
-class Level(IntEnum):
+class AnswerLevel(IntEnum):
     """What must have happened to a request before it is answered."""
 
     MEMORY = 0
@@ -161,7 +161,7 @@ class MarginMode(IntEnum):
     PORTFOLIO = 2
 
 
-class Bearer(IntEnum):
+class DebtBearer(IntEnum):
     """Who bore a bad debt."""
 
     INSURANCE = 0

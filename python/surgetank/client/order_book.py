@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from surgetank.client.enumerations import Side
-from surgetank.client.streams import Gap, Levels, Place, Snapshot, Stream, StreamEvent
+from surgetank.client.enumerations import OrderSide
+from surgetank.client.streams import BookLevels, Gap, Place, Stream, StreamEvent, StreamSnapshot
 from surgetank.client.units import Units
 from surgetank.errors import SurgetankError
 
@@ -35,7 +35,7 @@ class OrderBook:
         self.sequence = 0
         """Place in the journal of the last request that the book contains."""
         self._place: Place = (0, 0)
-        self._sides: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+        self._sides: dict[OrderSide, dict[int, int]] = {OrderSide.BUY: {}, OrderSide.SELL: {}}
         self._kept: list[StreamEvent] = []
 
     @property
@@ -49,26 +49,26 @@ class OrderBook:
         self._check()
         return self._place
 
-    def levels(self, side: Side, depth: int | None = None) -> list[tuple[int, int]]:
+    def levels(self, side: OrderSide, depth: int | None = None) -> list[tuple[int, int]]:
         """(Price, quantity) of the best levels, best first, in ticks and lots.
 
         Raises:
             BookNotWhole: it has a hole, or no snapshot yet.
         """
         self._check()
-        best_first = sorted(self._sides[side].items(), reverse=side is Side.BUY)
+        best_first = sorted(self._sides[side].items(), reverse=side is OrderSide.BUY)
         return best_first[:depth]
 
-    def best(self, side: Side) -> tuple[int, int] | None:
+    def best(self, side: OrderSide) -> tuple[int, int] | None:
         """(Price, quantity) of the best level; None: nothing rests there. Raises as `levels`."""
         self._check()
         levels = self._sides[side]
         if not levels:
             return None
-        price = max(levels) if side is Side.BUY else min(levels)
+        price = max(levels) if side is OrderSide.BUY else min(levels)
         return price, levels[price]
 
-    def best_usd(self, side: Side) -> tuple[float, float] | None:
+    def best_usd(self, side: OrderSide) -> tuple[float, float] | None:
         """(Price in USD, quantity in coins) of the best level. Raises as `levels`."""
         best, units = self.best(side), self.units
         if units is None:
@@ -82,7 +82,7 @@ class OrderBook:
             self._kept.clear()
         self.why = why
 
-    def load(self, snapshot: Snapshot) -> None:
+    def load(self, snapshot: StreamSnapshot) -> None:
         """Replaces the state, and applies the changes after it that came already. A snapshot older
         than the book is ignored."""
         if snapshot.stream != self.stream:
@@ -123,12 +123,12 @@ class OrderBook:
         self._kept.append(item)
 
     def _change(self, event: object) -> None:
-        assert isinstance(event, Levels), "a book has levels"
+        assert isinstance(event, BookLevels), "a book has levels"
         for side, price, qty in event.levels:
             if qty:
-                self._sides[Side(side)][price] = qty
+                self._sides[OrderSide(side)][price] = qty
             else:
-                self._sides[Side(side)].pop(price, None)
+                self._sides[OrderSide(side)].pop(price, None)
 
     def _check(self) -> None:
         if self.why:

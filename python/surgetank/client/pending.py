@@ -8,7 +8,7 @@ from typing import Any
 
 from surgetank.client.answers import Answer
 
-__all__ = ["Batch", "Pending", "Unresolved"]
+__all__ = ["Pending", "Submission", "Unresolved"]
 
 
 class Pending:
@@ -16,7 +16,9 @@ class Pending:
 
     __slots__ = ("answer", "batch", "cl_ord_id", "fields", "number", "sent")
 
-    def __init__(self, number: int, cl_ord_id: int, fields: tuple[Any, ...], batch: Batch) -> None:
+    def __init__(
+        self, number: int, cl_ord_id: int, fields: tuple[Any, ...], batch: Submission
+    ) -> None:
         self.number = number
         self.cl_ord_id = cl_ord_id
         self.fields = fields
@@ -27,7 +29,7 @@ class Pending:
         self.answer: Answer | None = None
 
 
-class Batch:
+class Submission:
     """Requests that were submitted together."""
 
     def __init__(self, on_done: Callable[[], None], padding: int = 0) -> None:
@@ -67,7 +69,7 @@ class Unresolved:
         self._open: deque[Pending] = deque()
         self._waiters: list[Callable[[], None]] = []
 
-    def add(self, fields: tuple[Any, ...], cl_ord_id: int, batch: Batch) -> Pending:
+    def add(self, fields: tuple[Any, ...], cl_ord_id: int, batch: Submission) -> Pending:
         """A new request, with the next number."""
         self.submitted += 1
         pending = Pending(self.submitted, cl_ord_id, fields, batch)

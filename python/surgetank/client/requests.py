@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from surgetank.client.enumerations import MarginMode, OrdType, Side, TimeInForce
+from surgetank.client.enumerations import MarginMode, OrderSide, OrdType, TimeInForce
 
 __all__ = [
     "Cancel",
@@ -17,8 +17,8 @@ __all__ = [
     "Halt",
     "Liquidate",
     "Open",
+    "OraclePrice",
     "Order",
-    "Price",
     "Replace",
     "Request",
     "Withdraw",
@@ -54,7 +54,7 @@ class Order(_Identified):
     """FIX NewOrderSingle (D)."""
 
     name: ClassVar = "order"
-    side: Side
+    side: OrderSide
     price: int
     """In ticks; ignored for market orders."""
     qty: int
@@ -166,7 +166,7 @@ class Halt(_Identified):
 
 
 @dataclass(slots=True)
-class Price:
+class OraclePrice:
     """An oracle's price. It has no ClOrdID: a second copy is executed too."""
 
     name: ClassVar = "price"
@@ -198,5 +198,14 @@ class Liquidate:
 
 
 Request = (
-    Order | Cancel | Replace | Open | Deposit | Withdraw | CancelAll | Halt | Price | Liquidate
+    Order
+    | Cancel
+    | Replace
+    | Open
+    | Deposit
+    | Withdraw
+    | CancelAll
+    | Halt
+    | OraclePrice
+    | Liquidate
 )

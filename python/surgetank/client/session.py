@@ -5,7 +5,7 @@
    next, with the same ClOrdID, in the order of the first copies; the venue executes it at most once
    and answers a copy as `duplicate`, which is resolved to the place of the first.
 2. A price or a liquidation has no ClOrdID, so it is sent once; if its answer is lost it is
-   `Unanswered`.
+   `UnansweredRequest`.
 3. A stream is resumed after the last event that was delivered. What is missing is a `Gap`.
 """
 
@@ -17,13 +17,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from surgetank.client.answers import OrderStatus, Refused, Sealed, Times, Unanswered
+from surgetank.client.answers import (
+    OrderStatus,
+    RefusedRequest,
+    SealedRequest,
+    Times,
+    UnansweredRequest,
+)
 from surgetank.client.credentials import Credentials
-from surgetank.client.enumerations import CutReason, Level, Notice, OrdRejReason, RefusalReason
+from surgetank.client.enumerations import (
+    AnswerLevel,
+    CutReason,
+    Notice,
+    OrdRejReason,
+    RefusalReason,
+)
 from surgetank.client.following import Followed
-from surgetank.client.pending import Batch, Pending, Unresolved
-from surgetank.client.requests import ClOrdIds, Liquidate, Price, Request
-from surgetank.client.streams import Place, Snapshot, Stream, event_of
+from surgetank.client.pending import Pending, Submission, Unresolved
+from surgetank.client.requests import ClOrdIds, Liquidate, OraclePrice, Request
+from surgetank.client.streams import Place, Stream, StreamSnapshot, event_of
 from surgetank.native import compiled
 
 __all__ = ["Cut", "Logon", "Session"]
@@ -48,7 +60,7 @@ class Logon:
 
     credentials: Credentials
     session: str
-    level: Level = Level.DISK
+    level: AnswerLevel = AnswerLevel.DISK
     cancel_on_disconnect: bool = False
 
 
@@ -70,7 +82,7 @@ class Session:
         self._again: list[Pending] = []
         self._own: dict[Stream, Place] = {}
         self._statuses: dict[int, list[Callable[[OrderStatus], None]]] = {}
-        self._snapshots: dict[Stream, list[Callable[[Snapshot], None]]] = {}
+        self._snapshots: dict[Stream, list[Callable[[StreamSnapshot], None]]] = {}
         self._pings: deque[tuple[int, Callable[[], None]]] = deque()
         self._ping = 0
 
@@ -102,7 +114,7 @@ class Session:
             followed.is_leaving = False
         for pending in self.unresolved.all():
             if pending.sent and not pending.cl_ord_id:
-                self.unresolved.resolve(pending, Unanswered(pending.number))
+                self.unresolved.resolve(pending, UnansweredRequest(pending.number))
 
     def take(self) -> bytes:
         """The bytes to send."""
@@ -123,12 +135,12 @@ class Session:
         for kind, *fields in heard:
             self._handlers[kind](self, *fields)
 
-    def submit(self, now_ns: int, requests: Sequence[Request], batch: Batch) -> None:
+    def submit(self, now_ns: int, requests: Sequence[Request], batch: Submission) -> None:
         """Requests to be answered. Each without a ClOrdID is given one."""
         account = self.logon.credentials.account
         for request in requests:
             cl_ord_id = 0
-            if not isinstance(request, (Price, Liquidate)):
+            if not isinstance(request, (OraclePrice, Liquidate)):
                 request.cl_ord_id = cl_ord_id = request.cl_ord_id or self.cl_ord_ids.next()
             sender = account if request.sender is None else request.sender
             fields = (request.name, sender, now_ns, *request.body())
@@ -175,7 +187,7 @@ class Session:
         self._write(self._core.unsubscribe([(followed.stream.kind, followed.stream.of)]))
         self.ping(left)
 
-    def snapshot(self, stream: Stream, on_answer: Callable[[Snapshot], None]) -> None:
+    def snapshot(self, stream: Stream, on_answer: Callable[[StreamSnapshot], None]) -> None:
         """Asks for the state of a stream."""
         self._snapshots.setdefault(stream, []).append(on_answer)
         if self.is_logged_on:
@@ -225,7 +237,7 @@ class Session:
             if kind == 2:
                 reason, retry_ns = fields
                 why, after_s = RefusalReason(reason), retry_ns / 1e9 if retry_ns else None
-                refused = Refused(number, cl_ord_id, why, after_s, pending.sent > 1)
+                refused = RefusedRequest(number, cl_ord_id, why, after_s, pending.sent > 1)
                 self.unresolved.resolve(pending, refused)
                 continue
             sequence, reason, *times = fields
@@ -234,7 +246,7 @@ class Session:
                 continue
             rejected = OrdRejReason(reason) if reason else None
             stamps = Times(*times[0]) if times else None
-            sealed = Sealed(number, cl_ord_id, sequence, rejected, stamps, kind == 3)
+            sealed = SealedRequest(number, cl_ord_id, sequence, rejected, stamps, kind == 3)
             self.unresolved.resolve(pending, sealed)
 
     def _order_status(self, cl_ord_id: int, *fields: int) -> None:
@@ -252,7 +264,7 @@ class Session:
 
     def _snapshot(self, key: Place, place: Place, sequence: int, events: list[Any]) -> None:
         stream = Stream(*key)
-        state = Snapshot(stream, place, sequence, [event_of(event) for event in events])
+        state = StreamSnapshot(stream, place, sequence, [event_of(event) for event in events])
         for on_answer in self._snapshots.pop(stream, []):
             on_answer(state)
 

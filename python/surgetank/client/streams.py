@@ -10,33 +10,33 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from surgetank.client.enumerations import (
-    Bearer,
     CancelReason,
+    DebtBearer,
     ExecType,
     GapReason,
+    OrderSide,
     OrdRejReason,
-    Side,
 )
 
 __all__ = [
     "BadDebt",
-    "Batch",
+    "BatchTrades",
+    "BookLevels",
+    "BookOrders",
     "Cash",
     "Deleveraging",
     "Event",
     "ExecutionReport",
-    "Funding",
+    "FundingPayment",
     "Gap",
-    "Levels",
+    "JournalBatch",
     "Liquidation",
     "MarginCall",
-    "Orders",
     "Position",
-    "Prices",
-    "Snapshot",
+    "PricesInForce",
     "Stream",
     "StreamEvent",
-    "Trades",
+    "StreamSnapshot",
     "event_of",
 ]
 
@@ -78,7 +78,7 @@ class Stream:
 
     @classmethod
     def trades(cls, market: int = 0) -> Self:
-        """Trades."""
+        """Trades of a market."""
         return cls(6, market)
 
     @classmethod
@@ -115,7 +115,7 @@ class ExecutionReport:
     cl_ord_id: int
     orig_cl_ord_id: int
     market: int
-    side: Side | None
+    side: OrderSide | None
     last_px: int
     last_qty: int
     leaves_qty: int
@@ -133,7 +133,7 @@ class ExecutionReport:
             reason = OrdRejReason(number)
         elif exec_type is ExecType.CANCELED:
             reason = CancelReason(number)
-        of_side = None if side is None else Side(side)
+        of_side = None if side is None else OrderSide(side)
         return cls(exec_type, order, orig, market, of_side, px, qty, leaves, reason, is_maker)
 
 
@@ -193,37 +193,37 @@ class BadDebt:
 
     market: int
     amount: int
-    borne_by: Bearer
+    borne_by: DebtBearer
 
     @classmethod
     def of(cls, market: int, amount: int, bearer: int) -> Self:
         """From the fields of the protocol."""
-        return cls(market, amount, Bearer(bearer))
+        return cls(market, amount, DebtBearer(bearer))
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class BookLevels:
     """Every price at which the quantity changed: (side, price, quantity that rests there)."""
 
     levels: list[tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class BookOrders:
     """Every order that changed: (order, side, price, quantity that rests)."""
 
     orders: list[tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Trades:
+class BatchTrades:
     """Trades of a batch: (price, quantity, side of the taker, whether it was a liquidation)."""
 
     trades: list[tuple[int, int, int, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class PricesInForce:
     """Prices in force."""
 
     oracle_px: int
@@ -232,7 +232,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Funding:
+class FundingPayment:
     """A funding payment; premium and rate in 1e-9."""
 
     price: int
@@ -241,7 +241,7 @@ class Funding:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class JournalBatch:
     """A frame of the journal (docs/journal.md)."""
 
     frame: bytes
@@ -255,12 +255,12 @@ Event = (
     | Liquidation
     | Deleveraging
     | BadDebt
-    | Levels
-    | Orders
-    | Trades
-    | Prices
-    | Funding
-    | Batch
+    | BookLevels
+    | BookOrders
+    | BatchTrades
+    | PricesInForce
+    | FundingPayment
+    | JournalBatch
 )
 _KINDS: Final[tuple[Callable[..., Event], ...]] = (
     ExecutionReport.of,
@@ -270,12 +270,12 @@ _KINDS: Final[tuple[Callable[..., Event], ...]] = (
     Liquidation,
     Deleveraging,
     BadDebt.of,
-    Levels,
-    Orders,
-    Trades,
-    Prices,
-    Funding,
-    Batch,
+    BookLevels,
+    BookOrders,
+    BatchTrades,
+    PricesInForce,
+    FundingPayment,
+    JournalBatch,
 )
 
 
@@ -316,7 +316,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class StreamSnapshot:
     """State of a stream."""
 
     stream: Stream

@@ -27,7 +27,7 @@ class AsyncSubscription:
 
     @property
     def stream(self) -> Stream:
-        """The stream."""
+        """Name of the stream."""
         return self.followed.stream
 
     @property

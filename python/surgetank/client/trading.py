@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import Generic, Literal, TypeVar
 
-from surgetank.client.enumerations import MarginMode, OrdType, Side, TimeInForce
+from surgetank.client.enumerations import MarginMode, OrderSide, OrdType, TimeInForce
 from surgetank.client.requests import (
     Cancel,
     CancelAll,
@@ -14,8 +14,8 @@ from surgetank.client.requests import (
     Halt,
     Liquidate,
     Open,
+    OraclePrice,
     Order,
-    Price,
     Replace,
     Request,
     Withdraw,
@@ -25,7 +25,7 @@ from surgetank.errors import SurgetankError
 
 __all__ = ["SideName", "Trading"]
 
-SideName = Literal["buy", "sell"] | Side
+SideName = Literal["buy", "sell"] | OrderSide
 Reply = TypeVar("Reply")
 """An answer, or what is awaited for one."""
 
@@ -62,7 +62,7 @@ class Trading(ABC, Generic[Reply]):
             SurgetankError: price or quantity is no multiple of the market's tick or lot.
         """
         units = self._units(market)
-        of_side = Side[side.upper()] if isinstance(side, str) else side
+        of_side = OrderSide[side.upper()] if isinstance(side, str) else side
         at_once = immediate_or_cancel or price is None
         force = TimeInForce.IMMEDIATE_OR_CANCEL if at_once else TimeInForce.GOOD_TILL_CANCEL
         return Order(
@@ -157,7 +157,7 @@ class Trading(ABC, Generic[Reply]):
     def price(self, usd: Real, *, market: int = 0, observed_ns: int | None = None) -> Reply:
         """Sends an oracle's price, observed now unless a time is given. It is never sent twice."""
         observed = time.time_ns() if observed_ns is None else observed_ns
-        return self.request(Price(self._units(market).ticks(usd), observed, market))
+        return self.request(OraclePrice(self._units(market).ticks(usd), observed, market))
 
     def liquidate(
         self, account: int, quantity: Real = 0, *, market: int = 0, trigger_price: Real = 0
