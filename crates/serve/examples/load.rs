@@ -20,6 +20,7 @@ use surgetank_venue::session::initiator::{Heard, Identity, Initiator};
 use surgetank_venue::wire::Down;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -178,21 +179,30 @@ impl Client {
         Ok(self.stream.write_all(&frame).await?)
     }
 
-    async fn run(mut self, load: Load, began: Instant) -> Result<Measured, Failure> {
+    /// Sends at the times that `due` gives, or without it whenever the window has room.
+    async fn run(
+        mut self,
+        load: Load,
+        began: Instant,
+        due: Option<Due>,
+    ) -> Result<Measured, Failure> {
         let end = began + Duration::from_secs_f64(load.seconds);
-        let mut next = began;
         let mut answered_at = began;
-        while Instant::now() < end {
-            if let Some(per_s) = load.frames_per_s {
-                while next <= Instant::now() && next < end {
-                    self.send(&load, next).await?;
-                    next += Duration::from_secs_f64(1.0 / per_s);
+        if let Some(mut due) = due {
+            loop {
+                tokio::select! {
+                    at = due.recv() => match at {
+                        Some(at) => self.send(&load, at).await?,
+                        None => break,
+                    },
+                    received = self.receive() => {
+                        received?;
+                        answered_at = Instant::now();
+                    }
                 }
-                if let Ok(received) = timeout_at(next.min(end), self.receive()).await {
-                    received?;
-                    answered_at = Instant::now();
-                }
-            } else {
+            }
+        } else {
+            while Instant::now() < end {
                 while self.unanswered.len() < load.window {
                     self.send(&load, Instant::now()).await?;
                 }
@@ -209,6 +219,34 @@ impl Client {
     }
 }
 
+/// The due times of a connection, each given when it is reached.
+type Due = UnboundedReceiver<Instant>;
+
+/// Gives each connection the times at which its frames are due, from a thread that sleeps until
+/// then: the runtime's own timers have a resolution of a millisecond.
+fn schedule(
+    connections: usize,
+    per_s: f64,
+    began: Instant,
+    seconds: f64,
+) -> Result<Vec<Due>, Failure> {
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..connections).map(|_| unbounded_channel()).unzip();
+    let frames = (per_s * connections as f64 * seconds) as u64;
+    let apart = Duration::from_secs_f64(1.0 / (per_s * connections as f64));
+    std::thread::Builder::new().name("schedule".to_owned()).spawn(move || {
+        // Frames of different connections are not due at the same instant.
+        for (number, sender) in (0..frames).zip(senders.iter().cycle()) {
+            let due = began + apart.mul_f64(number as f64);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            if sender.send(due).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(receivers)
+}
+
 fn quantile(sorted: &[u64], share: f64) -> f64 {
     let index = ((sorted.len().saturating_sub(1)) as f64 * share).round() as usize;
     sorted.get(index).map_or(f64::NAN, |ns| *ns as f64 / 1e6)
@@ -220,14 +258,14 @@ async fn measure(load: Load, keys: Vec<Key>) -> Result<String, Failure> {
         clients.push(Client::log_on(&load, key, place).await?);
     }
     let began = Instant::now() + Duration::from_millis(50);
+    let mut due = match load.frames_per_s {
+        Some(per_s) => schedule(clients.len(), per_s, began, load.seconds)?.into_iter(),
+        None => Vec::new().into_iter(),
+    };
     sleep_until(began).await;
     let mut running = JoinSet::new();
-    let connections = clients.len() as u32;
-    for (place, client) in clients.into_iter().enumerate() {
-        // Frames of different connections are not due at the same instant.
-        let shift =
-            load.frames_per_s.map_or(0.0, |per_s| place as f64 / per_s / f64::from(connections));
-        running.spawn(client.run(load.clone(), began + Duration::from_secs_f64(shift)));
+    for client in clients {
+        running.spawn(client.run(load.clone(), began, due.next()));
     }
     let mut total = Measured::default();
     while let Some(done) = running.join_next().await {
