@@ -6,17 +6,20 @@ from os import PathLike
 from typing import Any, NotRequired, TypedDict, final
 
 __all__ = [
+    "Initiator",
     "Pipe",
     "Venue",
     "account_key",
     "black76",
     "build",
+    "ed25519_public",
     "genesis",
     "headers",
     "log_consistency",
     "log_root",
     "names",
     "portfolio_margin",
+    "protocol_names",
     "prove",
     "published",
     "run",
@@ -42,6 +45,35 @@ class _Report(TypedDict):
     stopped: bool
     findings_count: int
     findings: list[tuple[str, int, int | None, int, str]]
+
+@final
+class Initiator:
+    """The client's side of a connection to a venue: crates/bindings/src/initiator."""
+
+    def __new__(
+        cls,
+        key_name: str,
+        algorithm: str,
+        secret: bytes,
+        nonce: bytes,
+        *,
+        session: str = "",
+        level: int = 1,
+        cancel_on_disconnect: bool = False,
+        sign_requests: bool = False,
+    ) -> Initiator: ...
+    def receive(self, now_ns: int, bytes: bytes) -> list[tuple[Any, ...]]: ...
+    def requests(
+        self, requests: list[tuple[Any, ...]], padding: int = 0
+    ) -> tuple[int, bytes] | None: ...
+    def order_status(self, cl_ord_id: int) -> bytes | None: ...
+    def subscribe(
+        self, wanted: list[tuple[tuple[int, int], tuple[int, int] | None, bool]]
+    ) -> bytes | None: ...
+    def unsubscribe(self, streams: list[tuple[int, int]]) -> bytes | None: ...
+    def snapshot(self, key: tuple[int, int]) -> bytes | None: ...
+    def ping(self, content: int) -> bytes | None: ...
+    def logout(self) -> bytes | None: ...
 
 @final
 class Pipe:
@@ -91,12 +123,14 @@ def portfolio_margin(
     call: list[bool],
     qty: list[float],
 ) -> tuple[float, float]: ...
+def ed25519_public(seed: bytes) -> bytes: ...
 def genesis(
     scenario_json: str,
     seed: int,
     tape: dict[str, Any] | None = None,
     positions: dict[str, Any] | None = None,
 ) -> str | None: ...
+def protocol_names() -> dict[str, dict[str, int]]: ...
 def prove(path: str, message: bytes) -> tuple[bytes, int, bytes, list[bytes]] | None: ...
 def published(path: str) -> list[tuple[int, int, int, int, int, int, int, bytes]]: ...
 def run(

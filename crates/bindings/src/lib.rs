@@ -4,6 +4,7 @@
 
 mod columns;
 mod control;
+mod initiator;
 mod options;
 mod pipe;
 mod plugin;
@@ -224,5 +225,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<venue::Venue>()?;
     #[cfg(unix)]
     module.add_function(wrap_pyfunction!(rig::run_venue, module)?)?;
+    initiator::register(module)?;
     pipe::register(module)
 }

@@ -96,7 +96,9 @@ impl Initiator {
                 }
             }
         }
-        self.unread = rest.to_vec();
+        let used = unread.len() - rest.len();
+        unread.drain(..used);
+        self.unread = unread;
         Ok(heard)
     }
 
