@@ -13,9 +13,10 @@ import surgetank as st
 from kept_promises import Promises, broken
 from retrying_clients import RetryingClient
 from segment_files import Placed, Record, records, requests_of, verified
+from surgetank.live.faults.mounts import PowerLossDisk
 from surgetank.venue.keys import VenueKey, write_keys
 
-__all__ = ["KilledVenue", "Tally", "flip_a_byte", "wipe_last_record"]
+__all__ = ["KilledVenue", "Tally", "flip_a_bit", "wipe_last_record"]
 
 #: Small segments, so that there are several; snapshots every few thousand requests.
 VENUE = """
@@ -50,19 +51,22 @@ class Tally:
     """What happened, for a report."""
 
     rounds: int = 0
-    kills_while_starting: int = 0
+    kills_while_recovering: int = 0
+    """Kills after a start had opened the data folder and before it served."""
     recovery_s: list[float] = field(default_factory=list)
     compared: int = 0
     """Starts whose state was compared with a replay of the whole journal."""
     flips: dict[str, int] = field(default_factory=dict)
-    """Byte flips by their outcome."""
+    """Flipped bits by their outcome."""
 
 
 class KilledVenue:
-    """A venue in a folder, its clients, and what they were promised."""
+    """A venue in a folder, its clients, and what they were promised. With `loses_power` its data
+    is on a disk that loses power at every kill."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, loses_power: bool = False) -> None:
         self.folder, self.data = folder, folder / "data"
+        self._disk = PowerLossDisk(self.data, folder / "images") if loses_power else None
         text = VENUE + "".join(_ACCOUNT.format(account) for account in ACCOUNTS)
         (folder / "venue.toml").write_text(text)
         traders = [VenueKey.new(f"trader-{account}", account, "trade") for account in ACCOUNTS]
@@ -89,6 +93,19 @@ class KilledVenue:
             assert self.venue.recovery["state_hash"] == self._drained["state_hash"]
             self._drained = None
 
+    def summary(self) -> str:
+        """What happened, in one line."""
+        tally, starts = self.tally, sorted(self.tally.recovery_s) or [0.0]
+        clients = self.clients
+        return (
+            f"{tally.rounds} kills while trading, {tally.kills_while_recovering} while recovering; "
+            f"{len(self.promises.sent)} requests, {len(self.promises.answered)} answered, "
+            f"{sum(one.sent_again for one in clients)} sent again, "
+            f"{sum(one.duplicates for one in clients)} of them executed before; "
+            f"start {starts[len(starts) // 2]:.2f} s in the middle, {starts[-1]:.2f} s at most; "
+            f"{tally.compared} whole replays; flipped bits: {tally.flips}"
+        )
+
     def check(self) -> set[str]:
         """What does not hold of the journal on the disk."""
         found = list(records(self.data))
@@ -100,8 +117,9 @@ class KilledVenue:
         for record in found[len(old) if same else 0 :]:
             places += requests_of(record)
         problems = broken(self.promises, places, self.places)
-        report = verified(found, self.folder / "flat.journal")
-        problems |= {f"verify: {finding}" for finding in report.findings}
+        if places:
+            report = verified(found, self.folder / "flat.journal")
+            problems |= {f"verify: {finding}" for finding in report.findings}
         problems |= {f"client: {text}" for client in self.clients for text in client.errors}
         self.records, self.places = found, places
         return problems
@@ -111,10 +129,24 @@ class KilledVenue:
         for client in self.clients:
             client.begin(self.venue.address)
         time.sleep(seconds)
-        self.venue.kill()
+        self.kill()
         for client in self.clients:
             client.end()
         self.tally.rounds += 1
+
+    def kill(self) -> None:
+        """SIGKILL, and power loss where the disk can have one."""
+        self.venue.kill()
+        if self._disk is not None:
+            self._disk.lose_power()
+
+    def end(self) -> None:
+        """Ends all of it."""
+        self.venue.kill()
+        for client in self.clients:
+            client.end()
+        if self._disk is not None:
+            self._disk.end()
 
     def settle(self, seconds: float = 20.0) -> None:
         """Clients send until everything that they have sent has its answer."""
@@ -130,19 +162,24 @@ class KilledVenue:
             for client in self.clients:
                 client.begin(self.venue.address)
 
-    def kill_while_starting(self) -> None:
-        """Starts it and kills it before it serves, or shortly after."""
+    def kill_while_recovering(self) -> None:
+        """Starts it, and kills it at a random moment after it has opened the data folder."""
         starting = threading.Thread(target=self._start_in_vain)
         starting.start()
-        time.sleep(random.uniform(0.3, 1.2))
-        self.venue.kill()
+        lock, until = self.data / "lock", time.monotonic() + 20
+        while time.monotonic() < until and starting.is_alive():
+            if self.venue.pid and lock.read_text().strip() == str(self.venue.pid):
+                break
+            time.sleep(0.0005)
+        time.sleep(random.uniform(0.0, 0.03))
+        self.kill()
         starting.join()
 
     def _start_in_vain(self) -> None:
         try:
             self.venue.start()
         except st.SurgetankError:
-            self.tally.kills_while_starting += 1
+            self.tally.kills_while_recovering += 1
 
     def drain(self) -> None:
         """Ends it by SIGTERM; its state is compared with that of the next start."""
@@ -152,7 +189,7 @@ class KilledVenue:
     def compare_with_whole_replay(self) -> None:
         """Starts a copy without snapshots, so that it replays all: the same state must follow."""
         copy = self.folder / "replayed"
-        shutil.copytree(self.data, copy, ignore=lambda *_: {"lock"})
+        shutil.copytree(self.data, copy, ignore=lambda *_: {"lock", "archive"})
         shutil.rmtree(copy / "snapshots", ignore_errors=True)
         (copy / "snapshots").mkdir()
         with st.serve(self.folder / "venue.toml", data=copy) as other:
@@ -161,41 +198,50 @@ class KilledVenue:
         shutil.rmtree(copy)
         self.tally.compared += 1
 
-    def start_with_a_flipped_byte(self) -> str:
+    def start_with_a_flipped_bit(self) -> str:
         """Starts a copy of the drained venue with one bit changed: refused with the place, or the
-        same state as without. Returns which of the two."""
+        same state as without. Returns which of the two, and the kind of file."""
         assert self._drained is not None, "only a drained venue has proved everything durable"
         copy = self.folder / "flipped"
-        shutil.copytree(self.data, copy, ignore=lambda *_: {"lock"})
-        path, offset = flip_a_byte(copy)
-        place = f"{path.relative_to(copy)}, byte {offset}"
+        shutil.copytree(self.data, copy, ignore=lambda *_: {"lock", "archive"})
+        path, offset = flip_a_bit(copy)
+        file = path.relative_to(copy)
         other = st.serve(self.folder / "venue.toml", data=copy)
         try:
             other.start()
         except st.SurgetankError as refused:
-            said = other.ended or {}
-            damage = (said.get("detail") or {}).get("damage", [])
-            named = any(str(path.relative_to(copy)) == one["file"] for one in damage)
-            assert named or path.name in f"{refused}", (place, f"{refused}", said)
-            outcome = f"refused: {path.parent.name if path.parent != copy else path.name}"
+            detail = (other.ended or {}).get("detail") or {}
+            places = [damage["file"] for damage in detail.get("damage", [])]
+            # A changed genesis.json is another venue's: the journal's first record says so.
+            named = f"{file}" in places or file.name == "genesis.json"
+            assert named, (f"{file}, byte {offset}", f"{refused}", other.ended)
+            outcome = "refused"
         else:
-            assert other.recovery["state_hash"] == self._drained["state_hash"], place
-            outcome = f"harmless: {path.parent.name if path.parent != copy else path.name}"
+            same = other.recovery["state_hash"] == self._drained["state_hash"]
+            assert same, (f"{file}, byte {offset}", other.recovery)
+            outcome = "harmless"
         finally:
             other.stop()
             shutil.rmtree(copy)
+        outcome = f"{outcome}: {file.suffix or file.name}"
         self.tally.flips[outcome] = self.tally.flips.get(outcome, 0) + 1
         return outcome
 
 
-def flip_a_byte(data: Path) -> tuple[Path, int]:
-    """Changes a bit of a byte that is not zero in some file of the folder; where."""
-    files = [path for path in data.rglob("*") if path.is_file() and path.stat().st_size]
+def flip_a_bit(data: Path) -> tuple[Path, int]:
+    """Changes a bit of a byte that is not zero in a file of the folder; where."""
+    kinds = ("*.segment", "*.segment", "*.snapshot", "venue", "genesis.json")
     while True:
+        files = list(data.rglob(random.choice(kinds)))
+        if not files:
+            continue
         path = random.choice(files)
         content = bytearray(path.read_bytes())
-        offset = random.randrange(len(content))
-        if content[offset]:
+        filled = [at for at in range(0, len(content), 64) if any(content[at : at + 64])]
+        if not filled:
+            continue
+        offset = random.choice(filled) + random.randrange(64)
+        if offset < len(content) and content[offset]:
             content[offset] ^= 1 << random.randrange(8)
             path.write_bytes(content)
             return path, offset

@@ -22,6 +22,8 @@ _SEALED, _REFUSED, _DUPLICATE = 1, 2, 3
 #: Refusals after which a request may be sent again: something is full, or the venue stops.
 _PASSING = (6, 7, 8, 9, 10, 11)
 _WINDOW = 48
+#: Most requests of a frame.
+_FRAME = 12
 _MARKET = 0
 
 
@@ -117,12 +119,14 @@ class RetryingClient:
             self._send(client, list(self._open), numbers)
             self.sent_again += len(numbers)
             while not self._stop.is_set():
-                room = _WINDOW - len(self._open)
+                room = min(_WINDOW - len(self._open), _FRAME)
                 if room > 0:
-                    self._send(client, [self._made() for _ in range(random.randint(1, room))], numbers)
+                    made = [self._made() for _ in range(random.randint(1, room))]
+                    self._send(client, made, numbers)
                 for frame in client.receive(0.05):
                     if frame[0] == _ANSWERS:
                         self._answers(frame[2], numbers)
+                time.sleep(random.expovariate(500.0))
         except OSError:
             pass  # Killed.
         except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -62,6 +63,8 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
         made = genesis | {_OPENED: genesis[_OPENED] or time.time_ns()}
         data.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps(made) + "\n", hint="Choose another --data", replace=False)
+        for written in (path, data, data.parent):
+            _sync(written)
         return made
     except ValueError:
         hint = "Restore it from a backup; the journal's first record has the same content"
@@ -72,6 +75,15 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
         )
         raise SurgetankError("the venue opened with other rules", place=str(path), hint=hint)
     return kept
+
+
+def _sync(path: Path) -> None:
+    """Makes a file or the names in a folder durable: the journal, which is, needs the genesis."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def of_scenario(scenario: Scenario, seed: int, place: str) -> dict[str, Any]:
