@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import secrets
 import socket
+import struct
 import threading
 import time
 from typing import Any
@@ -181,16 +182,10 @@ class RetryingClient:
 def encoded(request: tuple[Any, ...]) -> bytes:
     """A request as the journal has it, its number 0: docs/venue-protocol.md."""
     name, sender, sent_ns, ident, *rest = request
-    four, eight = (lambda n: n.to_bytes(4, "little")), (lambda n: n.to_bytes(8, "little"))
     if name == "deposit":
         account, cash = rest
-        common = bytes(4) + four(sender) + eight(sent_ns) + eight(ident)
-        return b"\x02" + common + four(account) + cash.to_bytes(16, "little", signed=True)
-    head = b"\x00\x01" + bytes([2 if name == "cancel" else 4]) + bytes(4) + four(sender)
-    head += eight(sent_ns) + eight(ident)
-    if name == "cancel":
-        original, market = rest
-        return head + eight(original) + market.to_bytes(2, "little")
-    market, side, kind, force, post, reduce, price, quantity = rest
-    flags = bytes([side, kind, force, post, reduce])
-    return head + market.to_bytes(2, "little") + flags + eight(price) + eight(quantity)
+        common = struct.pack("<BIIQQI", 2, 0, sender, sent_ns, ident, account)
+        return common + int(cash).to_bytes(16, "little", signed=True)
+    kind = 2 if name == "cancel" else 4
+    head = struct.pack("<BBBIIQQ", 0, 1, kind, 0, sender, sent_ns, ident)
+    return head + struct.pack("<QH" if kind == 2 else "<HBBB??qq", *rest)

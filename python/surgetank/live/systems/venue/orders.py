@@ -68,8 +68,9 @@ def batch_numbers(run: int, frame: bytes) -> Numbers:
     (ordered,) = _COUNT.unpack_from(frame, at)
     order_of = np.frombuffer(frame, dtype="<u4", count=ordered, offset=at + 4)
     found = idents[order_of]
-    ours = found[found >> np.uint64(_NUMBER_BITS) == run]
-    return (ours & np.uint64(MESSAGES_MAX - 1)).astype(np.int64)
+    ours: npt.NDArray[np.uint64] = found[found >> np.uint64(_NUMBER_BITS) == run]
+    numbers: Numbers = (ours & np.uint64(MESSAGES_MAX - 1)).astype(np.int64)
+    return numbers
 
 
 def _cl_ord_ids(frame: bytes, at: int, count: int) -> tuple[npt.NDArray[np.uint64], int]:
