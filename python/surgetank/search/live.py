@@ -20,7 +20,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from surgetank.errors import SurgetankError
 from surgetank.live import Rig, Schedule
 from surgetank.scenario import Scenario
 from surgetank.search.find import Effort
