@@ -33,7 +33,7 @@ FLOORS = [
     {"_core", "errors", "free_memory", "lazy", "number_format", "shown", "version"},
     {"csv_file"},
     {"catalogue", "extras", "native", "output_folder", "plugins", "positions", "tape"},
-    {"scenario", "starter"},
+    {"client", "scenario", "starter"},
     {"network_file"},
     {"fit", "trace"},
     {"measure"},

@@ -13,12 +13,10 @@ use std::time::Duration;
 
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::units::Digest;
-use surgetank_venue::encoding::Encoded;
-use surgetank_venue::event::{Position, Stamped};
 use surgetank_venue::intake::{ConnectionId, Session};
 use surgetank_venue::storage::effect::{self, Recovered};
 use surgetank_venue::venue::{Input, Output, Progress, Venue};
-use surgetank_venue::wire::{CutReason, Down, StreamPosition};
+use surgetank_venue::wire::{CutReason, Down};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -285,16 +283,15 @@ impl Host {
             Output::LoggedOn(connection, sequence) => {
                 self.push(connection, Item::LoggedOn(sequence));
             }
-            Output::Answers(connection, answers) => self.say(connection, &Down::Answers(answers)),
+            Output::Answers(connection, answers) => self.say(connection, Down::Answers(answers)),
             Output::OrderStatus(connection, status) => {
-                self.say(connection, &Down::OrderStatus(status));
+                self.say(connection, Down::OrderStatus(status));
             }
             Output::Events(connection, events) => {
-                let last = last_of_streams(&events);
-                let body = Down::Events(events).to_bytes();
-                self.push(connection, Item::Body(body, last));
+                self.push(connection, Item::Events(events));
             }
-            Output::Gap(connection, gap) => self.say(connection, &Down::Gap(gap)),
+            Output::Gap(connection, gap) => self.say(connection, Down::Gap(gap)),
+            Output::StreamState(connection, state) => self.say(connection, Down::Snapshot(state)),
             Output::Cut(connection, reason) => {
                 self.push(connection, Item::Cut(reason));
                 self.connections.remove(&connection);
@@ -302,7 +299,7 @@ impl Host {
             Output::Notice(notice) => {
                 let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
                 for connection in connections {
-                    self.say(connection, &Down::Notice(notice));
+                    self.say(connection, Down::Notice(notice));
                 }
             }
             Output::Stopped(stop) => {
@@ -311,8 +308,8 @@ impl Host {
         }
     }
 
-    fn say(&mut self, connection: ConnectionId, down: &Down) {
-        self.push(connection, Item::Body(down.to_bytes(), Vec::new()));
+    fn say(&mut self, connection: ConnectionId, down: Down) {
+        self.push(connection, Item::Say(down));
     }
 
     /// Queues for a client. One for which too much waits is cut by its connection's task, and is
@@ -347,11 +344,4 @@ impl Host {
         let (progress, state_hash) = (self.venue.progress(), self.venue.state_hash());
         Ended { why, progress, state_hash }
     }
-}
-
-/// The last event of each stream.
-fn last_of_streams(events: &[Stamped]) -> Vec<StreamPosition> {
-    let last = |event: &Stamped| (event.key, Position { epoch: event.epoch, number: event.number });
-    let streams: BTreeMap<_, _> = events.iter().map(last).collect();
-    streams.into_iter().map(|(key, last)| StreamPosition { key, last }).collect()
 }

@@ -141,6 +141,19 @@ variants!(Event {
     13 => Batch,
 });
 
+impl Event {
+    /// Memory that it takes beside its fields.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Event::Batch(frame) => frame.len(),
+            Event::Levels(levels) => size_of::<PriceLevel>() * levels.len(),
+            Event::Orders(orders) => size_of::<Order>() * orders.len(),
+            Event::Trades(trades) => size_of::<Trade>() * trades.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// FIX ExecutionReport (8) of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {

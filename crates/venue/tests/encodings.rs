@@ -1,12 +1,15 @@
 //! Encodings: decoding is the inverse of encoding, one encoding per value, total on any bytes.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use surgetank_layer::codec::Malformed;
 use surgetank_venue::answer::Refusal;
 use surgetank_venue::encoding::Encoded;
+use surgetank_venue::event::{Stamped, StreamKey};
 use surgetank_venue::request::{PADDING_MAX, REQUEST_BYTES_MAX, Request};
+use surgetank_venue::streams::published::{Published, events_body};
 use surgetank_venue::wire::{CutReason, Down, Frame, HEADER_BYTES, SignedRequest, Up, encode};
 
 use crate::examples::{downs, events, message, order, requests, ups};
@@ -171,4 +174,16 @@ fn the_documented_bytes_are_those_of_the_code() {
     for bytes in examples {
         assert!(lines.contains(&digits(&bytes)), "{}", digits(&bytes));
     }
+}
+
+#[test]
+fn shared_events_are_encoded_as_events_are() {
+    let key = StreamKey::Risk(4);
+    let stamped =
+        |event| Stamped { key, epoch: 1, number: 2, previous: 1, sequence: 5, time_ns: 6, event };
+    let all: Vec<Stamped> = events().into_iter().map(stamped).collect();
+    let shared: Vec<Arc<Published>> =
+        all.iter().map(|event| Arc::new(Published::from(event.clone()))).collect();
+    assert_eq!(events_body(&shared), Down::Events(all).to_bytes());
+    assert!(shared.iter().all(|event| event.bytes() >= event.encoded().len()));
 }

@@ -46,7 +46,9 @@ fn heard(host: &mut Host, connection: u64) -> (Vec<Stamped>, Vec<Gap>) {
     let (mut events, mut gaps) = (Vec::new(), Vec::new());
     for output in std::mem::take(&mut host.said) {
         match output {
-            Output::Events(to, sent) if to == connection => events.extend(sent),
+            Output::Events(to, sent) if to == connection => {
+                events.extend(sent.iter().map(|event| Stamped::clone(event)));
+            }
             Output::Gap(to, gap) if to == connection => gaps.push(gap),
             _ => {}
         }

@@ -16,7 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from surgetank.client import AsyncClient, Client, Credentials, units_of_genesis
 from surgetank.errors import EXIT_USAGE, SurgetankError
+from surgetank.venue.config import read_config
+from surgetank.venue.genesis import FILE
 
 __all__ = ["ServedVenue", "arguments", "serve"]
 
@@ -48,6 +51,27 @@ class ServedVenue:
         self._child: subprocess.Popen[str] | None = None
         self._said = threading.Condition()
         self._errors: list[str] = []
+
+    def client(self, key: int | str, **settings: Any) -> Client:
+        """A client of an account or a key of the venue's file of keys, for `with`; `settings` are
+        those of `surgetank.client.Client`.
+
+        Raises:
+            SurgetankError: the file has no such key.
+        """
+        return Client(self.address, self._credentials(key), **self._with_units(settings))
+
+    def async_client(self, key: int | str, **settings: Any) -> AsyncClient:
+        """The same for `async with`."""
+        return AsyncClient(self.address, self._credentials(key), **self._with_units(settings))
+
+    def _credentials(self, key: int | str) -> Credentials:
+        config = read_config(self.file)
+        return Credentials.read(self.file.parent / config.keys, key)
+
+    def _with_units(self, settings: dict[str, Any]) -> dict[str, Any]:
+        genesis = json.loads((self.data / FILE).read_text(encoding="utf-8"))
+        return {"units": units_of_genesis(genesis), **settings}
 
     @property
     def pid(self) -> int:

@@ -15,6 +15,7 @@ use surgetank_venue::event::{Position, StreamKey};
 use surgetank_venue::intake::{ConnectionId, Session};
 use surgetank_venue::session::keys::Keys;
 use surgetank_venue::session::{Acceptor, Step};
+use surgetank_venue::streams::published::{Published, events_body};
 use surgetank_venue::venue::Input;
 use surgetank_venue::wire::{Cut, CutReason, Down, LoggedOn, Logon, StreamPosition, Up};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, WriteHalf};
@@ -180,7 +181,8 @@ impl Connection {
                     continue;
                 }
                 Step::Other(Up::Logout(())) => return Err(CutReason::LoggedOut.into()),
-                Step::Other(Up::Logon(_) | Up::Requests(_) | Up::Snapshot(_)) => {
+                Step::Other(Up::Snapshot(key)) => Input::StreamState(id, key),
+                Step::Other(Up::Logon(_) | Up::Requests(_)) => {
                     return Err(CutReason::OutOfTurn.into());
                 }
             };
@@ -218,8 +220,11 @@ impl Connection {
                 self.pending.extend(self.acceptor.accept(&logged_on).ok_or(End::Lost)?);
                 (self.place, self.heard_at) = (None, Instant::now());
             }
-            Item::Body(body, last) => {
-                self.sent.extend(last.into_iter().map(|at| (at.key, at.last)));
+            Item::Say(down) => self.say(&down)?,
+            Item::Events(events) => {
+                let at = |event: &Published| Position { epoch: event.epoch, number: event.number };
+                self.sent.extend(events.iter().map(|event| (event.key, at(event))));
+                let body = events_body(&events);
                 self.pending.extend(self.acceptor.send_body(&body).ok_or(End::Lost)?);
             }
             Item::Cut(reason) => return Err(reason.into()),

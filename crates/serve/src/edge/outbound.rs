@@ -1,9 +1,14 @@
 //! What waits for a client: from the venue's thread to the task of a connection, bounded in bytes.
+//!
+//! Values wait, and not frames: a connection's own task encodes them, in the protocol that it speaks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use surgetank_venue::wire::{CutReason, StreamPosition};
+use surgetank_venue::answer::Answer;
+use surgetank_venue::event::Event;
+use surgetank_venue::streams::published::Published;
+use surgetank_venue::wire::{CutReason, Down};
 use tokio::sync::{Notify, mpsc};
 
 /// What each item counts for beside its bytes.
@@ -14,15 +19,25 @@ const ITEM_BYTES: usize = 64;
 pub enum Item {
     /// Its logon is accepted; the place in the journal of the last durable request.
     LoggedOn(u64),
-    /// The encoding of a [`surgetank_venue::wire::Down`], and the last events that it contains.
-    Body(Vec<u8>, Vec<StreamPosition>),
+    /// Anything but events, as a value: the connection's task encodes it.
+    Say(Down),
+    /// Events, shared with all other connections that are sent them.
+    Events(Vec<Arc<Published>>),
     /// The connection ends after what was said before.
     Cut(CutReason),
 }
 
 impl Item {
     fn bytes(&self) -> usize {
-        ITEM_BYTES + if let Item::Body(body, _) = self { body.len() } else { 0 }
+        ITEM_BYTES
+            + match self {
+                Item::Say(Down::Answers(said)) => size_of::<Answer>() * said.answers.len(),
+                Item::Say(Down::Snapshot(state)) => {
+                    state.events.iter().map(|event| size_of::<Event>() + event.bytes()).sum()
+                }
+                Item::Events(events) => events.iter().map(|event| event.bytes()).sum(),
+                _ => 0,
+            }
     }
 }
 

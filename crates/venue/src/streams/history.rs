@@ -1,13 +1,15 @@
 //! The newest events of all streams together, in memory of bounded size.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::event::{Event, Order, PriceLevel, Stamped, StreamKey, Trade};
+use super::published::Published;
+use crate::event::{Stamped, StreamKey};
 
 /// Published events; the oldest ones go first.
 #[derive(Clone, Debug)]
 pub struct History {
-    events: BTreeMap<StreamKey, VecDeque<Stamped>>,
+    events: BTreeMap<StreamKey, VecDeque<Arc<Published>>>,
     /// Streams of the events, in the order in which they were published.
     order: VecDeque<StreamKey>,
     bytes: usize,
@@ -21,35 +23,30 @@ impl History {
     }
 
     /// Keeps an event, whose number is one more than that of its stream's last one.
-    pub fn push(&mut self, stamped: Stamped) {
-        self.bytes += bytes(&stamped);
-        self.order.push_back(stamped.key);
-        self.events.entry(stamped.key).or_default().push_back(stamped);
+    pub fn push(&mut self, event: Arc<Published>) {
+        self.bytes += event.bytes();
+        self.order.push_back(event.key);
+        self.events.entry(event.key).or_default().push_back(event);
         while self.bytes > self.bytes_max {
             let Some(key) = self.order.pop_front() else { return };
             let Some(events) = self.events.get_mut(&key) else { continue };
-            self.bytes -= events.pop_front().as_ref().map_or(0, bytes);
+            self.bytes -= events.pop_front().map_or(0, |event| event.bytes());
             if events.is_empty() {
                 self.events.remove(&key);
             }
         }
     }
 
-    /// The kept events of a stream above a number, in their order.
-    pub fn after(&self, key: StreamKey, number: u64) -> impl Iterator<Item = &Stamped> {
-        let events = self.events.get(&key).into_iter().flatten();
-        events.skip_while(move |stamped| stamped.number <= number)
+    /// Sets the epoch of all events, which no reader shares yet.
+    pub fn set_epoch(&mut self, epoch: u32) {
+        for event in self.events.values_mut().flatten() {
+            *event = Arc::new(Published::new(Stamped { epoch, ..Stamped::clone(event) }));
+        }
     }
-}
 
-/// Memory that an event takes.
-fn bytes(stamped: &Stamped) -> usize {
-    let beside = match &stamped.event {
-        Event::Batch(frame) => frame.len(),
-        Event::Levels(levels) => size_of::<PriceLevel>() * levels.len(),
-        Event::Orders(orders) => size_of::<Order>() * orders.len(),
-        Event::Trades(trades) => size_of::<Trade>() * trades.len(),
-        _ => 0,
-    };
-    size_of::<Stamped>() + size_of::<StreamKey>() + beside
+    /// The kept events of a stream above a number, in their order.
+    pub fn after(&self, key: StreamKey, number: u64) -> impl Iterator<Item = &Arc<Published>> {
+        let events = self.events.get(&key).into_iter().flatten();
+        events.skip_while(move |event| event.number <= number)
+    }
 }

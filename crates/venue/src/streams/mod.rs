@@ -1,7 +1,7 @@
 //! Streams: what a venue tells of its batches, numbered.
 //!
 //! In reading order: [`counters`] (numbers), [`private`] (events out of facts), [`history`] (what is
-//! kept for late readers), [`subscription`] (who follows which stream), and here [`Streams`].
+//! kept for late readers), [`published`] (events that readers share), [`subscription`] (who follows which stream), and here [`Streams`].
 //!
 //! # Rules
 //! 1. An event's number is given when its batch is executed, new or replayed: numbers are a function
@@ -15,9 +15,11 @@
 pub mod counters;
 pub mod history;
 pub mod private;
+pub mod published;
 pub mod subscription;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use surgetank_layer::codec::Read;
 use surgetank_layer::units::{AccountId, Ns};
@@ -31,6 +33,7 @@ use crate::wire::{ConnectionId, CutReason, Gap, GapReason, Subscription};
 use counters::Counters;
 use history::History;
 use private::Sides;
+use published::Published;
 use subscription::Subscriptions;
 
 /// Bounds of the memory of streams.
@@ -65,7 +68,7 @@ pub struct Beginning {
     /// Events that will not be sent.
     pub gap: Option<Gap>,
     /// Events between the position that was named, or the gap, and now.
-    pub events: Vec<Stamped>,
+    pub events: Vec<Arc<Published>>,
 }
 
 /// The streams of a venue.
@@ -113,6 +116,8 @@ impl Streams {
     /// Sets the history of the journal to which all numbers belong.
     pub fn set_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
+        self.held.iter_mut().for_each(|(_, stamped)| stamped.epoch = epoch);
+        self.history.set_epoch(epoch);
     }
 
     /// A record of the journal: a head or batch is an event.
@@ -146,9 +151,11 @@ impl Streams {
     }
 
     /// The records up to this one are durable: the events for each connection.
-    pub fn durable(&mut self, record: u64) -> BTreeMap<ConnectionId, Vec<Stamped>> {
+    pub fn durable(&mut self, record: u64) -> BTreeMap<ConnectionId, Vec<Arc<Published>>> {
         let due = self.held.partition_point(|(of, _)| *of <= record);
-        let events: Vec<Stamped> = self.held.drain(..due).map(|(_, event)| event).collect();
+        let due = self.held.drain(..due);
+        let events: Vec<Arc<Published>> =
+            due.map(|(_, event)| Arc::new(Published::new(event))).collect();
         let shares = self.subscriptions.share(&events);
         events.into_iter().for_each(|event| self.history.push(event));
         shares
@@ -189,8 +196,8 @@ impl Streams {
         if after.epoch != epoch || after.number > last {
             return Beginning { gap: gap(1, last, GapReason::OtherEpoch), events: Vec::new() };
         }
-        let stamp = |stamped: &Stamped| Stamped { epoch, ..stamped.clone() };
-        let events: Vec<Stamped> = self.history.after(key, after.number).map(stamp).collect();
+        let events: Vec<Arc<Published>> =
+            self.history.after(key, after.number).map(Arc::clone).collect();
         let (from, to) = (after.number + 1, events.first().map_or(last, |first| first.number - 1));
         let gap = if from <= to { gap(from, to, GapReason::NotKept) } else { None };
         Beginning { gap, events }

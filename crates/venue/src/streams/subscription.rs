@@ -1,8 +1,10 @@
 //! Who follows which stream.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::event::{Stamped, StreamKey};
+use super::published::Published;
+use crate::event::StreamKey;
 use crate::wire::ConnectionId;
 
 /// Subscribers of the streams.
@@ -46,11 +48,11 @@ impl Subscriptions {
     }
 
     /// The events for each connection, in their order.
-    pub fn share(&self, events: &[Stamped]) -> BTreeMap<ConnectionId, Vec<Stamped>> {
-        let mut shares: BTreeMap<ConnectionId, Vec<Stamped>> = BTreeMap::new();
+    pub fn share(&self, events: &[Arc<Published>]) -> BTreeMap<ConnectionId, Vec<Arc<Published>>> {
+        let mut shares: BTreeMap<ConnectionId, Vec<Arc<Published>>> = BTreeMap::new();
         for event in events {
             for connection in self.by_key.get(&event.key).into_iter().flatten() {
-                shares.entry(*connection).or_default().push(event.clone());
+                shares.entry(*connection).or_default().push(Arc::clone(event));
             }
         }
         shares

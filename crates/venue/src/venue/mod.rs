@@ -29,7 +29,7 @@ use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{Digest, Ns};
 
 use crate::answer::Refusal;
-use crate::event::{Stamped, StreamKey};
+use crate::event::StreamKey;
 use crate::execution::{Execution, state_hash};
 use crate::genesis::{Genesis, InvalidGenesis};
 use crate::intake::bounds::IntakeBounds;
@@ -39,8 +39,9 @@ use crate::storage::damage::{Damage, FileReport};
 use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
+use crate::streams::published::Published;
 use crate::streams::{Beginning, StreamBounds, Streams};
-use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, Subscription};
+use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, StreamState, Subscription};
 
 /// Parameters of a venue.
 #[derive(Clone, Debug)]
@@ -83,6 +84,8 @@ pub enum Input {
     Subscribe(ConnectionId, Vec<Subscription>),
     /// A client wants no further events of these streams.
     Unsubscribe(ConnectionId, Vec<StreamKey>),
+    /// A client asks for the state of a stream.
+    StreamState(ConnectionId, StreamKey),
     /// A snapshot is to be taken as soon as nothing waits for the disk.
     Snapshot,
     /// The venue is about to stop: no further requests that add risk.
@@ -107,9 +110,11 @@ pub enum Output {
     /// Answer to [`Input::OrderStatus`].
     OrderStatus(ConnectionId, OrderStatus),
     /// Events for a subscriber.
-    Events(ConnectionId, Vec<Stamped>),
+    Events(ConnectionId, Vec<Arc<Published>>),
     /// Events that a subscriber will not be sent.
     Gap(ConnectionId, Gap),
+    /// Answer to [`Input::StreamState`].
+    StreamState(ConnectionId, StreamState),
     /// A connection must end.
     Cut(ConnectionId, CutReason),
     /// For all clients.
@@ -474,6 +479,9 @@ impl Machine for Venue {
             Input::Subscribe(connection, wanted) => self.subscribe(connection, &wanted, out),
             Input::Unsubscribe(connection, keys) => {
                 keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
+            }
+            Input::StreamState(connection, _) => {
+                out.push(Output::Cut(connection, CutReason::NoSuchStream));
             }
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {

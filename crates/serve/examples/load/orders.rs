@@ -1,50 +1,40 @@
-//! Load on a venue through the binary gateway, for `benchmarks/venue.py`: writes one JSON line.
-//!
-//! `load ADDRESS KEYS SECONDS BATCH WINDOW [PER_S]`: `KEYS` is a JSON file with a list of
-//! `{"name", "account", "hmac"}`, one connection each. Without `PER_S` each connection has `WINDOW`
-//! unanswered frames of `BATCH` orders; with it, frames leave at their times, late or not, and the
-//! latency of an order counts from the time at which its frame was due.
+//! Orders: throughput in a closed loop, or latency in an open one.
 //!
 //! Connections alternate between buying and selling at one price, so that orders are executed and
 //! positions stay small.
 
-use std::error::Error;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::VecDeque;
+use std::time::Duration;
 
-use serde::Deserialize;
 use surgetank_layer::message::{Body, NewOrderSingle, OrdType, Side, TimeInForce};
 use surgetank_venue::answer::Answer;
-use surgetank_venue::request::{Action, Level, Request};
-use surgetank_venue::session::auth::Secret;
-use surgetank_venue::session::initiator::{Heard, Identity, Initiator};
+use surgetank_venue::request::{Action, Request};
 use surgetank_venue::wire::Down;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::client::{Client, Key, now_ns};
+use crate::{Failure, quantile_ms};
+
 /// Time in which the last answers arrive.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-type Failure = Box<dyn Error + Send + Sync>;
-
-#[derive(Clone, Deserialize)]
-struct Key {
-    name: String,
-    account: u32,
-    hmac: String,
-}
-
+/// What is sent.
 #[derive(Clone)]
-struct Load {
-    address: String,
-    seconds: f64,
-    batch: usize,
-    window: usize,
+pub struct Load {
+    /// Of the venue.
+    pub address: String,
+    /// Time of sending, s.
+    pub seconds: f64,
+    /// Orders in a frame.
+    pub batch: usize,
+    /// Unanswered frames of a connection.
+    pub window: usize,
     /// Frames a second of a connection.
-    frames_per_s: Option<f64>,
-    price: i64,
+    pub frames_per_s: Option<f64>,
+    /// Of all orders, in ticks.
+    pub price: i64,
 }
 
 /// What a connection has measured.
@@ -60,77 +50,36 @@ struct Measured {
     elapsed: Duration,
 }
 
-struct Client {
-    stream: TcpStream,
-    initiator: Initiator,
-    buffer: Vec<u8>,
+struct Sender {
+    client: Client,
     account: u32,
     buys: bool,
     next_id: u64,
     /// Due times of the unanswered frames, and orders of each that are not answered.
-    unanswered: std::collections::VecDeque<(Instant, usize)>,
+    unanswered: VecDeque<(Instant, usize)>,
     measured: Measured,
 }
 
-fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn secret(digits: &str) -> Result<Secret, Failure> {
-    let mut bytes = [0; 32];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2).ok_or("64 digits")?, 16)?;
-    }
-    Ok(Secret::HmacSha256(bytes))
-}
-
-impl Client {
-    async fn log_on(load: &Load, key: &Key, place: usize) -> Result<Client, Failure> {
-        let identity = Identity {
-            key_name: key.name.clone(),
-            secret: secret(&key.hmac)?,
-            session: "load".to_owned(),
-            level: Level::Disk,
-            cancel_on_disconnect: false,
-            sign_requests: false,
-        };
-        let stream = TcpStream::connect(&load.address).await?;
-        stream.set_nodelay(true)?;
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce)?;
-        let mut client = Client {
-            stream,
-            initiator: Initiator::new(identity, nonce),
-            buffer: vec![0; 1 << 18],
+impl Sender {
+    async fn open(load: &Load, key: &Key, place: usize) -> Result<Sender, Failure> {
+        Ok(Sender {
+            client: Client::log_on(&load.address, key, "load".to_owned()).await?,
             account: key.account,
             buys: place.is_multiple_of(2),
             next_id: now_ns(),
-            unanswered: std::collections::VecDeque::new(),
+            unanswered: VecDeque::new(),
             measured: Measured::default(),
-        };
-        while !client.receive().await? {}
-        Ok(client)
+        })
     }
 
-    /// Receives once: whether the logon was accepted by it.
-    async fn receive(&mut self) -> Result<bool, Failure> {
-        let count = self.stream.read(&mut self.buffer).await?;
-        if count == 0 {
-            return Err("the venue has ended the connection".into());
-        }
-        let heard = self.initiator.receive(now_ns(), &self.buffer[..count]);
-        let mut is_logged_on = false;
-        for heard in heard.map_err(|reason| format!("{reason:?}"))? {
-            match heard {
-                Heard::Challenge(logon) => self.stream.write_all(&logon).await?,
-                Heard::LoggedOn(_) => is_logged_on = true,
-                Heard::Down(Down::Answers(answers)) => self.note(&answers.answers),
-                Heard::Down(Down::Cut(cut)) => return Err(format!("cut: {cut:?}").into()),
-                Heard::Down(_) => {}
+    /// Receives once.
+    async fn receive(&mut self) -> Result<(), Failure> {
+        for down in self.client.receive().await? {
+            if let Down::Answers(answers) = down {
+                self.note(&answers.answers);
             }
         }
-        Ok(is_logged_on)
+        Ok(())
     }
 
     fn note(&mut self, answers: &[Answer]) {
@@ -173,10 +122,10 @@ impl Client {
         let first = self.next_id;
         self.next_id += load.batch as u64;
         let mut requests: Vec<Request> = (first..self.next_id).map(order).collect();
-        let frame = self.initiator.requests(&mut requests).ok_or("numbers are used up")?;
+        let frame = self.client.initiator.requests(&mut requests).ok_or("numbers are used up")?;
         self.unanswered.push_back((due, requests.len()));
         self.measured.sent += requests.len() as u64;
-        Ok(self.stream.write_all(&frame).await?)
+        self.client.write(&frame).await
     }
 
     /// Sends at the times that `due` gives, or without it whenever the window has room.
@@ -247,15 +196,11 @@ fn schedule(
     Ok(receivers)
 }
 
-fn quantile(sorted: &[u64], share: f64) -> f64 {
-    let index = ((sorted.len().saturating_sub(1)) as f64 * share).round() as usize;
-    sorted.get(index).map_or(f64::NAN, |ns| *ns as f64 / 1e6)
-}
-
-async fn measure(load: Load, keys: Vec<Key>) -> Result<String, Failure> {
+/// Sends, and returns what was measured, as JSON.
+pub async fn measure(load: Load, keys: Vec<Key>) -> Result<String, Failure> {
     let mut clients = Vec::new();
     for (place, key) in keys.iter().enumerate() {
-        clients.push(Client::log_on(&load, key, place).await?);
+        clients.push(Sender::open(&load, key, place).await?);
     }
     let began = Instant::now() + Duration::from_millis(50);
     let mut due = match load.frames_per_s {
@@ -282,29 +227,8 @@ async fn measure(load: Load, keys: Vec<Key>) -> Result<String, Failure> {
     Ok(serde_json::json!({
         "sent": sent, "sealed": sealed, "rejected": rejected, "refused": refused,
         "elapsed_s": elapsed.as_secs_f64(), "per_s": *sealed as f64 / elapsed.as_secs_f64(),
-        "p50_ms": quantile(latencies, 0.5), "p99_ms": quantile(latencies, 0.99),
-        "max_ms": quantile(latencies, 1.0),
+        "p50_ms": quantile_ms(latencies, 0.5), "p99_ms": quantile_ms(latencies, 0.99),
+        "max_ms": quantile_ms(latencies, 1.0),
     })
     .to_string())
-}
-
-fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, keys, seconds, batch, window, per_s @ ..] = &arguments[..] else {
-        return Err("load ADDRESS KEYS SECONDS BATCH WINDOW [PER_S]".into());
-    };
-    let keys: Vec<Key> = serde_json::from_str(&std::fs::read_to_string(keys)?)?;
-    let batch: usize = batch.parse()?;
-    let per_s = per_s.first().map(|text| text.parse::<f64>()).transpose()?;
-    let load = Load {
-        address: address.clone(),
-        seconds: seconds.parse()?,
-        batch,
-        window: window.parse()?,
-        frames_per_s: per_s.map(|per_s| per_s / batch as f64 / keys.len() as f64),
-        price: 1000,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    println!("{}", runtime.block_on(measure(load, keys))?);
-    Ok(())
 }
