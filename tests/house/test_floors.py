@@ -60,7 +60,7 @@ SEARCH_FLOORS = [
     {"bound", "closed_form", "parameter", "posterior", "probe", "remedies"},
     {"design", "frontier", "goal", "pool"},
     {"find", "shape"},
-    {"answer", "live"},
+    {"answer", "live", "live_money"},
     {"answer_comparison", "failures", "gain"},
     {"bottleneck", "part_thresholds", "sweep"},
     {"question"},

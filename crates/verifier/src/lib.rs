@@ -123,6 +123,8 @@ struct Verifier {
     start: u64,
     /// Hash of the last batch, as computed and as stored (a difference was reported before).
     accepted: [Hash; 2],
+    /// The same of the last batch, whatever heads stand after it; zeros before the first.
+    batch_before: [Hash; 2],
     height: u64,
     sequence: u64,
     sealed_ns: u64,
@@ -145,6 +147,7 @@ impl Verifier {
             Some(([height, sequence], previous)) if is_first => {
                 self.height = height.wrapping_sub(1);
                 self.sequence = sequence.wrapping_sub(1);
+                self.batch_before = [previous; 2];
                 if [height, sequence] == [1, 1] && previous != [0; 32] {
                     self.found(Kind::BrokenChain, None, "the first head names a batch before it");
                 }
@@ -152,7 +155,7 @@ impl Verifier {
             None if is_first => {}
             Some(([height, sequence], previous)) => {
                 let due = [self.height, self.sequence].map(|n| n.wrapping_add(1));
-                if !self.accepted.contains(&previous) || [height, sequence] != due {
+                if !self.batch_before.contains(&previous) || [height, sequence] != due {
                     let what = "a head does not go on with the batch before it";
                     self.found(Kind::BrokenChain, None, what);
                 }
@@ -210,6 +213,7 @@ impl Verifier {
             self.order(batch, &leaves);
         }
         self.accepted = [hash, batch.hash];
+        self.batch_before = self.accepted;
         self.height = head.height;
         self.sealed_ns = head.sealed_ns.min(CLOCK_MAX);
         self.sequence = head.first_sequence.wrapping_sub(1).wrapping_add(head.ordered.into());

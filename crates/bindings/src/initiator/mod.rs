@@ -2,6 +2,7 @@
 //! bytes out. Tuples have the fields of docs/venue-protocol.md in its order; enumerations cross by
 //! their numbers there, which `protocol_names` names.
 
+mod encoded;
 mod heard;
 mod names;
 mod requests;
@@ -122,6 +123,20 @@ impl Initiator {
         let frame = py.detach(|| machine.requests(&mut read));
         let first = read.first().map_or(0, |request| request.number);
         Ok(frame.map(|frame| (first, PyBytes::new(py, &frame))))
+    }
+
+    /// The number of the first of these requests, and the frames for all of them, one behind the
+    /// other; `None` if the connection is not logged on. The bytes are those of the requests one
+    /// after the other, as docs/venue-protocol.md has them; their numbers are replaced.
+    fn encoded_requests<'py>(
+        &mut self,
+        py: Python<'py>,
+        bytes: &[u8],
+    ) -> PyResult<Option<(u32, Bound<'py, PyBytes>)>> {
+        let machine = &mut self.0;
+        let framed = py.detach(|| encoded::frames(machine, bytes));
+        let framed = framed.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(framed.map(|(first, frames)| (first, PyBytes::new(py, &frames))))
     }
 
     /// Asks what became of a request. `None`, here and below: the connection is not logged on.
