@@ -86,9 +86,7 @@ def serve_command(
     from surgetank.venue.process import start
 
     wanted = _Wanted()
-    venue = start(
-        file, data=data, listen=listen, listen_ws=listen_ws, listen_http=listen_http
-    )
+    venue = start(file, data=data, listen=listen, listen_ws=listen_ws, listen_http=listen_http)
     readings = Readings(venue)
     with _page(readings) as page:
         while not venue.wait_started(_LOOK_S):

@@ -12,8 +12,8 @@ import sys
 import tempfile
 import threading
 import weakref
-from pathlib import Path
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
