@@ -15,7 +15,7 @@ from surgetank.cli.app import out as out_
 from surgetank.errors import printable
 
 if TYPE_CHECKING:
-    from surgetank.venue.check import Check
+    from surgetank.venue.check import CheckedFolder
 
 _EPILOG = """
 Examples:
@@ -58,7 +58,7 @@ def check_command(
     raise typer.Exit(found.verdict.exit_code)
 
 
-def _show(found: Check) -> None:
+def _show(found: CheckedFolder) -> None:
     for file in found.files:
         mark, style = _STYLES[file.verdict]
         said = printable(f" {file.file}: {file.text}")

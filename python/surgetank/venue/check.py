@@ -13,13 +13,13 @@ from typing import Any, Final
 from surgetank.errors import SurgetankError
 from surgetank.native import compiled
 
-__all__ = ["Check", "CheckedFile", "Damage", "Verdict", "check_folder"]
+__all__ = ["CheckedFile", "CheckedFolder", "Damage", "FolderVerdict", "check_folder"]
 
 #: The file of the superblock.
 _SUPERBLOCK: Final = "venue"
 
 
-class Verdict(enum.StrEnum):
+class FolderVerdict(enum.StrEnum):
     """What a start makes of a file, or of a folder."""
 
     WHOLE = "whole"
@@ -29,7 +29,7 @@ class Verdict(enum.StrEnum):
     @property
     def exit_code(self) -> int:
         """The exit code of `surgetank check`."""
-        return {Verdict.WHOLE: 0, Verdict.DAMAGED: 1, Verdict.REPAIRABLE: 3}[self]
+        return {FolderVerdict.WHOLE: 0, FolderVerdict.DAMAGED: 1, FolderVerdict.REPAIRABLE: 3}[self]
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class CheckedFile:
     damage: tuple[Damage, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> FolderVerdict:
         """What a start makes of it."""
         if not self.damage:
-            return Verdict.WHOLE
+            return FolderVerdict.WHOLE
         refuses = any(damage.refuses for damage in self.damage)
-        return Verdict.DAMAGED if refuses else Verdict.REPAIRABLE
+        return FolderVerdict.DAMAGED if refuses else FolderVerdict.REPAIRABLE
 
     @property
     def text(self) -> str:
@@ -89,7 +89,7 @@ class CheckedFile:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckedFolder:
     """What was found in a folder."""
 
     folder: Path
@@ -100,12 +100,12 @@ class Check:
     """What a repair has removed."""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> FolderVerdict:
         """That of the worst file."""
         if self.record is None:
-            return Verdict.DAMAGED
+            return FolderVerdict.DAMAGED
         verdicts = {file.verdict for file in self.files}
-        return max(verdicts, key=list(Verdict).index, default=Verdict.WHOLE)
+        return max(verdicts, key=list(FolderVerdict).index, default=FolderVerdict.WHOLE)
 
     @property
     def damage(self) -> Iterator[Damage]:
@@ -133,7 +133,7 @@ class Check:
         }
 
 
-def check_folder(folder: Path, *, repair: bool = False) -> Check:
+def check_folder(folder: Path, *, repair: bool = False) -> CheckedFolder:
     """A verdict per segment and snapshot, and on the superblock. Nothing is changed without
     `repair`, and with it nothing but what a start of the venue would repair.
 
@@ -141,16 +141,16 @@ def check_folder(folder: Path, *, repair: bool = False) -> Check:
         SurgetankError: the folder is no venue's, or a process has it; the disk has failed.
     """
     found = _found(folder, repair=False)
-    if not repair or found.verdict is not Verdict.REPAIRABLE:
+    if not repair or found.verdict is not FolderVerdict.REPAIRABLE:
         return found
     _found(folder, repair=True)
     left = _found(folder, repair=False)
     remains = set(left.damage)
     repaired = tuple(damage for damage in found.damage if damage not in remains)
-    return Check(folder, left.record, left.files, repaired)
+    return CheckedFolder(folder, left.record, left.files, repaired)
 
 
-def _found(folder: Path, *, repair: bool) -> Check:
+def _found(folder: Path, *, repair: bool) -> CheckedFolder:
     try:
         content = json.loads(compiled().check_venue(folder, repair))
     except ValueError as error:
@@ -173,4 +173,4 @@ def _found(folder: Path, *, repair: bool) -> Check:
         )
         for name in names_sorted
     )
-    return Check(folder, content["record"], tuple(files))
+    return CheckedFolder(folder, content["record"], tuple(files))
