@@ -28,6 +28,11 @@ _FRAME = 12
 _MARKET = 0
 
 
+def unix_ns() -> int:
+    """The system's time since 1970, which the protocol's stamps are."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME)
+
+
 class Client:
     """One connection, with a blocking socket."""
 
@@ -68,7 +73,7 @@ class Client:
             return []
         if not data:
             raise ConnectionError("the venue has closed the connection")
-        heard: list[tuple[Any, ...]] = self._machine.receive(time.time_ns(), data)
+        heard: list[tuple[Any, ...]] = self._machine.receive(unix_ns(), data)
         return heard
 
     def close(self) -> None:
@@ -85,7 +90,7 @@ class RetryingClient:
         self._open: dict[int, tuple[Any, ...]] = {}
         """Requests that have no answer, by ClOrdID."""
         self._orders: list[int] = []
-        self._next = time.time_ns()
+        self._next = unix_ns()
         self.sent_again = 0
         self.duplicates = 0
         """Requests sent again that the venue had executed already."""
@@ -162,7 +167,7 @@ class RetryingClient:
     def _made(self) -> int:
         """A new request; its ClOrdID."""
         self._next += 1
-        ident, sent_ns = self._next, time.time_ns()
+        ident, sent_ns = self._next, unix_ns()
         account = random.choice(self._accounts)
         if self._operates:
             cash = random.randint(1, 10**6)

@@ -17,7 +17,7 @@ use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::units::Digest;
 use surgetank_venue::intake::{ConnectionId, Session};
 use surgetank_venue::storage::effect::{self, Effect, Recovered};
-use surgetank_venue::venue::view::View;
+use surgetank_venue::venue::view::OperatorView;
 use surgetank_venue::venue::{Input, Output, Progress, Venue};
 use surgetank_venue::wire::{CutReason, Down};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -80,7 +80,7 @@ pub struct Status {
 pub struct Seen {
     /// The venue.
     #[serde(flatten)]
-    pub venue: View,
+    pub venue: OperatorView,
     /// What waits for each listed session.
     pub outbound_bytes: BTreeMap<ConnectionId, usize>,
 }

@@ -252,9 +252,8 @@ class Search:
 
     @property
     def _refine_min(self) -> int:
-        counts = self.question.goal.counts
         effort = self.question.effort
-        return effort.refine_min_counts if counts else effort.refine_min
+        return effort.refine_min_counts if self.question.goal.counts else effort.refine_min
 
     # 1. Unloaded
 

@@ -129,7 +129,7 @@ pub struct MarketView {
 
 /// What operators see.
 #[derive(Clone, Debug, Serialize)]
-pub struct View {
+pub struct OperatorView {
     /// How far the journal is.
     pub progress: Progress,
     /// The intake and the sessions.
@@ -152,12 +152,12 @@ pub struct View {
 
 impl Venue {
     /// What operators see.
-    pub fn view(&self) -> View {
+    pub fn view(&self) -> OperatorView {
         let market = self.execution.market();
         let intake = self.intake.standing();
         let followed = |connection| (connection, self.streams.followed_by(connection));
         let markets = self.config.genesis.perpetuals.len().min(MARKETS_SHOWN);
-        View {
+        OperatorView {
             progress: self.progress(),
             streams: intake.sessions.iter().map(|session| followed(session.connection)).collect(),
             intake,

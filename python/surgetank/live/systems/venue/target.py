@@ -171,7 +171,7 @@ class _Sent:
         self._numbers += numbers.tolist()
 
     def heard(self, frames: Sequence[Frame], at_ns: int) -> None:
-        """Answers."""
+        """Answers have arrived at this time."""
         sink, numbers = self._sink, self._numbers
         for frame in frames:
             if frame[0] != ANSWERS or sink is None:
