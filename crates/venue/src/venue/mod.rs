@@ -39,9 +39,12 @@ use crate::storage::damage::{Damage, FileReport};
 use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
+use crate::streams::conflation::Relief;
 use crate::streams::published::Published;
 use crate::streams::{Beginning, StreamBounds, Streams};
-use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, StreamState, Subscription};
+use crate::wire::{
+    Answers, CutReason, Gap, Notice, OrderStatus, StreamPosition, StreamState, Subscription,
+};
 
 /// Parameters of a venue.
 #[derive(Clone, Debug)]
@@ -86,6 +89,10 @@ pub enum Input {
     Unsubscribe(ConnectionId, Vec<StreamKey>),
     /// A client asks for the state of a stream.
     StreamState(ConnectionId, StreamKey),
+    /// So much waits for a client that subscriptions that permit it are conflated.
+    Congested(ConnectionId),
+    /// Little waits for the client again.
+    Relieved(ConnectionId),
     /// A snapshot is to be taken as soon as nothing waits for the disk.
     Snapshot,
     /// The venue is about to stop: no further requests that add risk.
@@ -103,8 +110,9 @@ pub enum Output {
     Serving(Recovered),
     /// The journal is damaged; nothing was changed.
     Damaged(Vec<FileReport>, Vec<Damage>),
-    /// The logon is accepted; with the place of the last durable request.
-    LoggedOn(ConnectionId, u64),
+    /// The logon is accepted; with the place of the last durable request, and the last events of the
+    /// account's own streams.
+    LoggedOn(ConnectionId, u64, Vec<StreamPosition>),
     /// Answers to requests.
     Answers(ConnectionId, Answers),
     /// Answer to [`Input::OrderStatus`].
@@ -200,7 +208,7 @@ impl Venue {
             stage: Stage::Recovering,
             storage: Storage::new(config.storage.clone()),
             intake: Intake::new(config.bounds),
-            streams: Streams::new(config.stream_bounds),
+            streams: Streams::new(config.stream_bounds, execution.market()),
             execution,
             sealer: None,
             journal: config.storage.new_journal,
@@ -408,13 +416,15 @@ impl Venue {
         if self.stage != Stage::Serving {
             return out.push(Output::Cut(connection, CutReason::Stopping));
         }
+        let account = session.account;
         match self.intake.connected(self.now, connection, session) {
             Ok(earlier) => {
                 if let Some(earlier) = earlier {
                     self.streams.gone(earlier);
                     out.push(Output::Cut(earlier, CutReason::Replaced));
                 }
-                out.push(Output::LoggedOn(connection, self.durable_sequence));
+                let streams = self.streams.lasts(account);
+                out.push(Output::LoggedOn(connection, self.durable_sequence, streams));
             }
             Err(reason) => out.push(Output::Cut(connection, reason)),
         }
@@ -434,8 +444,8 @@ impl Venue {
         };
         for subscription in wanted {
             match self.streams.subscribe(connection, account, subscription) {
-                Ok(Beginning { gap, events }) => {
-                    out.extend(gap.map(|gap| Output::Gap(connection, gap)));
+                Ok(Beginning { gaps, events }) => {
+                    out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
                     if !events.is_empty() {
                         out.push(Output::Events(connection, events));
                     }
@@ -446,6 +456,22 @@ impl Venue {
                 }
             }
         }
+    }
+}
+
+impl Venue {
+    /// Answers a client that asks for the state of a stream.
+    fn stream_state(&mut self, connection: ConnectionId, key: StreamKey, out: &mut Vec<Output>) {
+        let Some(account) = self.intake.session(connection).map(|session| session.account) else {
+            return;
+        };
+        out.push(match self.streams.state_of(account, key, self.durable_sequence) {
+            Ok(state) => Output::StreamState(connection, state),
+            Err(reason) => {
+                self.streams.gone(connection);
+                Output::Cut(connection, reason)
+            }
+        });
     }
 }
 
@@ -480,8 +506,14 @@ impl Machine for Venue {
             Input::Unsubscribe(connection, keys) => {
                 keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
             }
-            Input::StreamState(connection, _) => {
-                out.push(Output::Cut(connection, CutReason::NoSuchStream));
+            Input::StreamState(connection, key) => self.stream_state(connection, key, out),
+            Input::Congested(connection) => self.streams.congested(connection),
+            Input::Relieved(connection) => {
+                let Relief { gaps, events } = self.streams.relieved(connection);
+                out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
+                if !events.is_empty() {
+                    out.push(Output::Events(connection, events));
+                }
             }
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {

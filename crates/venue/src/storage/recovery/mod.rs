@@ -2,7 +2,7 @@
 //!
 //! # Theory of operation
 //! One effect at a time, in this order: the superblock and the list of files; the newest whole
-//! snapshot, which the venue restores; the last segment that proves anything, for the highest
+//! snapshot or the one before it, which the venue restores; the last segment that proves anything, for the highest
 //! number D that was durable; then every segment from the first, with a verdict per record
 //! ([`super::table`]). D must be known before the first verdict, because a bad record is a torn
 //! tail above D and damage up to D. Only then, if nothing refuses, [`repair`] writes.
@@ -44,6 +44,8 @@ pub struct Recovery {
     snapshots: Vec<u64>,
     /// The restored snapshot's number and its record's hash.
     restored: Option<(u64, Digest)>,
+    /// The newest whole snapshot and its index, while an older one is tried.
+    passed: Option<(Box<Snapshot>, usize)>,
     /// States that snapshots claim which were not restored.
     claims: BTreeMap<u64, Digest>,
     claims_open: usize,
@@ -97,6 +99,7 @@ impl Recovery {
             segments: Vec::new(),
             snapshots: Vec::new(),
             restored: None,
+            passed: None,
             claims: BTreeMap::new(),
             claims_open: 0,
             bounds: Bounds { journal, epoch, epoch_first, term, durable },
@@ -235,6 +238,13 @@ impl Recovery {
     /// Reads the snapshot before `index`, or goes on to the segments.
     fn next_snapshot(&mut self, index: usize, host: &mut Host<'_>) -> Next {
         let is_done = self.restored.is_some() && host.config.mode == Mode::Serve;
+        if !is_done && let Some((snapshot, _)) = self.passed.take_if(|(_, at)| index < *at) {
+            // The one before it is not whole.
+            self.claims.remove(&snapshot.number);
+            host.out.push(Output::Restore((*snapshot).clone()));
+            self.stage = Stage::Restoring(snapshot, index);
+            return Next::Same;
+        }
         match index.checked_sub(1).filter(|_| !is_done) {
             Some(index) => {
                 self.stage = Stage::Snapshot(index);
@@ -262,6 +272,15 @@ impl Recovery {
                 first: number,
                 records: 0,
             });
+            if host.config.mode == Mode::Serve
+                && host.config.replays_for_readers
+                && index > 0
+                && self.claims.is_empty()
+            {
+                self.claims.insert(number, snapshot.state_hash);
+                self.passed = Some((Box::new(snapshot), index));
+                return self.next_snapshot(index, host);
+            }
             if host.config.mode == Mode::Serve {
                 host.out.push(Output::Restore(snapshot.clone()));
                 self.stage = Stage::Restoring(Box::new(snapshot), index);
