@@ -11,7 +11,7 @@ use surgetank_venue::event::{Event, StreamKey};
 use surgetank_venue::intake::bounds::IntakeBounds;
 use surgetank_venue::request::{AccountRequest, Action, Request};
 use surgetank_venue::storage::effect::FileName;
-use surgetank_venue::venue::{Input, Output};
+use surgetank_venue::venue::{Config, Input, Output};
 use surgetank_venue::wire::{GapReason, StreamState, Subscription};
 
 use crate::memory_disk::Disk;
@@ -77,6 +77,13 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..150)
 }
 
+/// No segment is archived, so that everything can be replayed.
+fn kept() -> Config {
+    let mut config = config(IntakeBounds::default());
+    config.storage.segments_kept = 1000;
+    config
+}
+
 /// A venue, what is asked of it, and a reader of every stream.
 pub struct Desk {
     pub host: Host,
@@ -96,7 +103,7 @@ impl Desk {
     pub fn new(conflates: bool) -> Desk {
         let keys = keys();
         let mut desk = Desk {
-            host: Host::start(Disk::default(), config(IntakeBounds::default()), 1),
+            host: Host::start(Disk::default(), kept(), 1),
             starts: 1,
             numbers: [0; 8],
             cl_ord_id: 0,
@@ -222,7 +229,7 @@ impl Desk {
     pub fn restart(&mut self) {
         self.starts += 1;
         let disk = self.host.synced.clone();
-        self.host = Host::start(disk, config(IntakeBounds::default()), self.starts);
+        self.host = Host::start(disk, kept(), self.starts);
         let serves = self.host.said.iter().any(|said| matches!(said, Output::Serving(_)));
         assert!(serves, "{:?}", self.host.said);
         self.log_on();
@@ -324,7 +331,9 @@ proptest! {
         let mut bare = disk.clone();
         bare.files.retain(|name, _| !matches!(name, FileName::Snapshot(_)));
         let states = |disk: Disk| {
-            let mut host = Host::start(disk, config(IntakeBounds::default()), 1000);
+            let mut host = Host::start(disk, kept(), 1000);
+            let serves = host.said.iter().any(|said| matches!(said, Output::Serving(_)));
+            assert!(serves, "{:?}", host.said);
             host.log_on_as(READER, ACCOUNT, "reader");
             host.said.clear();
             keys().into_iter().for_each(|key| host.input(Input::StreamState(READER, key)));
@@ -346,7 +355,9 @@ fn a_fall_of_the_price_is_told_to_everybody() {
     }
     let (account, qty) = (0, 50);
     desk.step(&Step::Order { account, buys: true, price: 95, qty, kind: 4 });
-    desk.step(&Step::Price(94));
+    (0..10).for_each(|_| desk.step(&Step::Sync));
+    desk.step(&Step::Price(90));
+    (0..10).for_each(|_| desk.step(&Step::Sync));
     desk.step(&Step::Liquidate(2));
     (0..10).for_each(|_| desk.step(&Step::Sync));
     assert_eq!(desk.liquidations, 1, "of Liquidations; that of Risk is another account's");

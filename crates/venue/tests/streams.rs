@@ -110,7 +110,7 @@ fn a_stream_of_another_account_ends_the_connection() {
 #[test]
 fn the_history_is_bounded_and_says_what_it_lacks() {
     let mut config = plain();
-    config.stream_bounds = StreamBounds { history_bytes_max: 2000, ..plain().stream_bounds };
+    config.stream_bounds = StreamBounds { history_bytes_max: 12_000, ..plain().stream_bounds };
     let mut host = started(Disk::default(), config, 1);
     for number in 1..40 {
         host.send(0, &[trade(0, number, number.into(), Side::Buy)]);

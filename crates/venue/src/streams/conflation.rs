@@ -65,6 +65,11 @@ impl Conflation {
         self.0.entry(connection).or_default();
     }
 
+    /// Whether events of the stream were left out, and are still due to the connection.
+    pub fn has_left_out(&self, connection: ConnectionId, key: StreamKey) -> bool {
+        self.0.get(&connection).is_some_and(|left_out| left_out.streams.contains_key(&key))
+    }
+
     /// Whether the connection is congested: then the event is merged, and not sent.
     pub fn merges(&mut self, connection: ConnectionId, event: &Arc<Published>) -> bool {
         let Some(LeftOut { streams, prices }) = self.0.get_mut(&connection) else { return false };

@@ -252,8 +252,9 @@ impl Streams {
             self.view.apply(key, &event.event);
             self.published.set(key, event.number);
             for (connection, conflate) in self.subscriptions.of(key) {
-                let is_merged =
-                    conflate && is_conflatable(key) && self.conflation.merges(connection, &event);
+                let is_merged = is_conflatable(key)
+                    && (conflate || self.conflation.has_left_out(connection, key))
+                    && self.conflation.merges(connection, &event);
                 if !is_merged {
                     shares.entry(connection).or_default().push(Arc::clone(&event));
                 }
@@ -321,7 +322,10 @@ impl Streams {
         if !self.subscriptions.add(connection, key, conflate, most) {
             return Err(CutReason::TooManySubscriptions);
         }
-        self.conflation.forget(connection, key);
+        // What was left out is in the range that the reader names, and otherwise still due.
+        if after.is_some() {
+            self.conflation.forget(connection, key);
+        }
         Ok(after.map_or_else(Beginning::default, |after| self.beginning(key, after)))
     }
 
