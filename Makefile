@@ -72,7 +72,8 @@ lowest: $(VENV)/.built ## the oldest libraries that pyproject.toml allows, in .v
 
 .PHONY: soak
 soak: build ## longer random worlds
-	SURGETANK_WORLDS=50000 cargo test --release --workspace --exclude surgetank-bindings
+	SURGETANK_WORLDS=50000 SURGETANK_DISKS=100000 SURGETANK_FUZZ=10000000 SURGETANK_FLIPS=500 \
+		cargo test --release --workspace --exclude surgetank-bindings
 	$(BIN)/python -m pytest -m soak
 
 .PHONY: bench

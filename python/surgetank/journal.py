@@ -113,7 +113,7 @@ def verify(
     progress: Callable[[int], bool] | None = None,
 ) -> Report:
     """Verifies a journal by deriving it again from its sealed inputs, by code that shares none
-    with the sequencer.
+    with the sequencer. `path` is a journal's file, or the data folder of a venue, which may run.
 
     `expect` is the hash of the last batch, from an independent source: without it a
     truncated or substituted journal cannot be detected. `progress(bytes)` is called about ten
@@ -126,7 +126,9 @@ def verify(
         checked = compiled().verify(os.fspath(path), progress)
     except OSError as error:
         raise SurgetankError(
-            f"cannot be read ({error})", place=str(path), hint="Name a journal's file"
+            f"cannot be read ({error})",
+            place=str(path),
+            hint="Name a journal's file or a venue's data folder",
         ) from None
     findings = [Finding(*finding) for finding in checked.pop("findings")]
     if expect is not None and expect != checked["last_hash"] and not checked["stopped"]:

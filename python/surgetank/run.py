@@ -100,8 +100,9 @@ def run(
 
     With `target`, a URL such as `nats:`, the scenario is run with `options` against that live
     system instead of being simulated, and `watch` is called with readings (docs/targets.md).
-    `venue:` is a venue of `surgetank serve`, on which the scenario's actors trade with money
-    (docs/venue.md).
+    `venue:` is a venue of `surgetank serve`, on which the scenario's actors trade with money if it
+    has a market (docs/venue.md), and which its messages load as orders if not
+    (docs/target-venue.md).
 
     With `positions`, the market opens with the accounts of that book (docs/positions.md).
 
@@ -138,9 +139,9 @@ def _live(
     progress: Progress | None,
     watch: Watch | None,
 ) -> Trace:
-    from surgetank.live.venue import is_venue
+    from surgetank.live.venue import plays_money
 
-    if is_venue(target):
+    if plays_money(target, scenario):
         from surgetank.live.venue.money import play
 
         return play(scenario, url=target, seed=seed, options=options, progress=progress)

@@ -28,7 +28,7 @@ CRASH = {
 }
 #: The venue's process has two of 1,600 ms.
 STOPPED = {"kind": "slow", "at_s": 2.0, "duration_s": 4.0, "nodes": [0], "factor": 800.0}
-CRASHED = {"kind": "crash", "at_s": 1.0, "duration_s": 1.0, "nodes": [0]}
+FLOOD = {"kind": "spam", "at_s": 1.0, "duration_s": 1.0, "rate_per_s": 10.0}
 
 
 def crash(**values: Any) -> st.Scenario:
@@ -75,11 +75,13 @@ def test_a_trace_that_is_not_the_venues_is_refused(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"faults": [CRASHED]}, "`crash` is not played"),
+        ({"faults": [FLOOD]}, "`spam` is not played"),
         ({"faults": [STOPPED | {"nodes": [4]}]}, r"--set 'faults.0.nodes=\[0\]'"),
         ({"market.price.feed": "block"}, "market.price.feed"),
         ({"layer.queue.rule": "express"}, "no rule `express`"),
-        ({"attack.kind": "sandwich"}, "attackers are simulated only"),
+        ({"attack": {"kind": "sandwich"}}, "sight of other clients' orders"),
+        ({"attack": {"kind": "insider"}}, "control of a proposer"),
+        ({"attack": {"kind": "fee-jump"}}, "ordered by fees"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_the_run(values: dict[str, Any], says: str) -> None:
@@ -87,6 +89,6 @@ def test_what_cannot_be_played_is_refused_before_the_run(values: dict[str, Any],
         st.run(crash(**values), target="venue:")
 
 
-def test_an_address_is_refused_with_the_remedy() -> None:
-    with pytest.raises(st.SurgetankError, match="--target venue:"):
-        st.run(crash(), target="venue://127.0.0.1:7400")
+def test_a_url_without_an_address_is_refused_with_the_remedy() -> None:
+    with pytest.raises(st.SurgetankError, match="Give venue: "):
+        st.run(crash(), target="venue:7400")

@@ -77,7 +77,7 @@ def _text(path: Path, change: Callable[[str], str]) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda text: text.replace("listen", "listn"), "Did you mean `listen`?"),
+        (lambda text: text.replace("listen", "listn"), "Did you mean `listen` or `listen_ws`?"),
         (lambda text: text.replace('"fifo"', '"random"'), "`random` is no rule"),
         (lambda text: text.replace("id = 1001", "id = 1000"), "account 1000 is there twice"),
         (lambda text: text.replace("[market.margin]", "[market.margim]"), "market.margim"),

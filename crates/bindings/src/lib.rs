@@ -4,6 +4,7 @@
 
 mod columns;
 mod control;
+mod initiator;
 mod options;
 mod pipe;
 mod plugin;
@@ -223,6 +224,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     #[cfg(unix)]
     module.add_class::<venue::Venue>()?;
     #[cfg(unix)]
+    module.add_function(wrap_pyfunction!(rig::attack_needs, module)?)?;
     module.add_function(wrap_pyfunction!(rig::run_venue, module)?)?;
+    initiator::register(module)?;
+    #[cfg(unix)]
+    module.add_function(wrap_pyfunction!(venue::check_venue, module)?)?;
     pipe::register(module)
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pyo3::buffer::PyBuffer;
@@ -200,7 +201,9 @@ pub fn verify<'py>(
     path: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let source = open(path)?;
+    let directory = Path::new(path);
+    let is_directory = surgetank_verifier::is_directory(directory);
+    let source = if is_directory { None } else { Some(open(path)?) };
     let (mut last, mut raised) = (Instant::now(), None);
     let mut goes_on = |bytes: u64| {
         if last.elapsed() < PROGRESS_EVERY {
@@ -216,7 +219,12 @@ pub fn verify<'py>(
             false
         })
     };
-    let report = py.detach(|| surgetank_verifier::verify(source, &mut goes_on));
+    let report = py.detach(|| match source {
+        Some(source) => surgetank_verifier::verify(source, &mut goes_on),
+        None => {
+            surgetank_verifier::verify_directory(directory, is_written(directory), &mut goes_on)
+        }
+    });
     let report = report.map_err(|error| PyOSError::new_err(format!("{path}: {error}")))?;
     if let Some(error) = raised {
         return Err(error);
@@ -234,6 +242,18 @@ pub fn verify<'py>(
         findings.map(|f| (f.kind.name(), f.batch, f.position, f.byte, f.what)).collect();
     result.set_item("findings", findings)?;
     Ok(result)
+}
+
+/// Whether a venue writes into this data directory.
+#[cfg(unix)]
+fn is_written(directory: &Path) -> bool {
+    surgetank_serve::files::Lock::look(directory).is_err()
+}
+
+/// Venues run on Unix only.
+#[cfg(not(unix))]
+fn is_written(_: &Path) -> bool {
+    false
 }
 
 /// Calls `each` with every batch of a journal until it returns something.

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyConnectionError, PyValueError};
+use pyo3::exceptions::{PyConnectionError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use surgetank_lab::adversary::Adversary;
 use surgetank_lab::scenario::Scenario;
+use surgetank_lab::seed::Seed;
 use surgetank_rig::connection::Key;
 use surgetank_rig::host::{Files, Rig, Venue};
+use surgetank_rig::playing::Playing;
 use surgetank_venue::session::auth::Secret;
 
 use crate::{columns, read_positions, read_tape};
@@ -17,10 +20,15 @@ use crate::{columns, read_positions, read_tape};
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Plays a scenario with its actors on a running venue that opened with its genesis. `venue` has
-/// `address`, `key` (name), `hmac` (64 hexadecimal digits) and `start_ns` (of the genesis). The
-/// result is that of `run`, with `live`: how the schedule was kept, as a JSON object.
+/// `address`, `key` (name), `hmac` (64 hexadecimal digits), `opened_ns` (`start_ns` of the genesis)
+/// and `start_ns` (time 0 of the run). `ending` is called when the time is up, before the last
+/// answers are waited for. The result is that of `run`, with `live`: how the schedule was kept, as a
+/// JSON object.
 #[pyfunction]
-#[pyo3(signature = (scenario_json, seed, venue, tape=None, positions=None, progress=None))]
+#[pyo3(signature = (
+    scenario_json, seed, venue, tape=None, positions=None, progress=None, ending=None
+))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub fn run_venue<'py>(
     py: Python<'py>,
     scenario_json: &str,
@@ -29,6 +37,7 @@ pub fn run_venue<'py>(
     tape: Option<&Bound<'py, PyDict>>,
     positions: Option<&Bound<'py, PyDict>>,
     progress: Option<Py<PyAny>>,
+    ending: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
     let files = Files {
@@ -37,16 +46,10 @@ pub fn run_venue<'py>(
     };
     let venue = venue_of(venue)?;
     let open = || Rig::new(scenario, seed, files, &venue);
-    let mut rig = py.detach(open).map_err(PyConnectionError::new_err)?;
-    let mut stopped = false;
-    while !stopped && !rig.is_done() {
-        py.detach(|| rig.run(SLICE));
-        py.check_signals()?;
-        if let Some(progress) = &progress {
-            let seconds = rig.now() as f64 / 1e9;
-            stopped =
-                !progress.call1(py, (seconds, rig.messages(), rig.messages()))?.is_truthy(py)?;
-        }
+    let rig = py.detach(open).map_err(PyConnectionError::new_err)?;
+    let (rig, stopped) = played(py, rig, progress.as_ref())?;
+    if let Some(ending) = &ending {
+        ending.call0(py)?;
     }
     let outcome = py.detach(|| rig.finish()).map_err(PyValueError::new_err)?;
     let result = PyDict::new(py);
@@ -62,6 +65,33 @@ pub fn run_venue<'py>(
     Ok(result)
 }
 
+/// Plays a run; returns it when it is over, and whether `progress` has stopped it.
+fn played(py: Python<'_>, rig: Rig, progress: Option<&Py<PyAny>>) -> PyResult<(Rig, bool)> {
+    let playing = Playing::begin(rig)?;
+    let mut goes_on = Ok(true);
+    while !playing.is_over() && matches!(goes_on, Ok(true)) {
+        py.detach(|| std::thread::sleep(SLICE));
+        let (now_ns, messages) = playing.progress();
+        goes_on = py.check_signals().and_then(|()| match progress {
+            Some(progress) => {
+                progress.call1(py, (now_ns as f64 / 1e9, messages, messages))?.is_truthy(py)
+            }
+            None => Ok(true),
+        });
+    }
+    let rig = py.detach(|| playing.end());
+    let rig = rig.ok_or_else(|| PyRuntimeError::new_err("the actors' thread has panicked"))?;
+    Ok((rig, !goes_on?))
+}
+
+/// What the attack of a scenario needs beyond the power of a client, if anything.
+#[pyfunction]
+pub fn attack_needs(scenario_json: &str) -> PyResult<Option<&'static str>> {
+    let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
+    let attacker = Adversary::of_client(&scenario, &Seed::new(0)).map_err(PyValueError::new_err)?;
+    Ok(attacker.needs())
+}
+
 fn venue_of(venue: &Bound<'_, PyDict>) -> PyResult<Venue> {
     let item = |name: &str| {
         let item = venue.get_item(name)?;
@@ -74,6 +104,7 @@ fn venue_of(venue: &Bound<'_, PyDict>) -> PyResult<Venue> {
             .parse::<SocketAddr>()
             .map_err(|error| PyValueError::new_err(format!("{address}: {error}")))?,
         key: Key { name: item("key")?.extract()?, secret: secret(&digits)? },
+        opened_ns: item("opened_ns")?.extract()?,
         start_ns: item("start_ns")?.extract()?,
     })
 }

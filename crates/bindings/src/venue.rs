@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyBlockingIOError, PyOSError, PyValueError};
 use pyo3::prelude::*;
+use serde::Serialize;
 use serde_json::{Value, json};
 use surgetank_layer::units::Digest;
+use surgetank_serve::check::{self, Checked, NotChecked};
 use surgetank_serve::config::Config;
-use surgetank_serve::host::{Stage, Status};
+use surgetank_serve::edge::tls::Tls;
+use surgetank_serve::host::Status;
 use surgetank_serve::progress::{Ended, Recovery, Why};
 use surgetank_serve::running::{NotStarted, Running};
 use surgetank_venue::genesis::Genesis;
@@ -91,6 +94,35 @@ fn errno(errno: Errno) -> Value {
     }
 }
 
+fn checked(found: &Checked) -> Value {
+    json!({
+        "record": found.record, "files": files(&found.files),
+        "damage": found.damage.iter().map(damage).collect::<Value>(),
+    })
+}
+
+/// What stands in the data directory of a venue that does not run: JSON. With `repair`, what a
+/// start would repair is repaired.
+#[pyfunction]
+pub fn check_venue(py: Python<'_>, data: PathBuf, repair: bool) -> PyResult<String> {
+    let run = if repair { check::repair } else { check::check };
+    let result = py.detach(|| run(&data));
+    result.map(|found| checked(&found).to_string()).map_err(|error| match error {
+        NotChecked::NoVenue => invalid("has no journal of a venue"),
+        NotChecked::Locked(process) => PyBlockingIOError::new_err(match process {
+            Some(process) => format!("process {process} has it"),
+            None => "another process has it".to_owned(),
+        }),
+        NotChecked::System(error) => match error.raw_os_error() {
+            Some(errno) => PyOSError::new_err((errno, error.to_string(), data)),
+            None => PyOSError::new_err(error.to_string()),
+        },
+        NotChecked::Failed(cause) => {
+            PyOSError::new_err(format!("{}: {}", data.display(), errno(cause)))
+        }
+    })
+}
+
 /// Name of the reason, and what belongs to it.
 fn why(why: &Why) -> (&'static str, Value) {
     match why {
@@ -120,16 +152,14 @@ fn ended(ended: &Ended) -> Value {
 }
 
 fn status(status: &Status) -> Value {
-    let stage = match status.stage {
-        Stage::Recovering => "recovering",
-        Stage::Serving => "serving",
-        Stage::Draining => "draining",
-        Stage::Stopping => "stopping",
-    };
     json!({
-        "stage": stage, "progress": progress(&status.progress),
-        "connections": status.connections, "state_hash": hex(status.state_hash),
+        "stage": status.stage, "progress": progress(&status.progress),
+        "connections": status.connections,
     })
+}
+
+fn text(value: &impl Serialize) -> PyResult<String> {
+    serde_json::to_string(value).map_err(invalid)
 }
 
 #[pymethods]
@@ -156,6 +186,12 @@ impl Venue {
         self.0.address().to_string()
     }
 
+    /// Where JSON-RPC over WebSocket is spoken; `None`: nowhere.
+    #[getter]
+    fn ws_address(&self) -> Option<String> {
+        self.0.ws_address().map(|address| address.to_string())
+    }
+
     /// What the start has found; `None` before it is complete.
     fn recovery(&self) -> Option<String> {
         self.0.recovery().map(|found| recovery(&found).to_string())
@@ -177,10 +213,31 @@ impl Venue {
         py.detach(|| self.0.status()).map(|now| status(&now).to_string())
     }
 
+    /// Hash of the state after the last record; `None` if the venue has stopped.
+    fn state_hash(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| self.0.state_hash()).map(hex)
+    }
+
+    /// Whether the venue serves; never waits.
+    fn health(&self) -> PyResult<String> {
+        text(&self.0.health())
+    }
+
+    /// What operators see; waits at most so long for the venue's thread.
+    fn overview(&self, py: Python<'_>, timeout_s: f64) -> PyResult<String> {
+        let timeout = Duration::from_secs_f64(timeout_s.max(0.0));
+        text(&py.detach(|| self.0.overview(timeout)))
+    }
+
     /// Sets the keys. Connections whose key was removed or changed end.
     fn reload(&self, keys_json: &str) -> PyResult<()> {
         self.0.reload(Keys::parse(keys_json).map_err(invalid)?);
         Ok(())
+    }
+
+    /// Sets the certificate that new connections are shown; both arguments are PEM.
+    fn reload_tls(&self, certificate: String, key: String) -> PyResult<()> {
+        self.0.reload_tls(&Tls { certificate, key }).map_err(invalid)
     }
 
     /// Begins the end: what waits is answered and made durable.

@@ -3,6 +3,7 @@
 mod actors;
 mod agenda;
 mod disk;
+mod disk_defects;
 mod faults;
 mod flow_arrivals;
 mod flow_tape;

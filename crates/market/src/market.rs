@@ -148,6 +148,11 @@ impl Market {
         (book.best(Side::Buy), book.best(Side::Sell))
     }
 
+    /// Long positions of a market, in lots; as many are short.
+    pub fn open_interest(&self, symbol: u16) -> Money {
+        self.ledger.open_interest(usize::from(symbol))
+    }
+
     /// Resting orders of a market.
     pub fn book(&self, symbol: u16) -> &Book {
         &self.books[usize::from(symbol)]
@@ -177,6 +182,11 @@ impl Market {
     /// Equity of an account at the mark prices, in quanta.
     pub fn equity(&self, account: AccountId) -> Money {
         self.ledger.equity(account)
+    }
+
+    /// Whether the account is open.
+    pub fn has_account(&self, account: AccountId) -> bool {
+        self.ledger.has_account(account)
     }
 
     /// The options listed; the number of the first among the markets is [`Market::symbols`].

@@ -40,3 +40,23 @@ impl Clock {
 fn ns(duration: Duration) -> Ns {
     Ns::try_from(duration.as_nanos()).unwrap_or(Ns::MAX)
 }
+
+/// The venue's clock beside ours, from one question and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// How far the venue's clock is ahead of ours, in ns.
+    pub ahead_ns: i64,
+    /// The greatest error of that: half of the time between question and answer, in ns.
+    pub error_ns: Ns,
+}
+
+impl Reading {
+    /// A question at one time, answered at another, with the venue's time in the answer.
+    pub fn of(asked_ns: Ns, venue_ns: Ns, answered_ns: Ns) -> Reading {
+        let error_ns = answered_ns.saturating_sub(asked_ns) / 2;
+        let middle = i128::from(asked_ns) + i128::from(error_ns);
+        let ahead = i128::from(venue_ns) - middle;
+        let bounds = (i128::from(i64::MIN), i128::from(i64::MAX));
+        Reading { ahead_ns: ahead.clamp(bounds.0, bounds.1) as i64, error_ns }
+    }
+}

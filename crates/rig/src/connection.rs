@@ -1,37 +1,48 @@
-//! A connection to the venue: two threads that read and write, and the protocol's machine between
-//! them.
+//! A connection to the venue: threads that connect, read and write, and the protocol's machine
+//! between them.
 //!
-//! The host never waits for a socket: what it sends is queued for the writing thread, which waits
-//! while a stopped venue does not read.
+//! The host never waits for a socket: a thread connects and then reads, and what the host sends is
+//! queued for another that writes, which waits while a stopped venue does not read.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use surgetank_layer::units::{MessageId, Ns};
+use surgetank_layer::units::Ns;
 use surgetank_venue::request::{Level, Request};
 use surgetank_venue::session::auth::Secret;
 use surgetank_venue::session::initiator::{Heard, Identity, Initiator};
-use surgetank_venue::wire::{CutReason, Down, Up};
+use surgetank_venue::wire::{CutReason, Down, Up, VenueId};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading};
 
 /// Longest wait for the venue to take a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What a socket has read.
+/// What became of a socket.
 #[derive(Debug)]
 pub enum Arrival {
+    /// The venue has taken the connection.
+    Open(TcpStream),
     /// These bytes, at this time since 1970.
     Bytes(Ns, Vec<u8>),
-    /// The end of the connection.
+    /// The end of the connection, or of the attempt to make one.
     End,
 }
 
-/// An arrival, with the number of its connection.
-pub type Numbered = (u32, Arrival);
+/// A connection: the number of its link, and how many the link has had before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionName {
+    /// Number of the link.
+    pub link: u32,
+    /// Number of its connections before.
+    pub before: u32,
+}
+
+/// An arrival, with the name of its connection.
+pub type Named = (ConnectionName, Arrival);
 
 /// The key with which the run logs on.
 #[derive(Clone, Debug)]
@@ -42,32 +53,36 @@ pub struct Key {
     pub secret: Secret,
 }
 
-/// A connection.
+/// A connection, or an attempt to make one.
 #[derive(Debug)]
 pub struct Connection {
-    number: u32,
-    stream: TcpStream,
+    name: ConnectionName,
+    stream: Option<TcpStream>,
     initiator: Initiator,
     out: Sender<Vec<u8>>,
+    /// What the writing thread will be given.
+    queue: Option<Receiver<Vec<u8>>>,
+    /// When the logon was sent.
+    asked_ns: Ns,
     logged_on: bool,
-    /// Messages of the requests sent, by number from 1.
-    sent: Vec<MessageId>,
+    /// What the logon says of the venue's clock.
+    reading: Option<Reading>,
+    /// Place in the journal of the last request that was durable at the logon.
+    sequence: u64,
 }
 
 impl Connection {
-    /// Connects, and begins to read and to write. The session's name is `session`.
+    /// Begins to connect: what becomes of it arrives. The session's name is `session`.
     ///
     /// # Errors
-    /// Nothing listens, or no thread can be made.
+    /// The system has no random numbers, or no thread can be made.
     pub fn open(
-        number: u32,
+        name: ConnectionName,
         address: SocketAddr,
         (key, session): (&Key, &str),
         clock: Clock,
-        arrivals: &Sender<Numbered>,
+        arrivals: &Sender<Named>,
     ) -> std::io::Result<Connection> {
-        let stream = TcpStream::connect_timeout(&address, CONNECT)?;
-        stream.set_nodelay(true)?;
         let identity = Identity {
             key_name: key.name.clone(),
             secret: key.secret.clone(),
@@ -78,14 +93,62 @@ impl Connection {
         };
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(std::io::Error::other)?;
-        let (reader, writer, arrivals) =
-            (stream.try_clone()?, stream.try_clone()?, arrivals.clone());
+        let arrivals = arrivals.clone();
         thread::Builder::new().name(format!("read {session}")).spawn(move || {
-            read(number, reader, clock, &arrivals);
+            if let Ok((mine, theirs)) = connect(address) {
+                _ = arrivals.send((name, Arrival::Open(theirs)));
+                read(name, mine, clock, &arrivals);
+            }
+            _ = arrivals.send((name, Arrival::End));
         })?;
-        let (out, queue) = channel::<Vec<u8>>();
-        thread::Builder::new().name(format!("write {session}")).spawn(move || {
-            let mut writer = writer;
+        let (out, queue) = channel();
+        Ok(Connection {
+            name,
+            stream: None,
+            initiator: Initiator::new(identity, nonce),
+            out,
+            queue: Some(queue),
+            asked_ns: 0,
+            logged_on: false,
+            reading: None,
+            sequence: 0,
+        })
+    }
+
+    /// Its name, which no other connection of the run has.
+    pub fn name(&self) -> ConnectionName {
+        self.name
+    }
+
+    /// Whether the logon is accepted.
+    pub fn is_logged_on(&self) -> bool {
+        self.logged_on
+    }
+
+    /// What the logon says of the venue's clock.
+    pub fn reading(&self) -> Option<Reading> {
+        self.reading
+    }
+
+    /// Place in the journal of the last request that was durable at the logon.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The venue that answers; `None` before it has said so.
+    pub fn venue(&self) -> Option<VenueId> {
+        self.initiator.challenge().map(|challenge| challenge.venue)
+    }
+
+    /// The venue has taken the connection: begins to write.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn opened(&mut self, stream: TcpStream) -> std::io::Result<()> {
+        let mut writer = stream.try_clone()?;
+        self.stream = Some(stream);
+        let Some(queue) = self.queue.take() else { return Ok(()) };
+        thread::Builder::new().name("write".to_owned()).spawn(move || {
             // The reading thread reports the end.
             while let Ok(bytes) = queue.recv() {
                 if writer.write_all(&bytes).is_err() {
@@ -93,18 +156,7 @@ impl Connection {
                 }
             }
         })?;
-        let initiator = Initiator::new(identity, nonce);
-        Ok(Connection { number, stream, initiator, out, logged_on: false, sent: Vec::new() })
-    }
-
-    /// Its number, which no other connection of the run has.
-    pub fn number(&self) -> u32 {
-        self.number
-    }
-
-    /// Whether the logon is accepted.
-    pub fn is_logged_on(&self) -> bool {
-        self.logged_on
+        Ok(())
     }
 
     /// What the venue says with these bytes; the challenge is answered here.
@@ -115,8 +167,15 @@ impl Connection {
         let mut downs = Vec::new();
         for heard in self.initiator.receive(unix_ns, bytes)? {
             match heard {
-                Heard::Challenge(logon) => self.write(logon),
-                Heard::LoggedOn(_) => self.logged_on = true,
+                Heard::Challenge(logon) => {
+                    self.asked_ns = unix_ns;
+                    self.write(logon);
+                }
+                Heard::LoggedOn(said) => {
+                    self.logged_on = true;
+                    self.sequence = said.sequence;
+                    self.reading = Some(Reading::of(self.asked_ns, said.time_ns, unix_ns));
+                }
                 Heard::Down(down) => downs.push(down),
             }
         }
@@ -130,17 +189,11 @@ impl Connection {
         }
     }
 
-    /// Sends requests, which are given their numbers, of these messages. False: it is not logged on.
-    pub fn send(&mut self, requests: &mut [Request], messages: &[MessageId]) -> bool {
+    /// Sends requests, which are given their numbers. False: it is not logged on.
+    pub fn send(&mut self, requests: &mut [Request]) -> bool {
         let Some(frame) = self.initiator.requests(requests) else { return false };
-        self.sent.extend_from_slice(messages);
         self.write(frame);
         true
-    }
-
-    /// The message of a request that was sent.
-    pub fn message(&self, request: u32) -> Option<MessageId> {
-        self.sent.get((request as usize).checked_sub(1)?).copied()
     }
 
     fn write(&self, bytes: Vec<u8>) {
@@ -151,17 +204,24 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        _ = self.stream.shutdown(Shutdown::Both);
+        if let Some(stream) = &self.stream {
+            _ = stream.shutdown(Shutdown::Both);
+        }
     }
 }
 
-fn read(number: u32, mut stream: TcpStream, clock: Clock, arrivals: &Sender<Numbered>) {
+fn connect(address: SocketAddr) -> std::io::Result<(TcpStream, TcpStream)> {
+    let stream = TcpStream::connect_timeout(&address, CONNECT)?;
+    stream.set_nodelay(true)?;
+    Ok((stream.try_clone()?, stream))
+}
+
+fn read(name: ConnectionName, mut stream: TcpStream, clock: Clock, arrivals: &Sender<Named>) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         let arrival = Arrival::Bytes(clock.unix_ns(), buffer[..count].to_vec());
-        if arrivals.send((number, arrival)).is_err() {
+        if arrivals.send((name, arrival)).is_err() {
             return;
         }
     }
-    _ = arrivals.send((number, Arrival::End));
 }

@@ -1,7 +1,9 @@
 //! # surgetank-rig: the lab's actors against a running venue
 //!
-//! In reading order: [`clock`], [`connection`] (sockets), [`record`] (what happened, and when),
-//! [`host`] (actors on a real clock), [`rows`] (the tables of a trace).
+//! In reading order: [`clock`], [`connection`] (sockets), [`unanswered`] (requests without an
+//! answer), [`link`] (one connection after another), [`promises`] (answers against the journal),
+//! [`record`] (what happened, and when), [`agenda`], [`host`] (actors on a real clock),
+//! [`playing`] (its thread), [`rows`] (the tables of a trace).
 //!
 //! # Theory of operation
 //! Actors are machines that hear events and answer with actions. In the lab a world hosts them; here
@@ -14,8 +16,13 @@
 //! outside prices are merged, and an exchange that opens like the first one records the rows of the
 //! market's table: bad debt and late liquidations are those of the venue, not those of the shadow.
 
+pub mod agenda;
 pub mod clock;
 pub mod connection;
 pub mod host;
+pub mod link;
+pub mod playing;
+pub mod promises;
 pub mod record;
 pub mod rows;
+pub mod unanswered;

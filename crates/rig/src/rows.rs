@@ -31,9 +31,7 @@ pub fn tables(mut record: Record, exchange: &Exchange, end_ns: Ns) -> Vec<Table>
     let mut blocks = Vec::new();
     let mut executions = Vec::new();
     for batch in &record.batches {
-        let first = batch.messages.first().map(|message| message.id as usize);
-        let synced = first.map(|at| record.messages.decided_ns[at]).filter(|&at| at != Ns::MAX);
-        let decided_ns = synced.unwrap_or(batch.arrived_ns).max(batch.sealed_ns);
+        let (_, decided_ns, _) = record.stamps(batch);
         blocks.push(BlockRow {
             round: 0,
             proposer: 0,
@@ -63,6 +61,7 @@ pub fn stats(
     exchange: &Exchange,
     scenario: &Scenario,
     (background, expected, end_ns): (u64, Option<f64>, Ns),
+    found: u64,
 ) -> Value {
     let (tick_usd, lot) = scenario.market.as_ref().map_or((1.0, 1.0), |m| (m.tick_usd, m.lot));
     let (ledger, fits) = exchange.ledger(&record.messages, &[], 0.0);
@@ -92,6 +91,7 @@ pub fn stats(
             "keepers": [a.keepers_from(), a.keepers],
             "attackers": [a.attackers_from(), a.attackers],
         },
+        "attack": { "found": found, "withheld": 0, "bonds_usd": 0.0 },
         "ledger": ledger,
     })
 }

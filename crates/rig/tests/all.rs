@@ -1,4 +1,6 @@
 //! All tests of the crate, in one binary: it is linked once.
 
 mod connection;
+mod promises;
 mod record;
+mod unanswered;

@@ -11,12 +11,20 @@ use surgetank_venue::storage::{self, Mode};
 use surgetank_venue::streams::StreamBounds;
 use surgetank_venue::venue;
 
+use crate::edge::tls::Tls;
+
 /// Parameters of a venue's process.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where the binary protocol is spoken; port 0: any free one.
     pub listen: SocketAddr,
+    /// Where JSON-RPC over WebSocket is spoken; `None`: nowhere.
+    #[serde(default)]
+    pub listen_ws: Option<SocketAddr>,
+    /// Certificate and key of both; `None`: connections are not encrypted.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// The rule of order in a batch, as [`Ordering::parse`] reads it.
     pub ordering: String,
     /// Bounds of the intake.

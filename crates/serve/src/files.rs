@@ -47,6 +47,20 @@ impl Lock {
         remove_unfinished(directory)?;
         Ok(Lock { _file: file })
     }
+
+    /// Keeps writers out of a directory that is only read, and changes nothing in it. Others may
+    /// look at the same time. Without the file that is locked there is no writer.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if another process writes; else the system's.
+    pub fn look(directory: &Path) -> io::Result<Option<Lock>> {
+        let file = match File::open(directory.join("lock")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            result => result?,
+        };
+        flock(&file, FlockOperation::NonBlockingLockShared)?;
+        Ok(Some(Lock { _file: file }))
+    }
 }
 
 /// Removes files that a crash has left before they had their names.
@@ -129,7 +143,12 @@ impl Files {
     fn list(&self) -> io::Result<Vec<(FileName, u64)>> {
         let mut files = Vec::new();
         for (directory, extension) in [("journal", "segment"), ("snapshots", "snapshot")] {
-            for entry in fs::read_dir(self.directory.join(directory))? {
+            let entries = match fs::read_dir(self.directory.join(directory)) {
+                // Of a directory that is only read; a writer has made it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                result => result?,
+            };
+            for entry in entries {
                 let entry = entry?;
                 let name = entry.file_name();
                 let stem = name.to_str().and_then(|name| name.strip_suffix(extension));
@@ -204,7 +223,12 @@ impl Files {
         let from = self.path(name);
         let archive = self.directory.join("archive");
         if let Some(file) = from.file_name() {
-            fs::rename(&from, archive.join(file))?;
+            let to = archive.join(file);
+            match fs::rename(&from, &to) {
+                // A second attempt, after the first could not make the names durable.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && to.try_exists()? => {}
+                result => result?,
+            }
         }
         sync_directory(&archive)?;
         from.parent().map_or(Ok(()), sync_directory)

@@ -9,12 +9,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use serde::Serialize;
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::units::Digest;
 use surgetank_venue::intake::{ConnectionId, Session};
-use surgetank_venue::storage::effect::{self, Recovered};
+use surgetank_venue::storage::effect::{self, Effect, Recovered};
+use surgetank_venue::venue::view::View;
 use surgetank_venue::venue::{Input, Output, Progress, Venue};
 use surgetank_venue::wire::{CutReason, Down};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,6 +27,7 @@ use crate::clock::{Clock, Follower};
 use crate::edge::outbound::{Item, Outbound};
 use crate::progress::{Ended, Milestones, Recovery, Why};
 use crate::storage::Storage;
+use crate::telemetry::Telemetry;
 
 /// Time without a record after which commit slots are written.
 const IDLE: Duration = Duration::from_millis(5);
@@ -40,12 +44,15 @@ pub enum Command {
     Venue(Input),
     /// The state of the process.
     Status(oneshot::Sender<Status>),
+    /// Hash of the state after the last record: takes the time of encoding all of it.
+    StateHash(oneshot::Sender<Digest>),
     /// Answer what waits, make it durable, and stop.
     Drain,
 }
 
 /// What the process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// It reads its journal.
     Recovering,
@@ -66,9 +73,20 @@ pub struct Status {
     pub progress: Progress,
     /// Connections that are logged on.
     pub connections: usize,
-    /// Hash of the state after the last record.
-    pub state_hash: Digest,
 }
+
+/// What operators see of the venue's thread, and what waits for each connection, in bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Seen {
+    /// The venue.
+    #[serde(flatten)]
+    pub venue: View,
+    /// What waits for each listed session.
+    pub outbound_bytes: BTreeMap<ConnectionId, usize>,
+}
+
+/// Who wants to see, and is answered at once.
+pub type Viewer = SyncSender<Seen>;
 
 /// When snapshots are taken.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +113,7 @@ pub struct Host {
     clock: Arc<Clock>,
     storage: Storage,
     milestones: Arc<Milestones>,
+    telemetry: Arc<Telemetry>,
     stage: watch::Sender<Stage>,
     snapshots: SnapshotEvery,
     connections: BTreeMap<ConnectionId, Outbound>,
@@ -122,6 +141,7 @@ impl Host {
         clock: Arc<Clock>,
         storage: Storage,
         milestones: Arc<Milestones>,
+        telemetry: Arc<Telemetry>,
         stage: watch::Sender<Stage>,
         snapshots: SnapshotEvery,
     ) -> Host {
@@ -131,6 +151,7 @@ impl Host {
             clock,
             storage,
             milestones,
+            telemetry,
             stage,
             snapshots,
             connections: BTreeMap::new(),
@@ -151,6 +172,7 @@ impl Host {
         &mut self,
         mut results: mpsc::Receiver<effect::Input>,
         mut commands: mpsc::Receiver<Command>,
+        mut viewers: mpsc::Receiver<Viewer>,
     ) -> Ended {
         self.step(Input::Start);
         loop {
@@ -169,6 +191,7 @@ impl Host {
                     self.step(Input::Storage(result));
                 }
                 () = tokio::time::sleep_until(wake) => self.wake(),
+                Some(viewer) = viewers.recv() => drop(viewer.try_send(self.seen())),
                 command = commands.recv() => match command {
                     Some(command) => self.command(command),
                     None => self.why = Some(Why::Defect),
@@ -192,6 +215,7 @@ impl Host {
                 self.step(input);
             }
             Command::Status(answer) => drop(answer.send(self.status())),
+            Command::StateHash(answer) => drop(answer.send(self.venue.state_hash())),
             Command::Drain => {
                 if self.drains_until.is_none() {
                     self.drains_until = Some(Instant::now() + DRAIN);
@@ -216,6 +240,7 @@ impl Host {
         if self.second_at <= now {
             self.second_at = now + SECOND;
             self.follower.follow(&self.clock);
+            self.telemetry.alive(self.clock.now());
             self.step(Input::Storage(effect::Input::Second));
         }
     }
@@ -265,9 +290,12 @@ impl Host {
     }
 
     fn step(&mut self, input: Input) {
-        let mut out = Vec::new();
-        self.venue.step(self.clock.now(), input, &mut SystemDraws, &mut out);
+        let (mut out, began_ns) = (Vec::new(), self.clock.now());
+        self.venue.step(began_ns, input, &mut SystemDraws, &mut out);
         for output in out {
+            if let Output::Storage(_, Effect::WriteSnapshot { .. }) = output {
+                self.telemetry.paused(self.clock.now().saturating_sub(began_ns));
+            }
             self.carry_out(output);
         }
     }
@@ -287,6 +315,9 @@ impl Host {
             Output::OrderStatus(connection, status) => {
                 self.say(connection, Down::OrderStatus(status));
             }
+            Output::View(connection, number, view) => {
+                self.push(connection, Item::View(number, view));
+            }
             Output::Events(connection, events) => {
                 self.push(connection, Item::Events(events));
             }
@@ -297,6 +328,7 @@ impl Host {
                 self.connections.remove(&connection);
             }
             Output::Notice(notice) => {
+                self.telemetry.noticed(notice);
                 let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
                 for connection in connections {
                     self.say(connection, Down::Notice(notice));
@@ -329,8 +361,15 @@ impl Host {
             stage: *self.stage.borrow(),
             progress: self.venue.progress(),
             connections: self.connections.len(),
-            state_hash: self.venue.state_hash(),
         }
+    }
+
+    fn seen(&self) -> Seen {
+        let venue = self.venue.view();
+        let queued = |id| Some((id, self.connections.get(&id)?.queued()));
+        let listed = venue.intake.sessions.iter();
+        let outbound_bytes = listed.filter_map(|one| queued(one.connection)).collect();
+        Seen { venue, outbound_bytes }
     }
 
     /// Waits for the effects that are in progress.

@@ -5,13 +5,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use surgetank_venue::storage::effect::{Effect, Errno, Input};
 use tokio::sync::mpsc;
 
 use crate::files::Files;
+use crate::telemetry::Telemetry;
 
 /// Effects that may wait for a thread. The storage asks for one group at a time, so that few do.
 const EFFECTS_MAX: usize = 64;
@@ -34,11 +36,14 @@ impl Storage {
     ///
     /// # Errors
     /// The system starts no thread.
-    pub fn start(directory: &Path) -> std::io::Result<(Storage, mpsc::Receiver<Input>)> {
+    pub fn start(
+        directory: &Path,
+        telemetry: &Arc<Telemetry>,
+    ) -> std::io::Result<(Storage, mpsc::Receiver<Input>)> {
         // Both threads' effects together, so that neither ever waits for the venue.
         let (results, receiver) = mpsc::channel(2 * EFFECTS_MAX);
-        let journal = worker("journal", directory, results.clone())?;
-        let background = worker("background", directory, results)?;
+        let journal = worker("journal", directory, results.clone(), telemetry)?;
+        let background = worker("background", directory, results, telemetry)?;
         Ok((Storage { journal, background }, receiver))
     }
 
@@ -63,14 +68,24 @@ impl Storage {
     }
 }
 
-fn worker(name: &str, directory: &Path, results: mpsc::Sender<Input>) -> std::io::Result<Worker> {
+fn worker(
+    name: &str,
+    directory: &Path,
+    results: mpsc::Sender<Input>,
+    telemetry: &Arc<Telemetry>,
+) -> std::io::Result<Worker> {
     let (sender, effects) = std_mpsc::sync_channel::<(u64, Effect)>(EFFECTS_MAX);
     let mut files = Files::new(directory);
+    let telemetry = Arc::clone(telemetry);
     let work = move || {
         for (number, effect) in effects {
             // A defect here must not leave the venue waiting.
+            let began = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(|| files.perform(&effect)));
-            let result = match result.unwrap_or(Err(Errno::Other(0))) {
+            let result = result.unwrap_or(Err(Errno::Other(0)));
+            let took_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            telemetry.performed(&effect, &result, took_ns);
+            let result = match result {
                 Ok(done) => Input::Done(number, done),
                 Err(errno) => Input::Failed(number, errno),
             };

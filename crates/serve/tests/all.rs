@@ -1,6 +1,9 @@
 //! Tests of a venue's process: real files, sockets and threads.
 
+mod check;
 mod client;
 mod files;
+mod full;
 mod restart;
 mod started;
+mod verified;

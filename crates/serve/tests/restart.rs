@@ -39,12 +39,13 @@ fn what_was_answered_is_there_after_a_restart() {
     assert_eq!(other.ask(&mut [order(8, 1, Side::Sell)]).iter().map(place).next(), Some((1, 3)));
     let status = running.status().expect("it serves");
     assert_eq!((status.progress.sequence, status.connections), (3, 2));
+    let state_hash = running.state_hash().expect("it serves");
     // Genesis, head, and at least two batches.
     assert!(status.progress.durable >= 4, "{status:?}");
 
     let ended = drain(&running);
     assert_eq!((ended.why, ended.progress.sequence), (Why::Drained, 3));
-    assert_eq!(ended.state_hash, status.state_hash);
+    assert_eq!(ended.state_hash, state_hash);
     let reason = desk.wait(|down| match down {
         Down::Cut(cut) => Some(cut.reason),
         _ => None,

@@ -93,16 +93,18 @@ fn bytes_and_accounts_are_bounded() {
     assert_eq!(size(100).admit(&load, 30, true), Ok(()));
     assert_eq!(size(100).admit(&load, 31, true), Err(Refusal::QueueFull));
     assert_eq!(size(u64::MAX).admit(&load, u64::MAX, true), Ok(()), "no overflow");
-    let mut intake = connected(IntakeBounds { account_open_max: 2, ..IntakeBounds::default() });
-    let full = (3, Refusal::AccountQueueFull, SECOND / 1000);
-    assert_eq!(refusals(&mut intake, 0, &orders(1..=3)), [full]);
+    let mut intake = connected(IntakeBounds { account_open_max: 5, ..IntakeBounds::default() });
+    let full = |number| (number, Refusal::AccountQueueFull, SECOND / 1000);
+    assert_eq!(refusals(&mut intake, 0, &orders(1..=5)), [full(5)]);
+    let cancels = [6, 7].map(|number| message(number, cancel(number.into())));
+    assert_eq!(refusals(&mut intake, 0, &cancels), [full(7)], "one place is left for cancels");
     let other = Request { sender: 8, ..message(1, order(1)) };
     intake.receive(0, 2, &[(other, None)]);
     assert_eq!(answered(&mut intake), [], "another account has its own bound");
     execute(&mut intake, 1, 1);
-    assert_eq!(refusals(&mut intake, 0, &orders(4..=4)).len(), 1, "not durable yet");
+    assert_eq!(refusals(&mut intake, 0, &orders(8..=8)).len(), 1, "not durable yet");
     intake.durable(SECOND, 1);
-    assert_eq!(refusals(&mut intake, 0, &orders(5..=5)), []);
+    assert_eq!(refusals(&mut intake, 0, &orders(9..=9)), []);
 }
 
 #[test]

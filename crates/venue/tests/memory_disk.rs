@@ -169,7 +169,8 @@ impl Running {
         while let Some(input) = inputs.pop() {
             let mut out = Vec::new();
             self.machine.step(0, input, &mut NoDraws, &mut out);
-            for output in out.into_iter().rev() {
+            let mut answers = Vec::new();
+            for output in out {
                 match output {
                     Output::Effect(number, effect) => {
                         let is_read = matches!(
@@ -180,18 +181,19 @@ impl Running {
                                 | Effect::ReadSnapshot { .. }
                         );
                         self.changes += u32::from(!is_read);
-                        inputs.push(match self.disk.perform(&effect) {
+                        answers.push(match self.disk.perform(&effect) {
                             Ok(done) => Input::Done(number, done),
                             Err(errno) => Input::Failed(number, errno),
                         });
                     }
-                    Output::Restore(_) => inputs.push(Input::Restored(self.states_hold)),
+                    Output::Restore(_) => answers.push(Input::Restored(self.states_hold)),
                     Output::Claim { number, .. } => {
-                        inputs.push(Input::Claimed { number, holds: self.states_hold });
+                        answers.push(Input::Claimed { number, holds: self.states_hold });
                     }
                     output => self.said.push(output),
                 }
             }
+            inputs.extend(answers.into_iter().rev());
         }
     }
 
@@ -229,14 +231,12 @@ impl Running {
         self.input(Input::Snapshot { number, bytes: snapshot.to_bytes().into() });
     }
 
-    /// Numbers that were replayed.
+    /// Numbers that were replayed, in their sequence.
     pub fn replayed(&self) -> Vec<u64> {
         let numbers = self.said.iter().filter_map(|output| match output {
             Output::Replay(replayed) => Some(replayed.number),
             _ => None,
         });
-        let mut numbers: Vec<u64> = numbers.collect();
-        numbers.sort_unstable();
-        numbers
+        numbers.collect()
     }
 }

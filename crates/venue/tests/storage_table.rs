@@ -6,6 +6,7 @@ use surgetank_venue::storage::damage::{Damage, DamageKind, Place};
 use surgetank_venue::storage::effect::FileName;
 use surgetank_venue::storage::record::{BLOCK, HEADER_BYTES, RecordHeader};
 use surgetank_venue::storage::segment::Geometry;
+use surgetank_venue::storage::slot;
 use surgetank_venue::storage::superblock::Superblock;
 
 use crate::memory_disk::{Disk, Running, SEGMENT_BYTES, Start};
@@ -15,7 +16,7 @@ fn record(number: u64) -> usize {
     (Geometry { bytes: SEGMENT_BYTES }.records_start() + (number - 1) * BLOCK) as usize
 }
 
-fn slot(number: u64) -> usize {
+fn slot_of(number: u64) -> usize {
     Geometry { bytes: SEGMENT_BYTES }.slot_offset(number - 1) as usize
 }
 
@@ -77,18 +78,20 @@ fn row_1_whole_records_are_replayed() {
 #[test]
 fn row_2_a_bad_slot_of_a_durable_record_is_written_again() {
     let mut disk = disk(5);
-    disk.segment(1)[slot(3) + 7] ^= 1;
+    disk.segment(1)[slot_of(3) + 7] ^= 1;
     let mut running = Running::new(disk, Mode::Serve);
     let Start::Served(recovered) = running.start() else { panic!() };
     assert_eq!(recovered.damage[0].kind, DamageKind::Slot);
-    assert_eq!(recovered.damage[0].offset, slot(3) as u64);
+    assert_eq!(recovered.damage[0].offset, slot_of(3) as u64);
     serves(&running.disk, 5, &[]);
 }
 
 #[test]
 fn row_3_a_whole_record_without_proof_is_kept_written_again_and_then_handed_over() {
     let disk = disk(5);
-    assert!(disk.files[&FileName::Segment(1)][slot(5)..slot(6)].iter().all(|byte| *byte == 0));
+    assert!(
+        disk.files[&FileName::Segment(1)][slot_of(5)..slot_of(6)].iter().all(|byte| *byte == 0)
+    );
     let mut running = Running::new(disk.clone(), Mode::Serve);
     running.start();
     // Two copies of the header, the record, a sync, four of the superblock, a segment ahead or not.
@@ -105,6 +108,18 @@ fn row_4_a_bad_last_group_is_a_torn_tail_and_is_cut() {
     let mut running = Running::new(disk, Mode::Serve);
     running.start();
     assert!(running.disk.segment(1)[record(5)..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn row_4_a_torn_tail_that_was_cut_stays_cut_although_the_disk_has_lost_the_zeros() {
+    let mut whole = disk(5);
+    let bytes = whole.segment(1)[record(5)..record(6)].to_vec();
+    let mut torn = whole.clone();
+    torn.segment(1)[record(5) + 170] ^= 1;
+    let mut running = Running::new(torn, Mode::Serve);
+    running.start();
+    running.disk.segment(1)[record(5)..record(6)].copy_from_slice(&bytes);
+    serves(&running.disk, 4, &[DamageKind::TornTail]);
 }
 
 #[test]
@@ -136,9 +151,38 @@ fn row_7_a_record_of_another_place_is_misdirected() {
 #[test]
 fn row_8_a_bad_record_that_a_later_one_proves_durable_is_rotten() {
     let mut disk = disk(5);
-    zero(&mut disk, slot(3), 512);
+    zero(&mut disk, slot_of(3), 512);
     disk.segment(1)[record(3) + 170] ^= 1;
     refuses(&disk, DamageKind::Rotten, 1, record(3), [3, 3]);
+}
+
+#[test]
+fn row_8_a_slot_that_covers_its_own_record_proves_it() {
+    // Of the last record, whose slot nothing else proves: misdirected to the record's first sector.
+    let mut whole = disk(5);
+    let header = RecordHeader::from_bytes(&whole.segment(1)[record(5)..]).expect("a whole header");
+    let sector = record(5)..record(5) + slot::SLOT_BYTES;
+    whole.segment(1)[sector.clone()].copy_from_slice(&slot::to_bytes(&header));
+    refuses(&whole, DamageKind::Rotten, 1, record(5), [5, 5]);
+    // A slot that stands anywhere else proves it as well.
+    let mut elsewhere = disk(5);
+    elsewhere.segment(1)[sector].fill(1);
+    elsewhere.segment(1)[record(9) + 512..record(9) + 1024]
+        .copy_from_slice(&slot::to_bytes(&header));
+    refuses(&elsewhere, DamageKind::Rotten, 1, record(5), [5, 5]);
+}
+
+#[test]
+fn row_8_what_was_misdirected_into_an_unused_segment_hides_no_proof() {
+    let mut whole = disk(15);
+    let header = RecordHeader::from_bytes(&whole.segment(1)[record(2)..]).expect("a whole header");
+    let at = Geometry { bytes: SEGMENT_BYTES }.slot_offset(0) as usize;
+    let third = whole.segment(3);
+    third[at..at + slot::SLOT_BYTES].copy_from_slice(&slot::to_bytes(&header));
+    third[136] = 1;
+    // The slot of record 13 was lost: only what else stands in the second segment proves it.
+    whole.segment(2)[at..at + slot::SLOT_BYTES].fill(0);
+    serves(&whole, 15, &[DamageKind::TornTail]);
 }
 
 #[test]

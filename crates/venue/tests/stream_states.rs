@@ -347,7 +347,7 @@ proptest! {
 
 /// The random requests above reach what they are meant to reach.
 #[test]
-fn a_fall_of_the_price_is_told_to_everybody() {
+fn a_fall_of_the_price_is_on_all_streams() {
     let mut desk = Desk::new(false);
     for key in 0..keys().len() {
         desk.step(&Step::Subscribe { key, resumes: false });

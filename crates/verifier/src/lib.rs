@@ -10,13 +10,14 @@
 //! 3. `inputs.rs`: which message was altered, dropped, inserted
 //! 4. `report.rs`: the kinds of findings
 //! 5. `read.rs`: parsing
-//! 6. `segments.rs`: the journal of a venue's data directory
+//! 6. `segments.rs`, `directory.rs`: the journal of a venue's data directory
 //!
 //! ```
 //! let report = surgetank_verifier::verify(&b"not a journal"[..], |_| true).unwrap();
 //! assert_eq!(report.findings[0].kind.name(), "torn-file");
 //! ```
 
+mod directory;
 mod inputs;
 mod order;
 mod read;
@@ -25,6 +26,7 @@ mod segments;
 
 use std::io::{self, Read};
 
+pub use directory::{is_directory, verify_directory};
 use read::{Batch, Frames, Head, Part};
 use segments::Segments;
 
@@ -96,7 +98,12 @@ pub fn verify_segments<R: Read>(
     goes_on: impl FnMut(u64) -> bool,
 ) -> io::Result<Report> {
     let mut segments = Segments::new(files);
-    let mut report = verify(&mut segments, goes_on)?;
+    let mut first = [0];
+    let mut report = match segments.read(&mut first)? {
+        // Of a venue that has executed nothing yet.
+        0 => Report::default(),
+        _ => verify(first.as_slice().chain(&mut segments), goes_on)?,
+    };
     if let Some(stop) = segments.stop
         && !(is_written && stop.is_last)
     {
@@ -116,6 +123,8 @@ struct Verifier {
     start: u64,
     /// Hash of the last batch, as computed and as stored (a difference was reported before).
     accepted: [Hash; 2],
+    /// The same of the last batch, whatever heads stand after it; zeros before the first.
+    batch_before: [Hash; 2],
     height: u64,
     sequence: u64,
     sealed_ns: u64,
@@ -138,6 +147,7 @@ impl Verifier {
             Some(([height, sequence], previous)) if is_first => {
                 self.height = height.wrapping_sub(1);
                 self.sequence = sequence.wrapping_sub(1);
+                self.batch_before = [previous; 2];
                 if [height, sequence] == [1, 1] && previous != [0; 32] {
                     self.found(Kind::BrokenChain, None, "the first head names a batch before it");
                 }
@@ -145,7 +155,7 @@ impl Verifier {
             None if is_first => {}
             Some(([height, sequence], previous)) => {
                 let due = [self.height, self.sequence].map(|n| n.wrapping_add(1));
-                if !self.accepted.contains(&previous) || [height, sequence] != due {
+                if !self.batch_before.contains(&previous) || [height, sequence] != due {
                     let what = "a head does not go on with the batch before it";
                     self.found(Kind::BrokenChain, None, what);
                 }
@@ -203,6 +213,7 @@ impl Verifier {
             self.order(batch, &leaves);
         }
         self.accepted = [hash, batch.hash];
+        self.batch_before = self.accepted;
         self.height = head.height;
         self.sealed_ns = head.sealed_ns.min(CLOCK_MAX);
         self.sequence = head.first_sequence.wrapping_sub(1).wrapping_add(head.ordered.into());

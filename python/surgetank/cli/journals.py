@@ -24,11 +24,14 @@ _SHOWN = 20
 @app.command(
     "verify",
     epilog="Examples:\n\n  surgetank verify venue.journal\n\n"
+    "  surgetank verify my-venue-data\n\n"
     "  surgetank verify venue.journal --json --expect $(cat published.hash)\n\n"
     "Exit codes: 0 valid · 1 not valid · 2 usage · 4 stopped.",
 )
 def verify_command(
-    journal: Annotated[Path, typer.Argument(metavar="FILE", help="A journal's file.")],
+    journal: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A journal's file, or a venue's data folder.")
+    ],
     expect: Annotated[
         str | None,
         typer.Option(

@@ -16,7 +16,7 @@ from surgetank.errors import SurgetankError
 from surgetank.extras import part_of
 from surgetank.live import LiveOptions, Snapshot, parse
 from surgetank.live.registry import target_class
-from surgetank.live.venue import is_venue
+from surgetank.live.venue import is_venue, plays_money
 from surgetank.measure import measure
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario
@@ -79,10 +79,9 @@ class Live:
         if otel_endpoint is not None and not otel_endpoint.startswith(("http://", "https://")):
             hint = "Give a URL, such as http://localhost:4318"
             raise SurgetankError("not HTTP", place=f"--otel-endpoint {otel_endpoint}", hint=hint)
-        if not is_venue(target):
-            # Loaded before a folder is made and anything is sent.
-            target_class(parse(target))
-        elif prometheus is not None or otel_endpoint is not None:
+        # Loaded before a folder is made and anything is sent.
+        target_class(parse(target))
+        if is_venue(target) and (prometheus is not None or otel_endpoint is not None):
             option = "--otel-endpoint" if prometheus is None else "--prometheus"
             hint = "Leave it out"
             raise SurgetankError("is not there for a venue yet", place=option, hint=hint)
@@ -97,7 +96,7 @@ class Live:
 
     def run(self, scenario: Scenario, seed: int | None) -> Result:
         """Runs the scenario and judges it; writes nothing."""
-        if is_venue(self._target):
+        if plays_money(self._target, scenario):
             return self._on_a_venue(scenario, seed)
         with ExitStack() as stack:
             view = stack.enter_context(LiveWatch(err, hidden=self._hidden))

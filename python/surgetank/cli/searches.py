@@ -50,10 +50,11 @@ from surgetank.cli.search_options import (
 
 if TYPE_CHECKING:
     from surgetank.live import LiveOptions
-    from surgetank.scenario import Scenario
     from surgetank.search import Answer
     from surgetank.search.answer_comparison import Against
+    from surgetank.search.find import Question
     from surgetank.search.live import LiveWork
+    from surgetank.search.live_money import MoneyRuns
 
 _EXAMPLES = """
 Examples:
@@ -188,7 +189,7 @@ def search_command(
 
     With --target, by runs against a live system, one after the other (without --workers and
     --dask). Give a scenario without reacting actors, and --set duration_s=… for the length of a
-    run.
+    run. On `venue:`, safe leverage and limits are found by runs with money, in which actors react.
     """
     from surgetank.console.searches import SearchWatch
     from surgetank.live import LiveOptions
@@ -224,7 +225,7 @@ def search_command(
     with (
         terminable(),
         executor_of(dask) as executor,
-        _live_work(target, chosen, cooldown, options, hidden=hidden) as live,
+        _live_work(target, question, cooldown, options, hidden=hidden) as live,
         placed(folder, force=force, resume=resume) as place,
     ):
         try:
@@ -255,34 +256,41 @@ def _label(what: str, target: str | None) -> str:
 @contextmanager
 def _live_work(
     target: str | None,
-    scenario: Scenario,
+    question: Question,
     cooldown: float,
     options: LiveOptions,
     *,
     hidden: bool,
-) -> Iterator[LiveWork | None]:
+) -> Iterator[LiveWork | MoneyRuns | None]:
     """The target, running during the search; None without one."""
     if target is None:
         yield None
         return
     from surgetank.live import Rig
-    from surgetank.search.live import LiveWork
+    from surgetank.live.venue.playable import check
+    from surgetank.search.live import LiveWork, expected_s
+    from surgetank.search.live_money import MoneyRuns, expected_money_s, needs_money
 
+    scenario = question.scenario
+    if needs_money(question, target):
+        check(scenario)  # before a folder is made or replaced
+        if not hidden:
+            length_s = scenario.duration_s + scenario.drain_s
+            _show_duration(expected_money_s(length_s), length_s)
+        yield MoneyRuns(target, options)
+        return
     with Rig(target, options, faults=scenario.faults) as rig:
         if not hidden:
-            _show_duration(scenario, cooldown)
+            _show_duration(expected_s(scenario.duration_s, cooldown), scenario.duration_s)
         live = LiveWork(rig, cooldown_s=cooldown)
         live.reach()  # a wrong address is reported before a folder is made or replaced
         yield live
 
 
-def _show_duration(scenario: Scenario, cooldown: float) -> None:
-    from surgetank.search.live import expected_s
-
-    minutes = expected_s(scenario.duration_s, cooldown) / 60
+def _show_duration(expected_s: float, run_s: float) -> None:
     err.print(
-        f"About {minutes:.0f} minutes, more where drain takes long: live runs take "
-        f"{scenario.duration_s:g} s each (--set duration_s=…).",
+        f"About {expected_s / 60:.0f} minutes, more where drain takes long: live runs take "
+        f"{run_s:g} s each (--set duration_s=…).",
         highlight=False,
         soft_wrap=True,
     )

@@ -47,6 +47,7 @@ SYSTEMS: Final = {
     "kafka": System("kafka.target:Kafka", "kafka.server:KafkaBroker", 9092),
     "cometbft": System("cometbft.target:CometBFT", "cometbft.server:Localnet", 26657),
     "gossipsub": System("gossipsub.target:Gossipsub", "gossipsub.server:GossipsubServer"),
+    "venue": System("venue.target:VenueTarget", "venue.server:MessageVenue", 7400),
 }
 _PLACE: Final = "surgetank.live.systems."
 

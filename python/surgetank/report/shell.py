@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from surgetank.output_folder import write_file
 
-__all__ = ["file_text", "in_script", "render_template", "save"]
+__all__ = ["file_text", "in_script", "macros", "render_template", "save"]
 
 
 def render_template(template: str, *, scripts: tuple[str, ...] = (), **content: Any) -> str:
@@ -26,6 +26,11 @@ def render_template(template: str, *, scripts: tuple[str, ...] = (), **content: 
         .render(style=style, script=script, contents=[], **content)
     )
     return html
+
+
+def macros(template: str) -> Any:
+    """The macros of a template, as functions that return HTML."""
+    return _environment().get_template(template).module
 
 
 def save(html: str, path: str | Path) -> Path:

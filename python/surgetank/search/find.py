@@ -36,7 +36,6 @@ from surgetank.search.probe import RunOutcome, Task
 __all__ = ["Effort", "Progress", "Question", "Search", "SearchState"]
 
 _CLIMB_SEEDS: Final = 2
-_REFINE_MIN_COUNTS: Final = 24
 #: Background messages that an unloaded run needs for a usable p99.
 _UNLOADED_MESSAGES: Final = 4_000
 _LENGTHEN_MAX: Final = 20.0
@@ -51,8 +50,10 @@ class Effort:
     unloaded_seeds: int = 8
     edge_seeds: int = 6
     refine_min: int = 16
-    """Number of refining runs before the width is first checked, which counts need to estimate
-    their dispersion."""
+    """Number of refining runs before the width is first checked."""
+    refine_min_counts: int = 24
+    """The same where every liquidation of a run is a trial: counts need more runs to estimate their
+    dispersion."""
     narrow_looks: int = 5
     """Number of consecutive checks that must find the interval narrow, since one may do so by
     chance."""
@@ -252,7 +253,8 @@ class Search:
     @property
     def _refine_min(self) -> int:
         counts = self.question.goal.counts
-        return _REFINE_MIN_COUNTS if counts else self.question.effort.refine_min
+        effort = self.question.effort
+        return effort.refine_min_counts if counts else effort.refine_min
 
     # 1. Unloaded
 

@@ -20,7 +20,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from surgetank.errors import SurgetankError
 from surgetank.live import Rig, Schedule
 from surgetank.scenario import Scenario
 from surgetank.search.find import Effort
@@ -68,6 +67,11 @@ class LiveWork:
         """Runs of the reference level, in the order in which they were made."""
 
     @property
+    def effort(self) -> Effort:
+        """Numbers of runs of a search."""
+        return THRIFT
+
+    @property
     def build(self) -> str:
         """Identifier of the system under test, in place of the simulator's build."""
         server = self.rig.server
@@ -80,12 +84,7 @@ class LiveWork:
             SurgetankError: the runs kept there are of another target.
         """
         self._reference, self._journal = reference, journal
-        if journal.target not in ("", self.rig.url):
-            raise SurgetankError(
-                f"the runs kept there are of {journal.target}",
-                place=f"--target {self.rig.url}",
-                hint="Give another --out, or no --resume",
-            )
+        journal.of_target(self.rig.url)
         while known := journal.get(self._name(len(self.references))):
             self.references.append(known)
 

@@ -171,6 +171,16 @@ class RunJournal:
         self.target = url
         self._append({"target": url})
 
+    def of_target(self, url: str) -> None:
+        """Checks that the runs kept here are of this target, if there are any.
+
+        Raises:
+            SurgetankError: they are of another one.
+        """
+        if self.target not in ("", url):
+            what, hint = f"the runs kept there are of {self.target}", "Give another --out"
+            raise SurgetankError(what, place=f"--target {url}", hint=f"{hint}, or no --resume")
+
     def _append(self, content: Mapping[str, Any]) -> None:
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:

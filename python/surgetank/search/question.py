@@ -29,6 +29,7 @@ from surgetank.search.shape import levels, shape
 
 if TYPE_CHECKING:
     from surgetank.search.live import LiveWork
+    from surgetank.search.live_money import MoneyRuns
 
 __all__ = ["question_of", "search"]
 
@@ -58,7 +59,7 @@ def search(
     journal: Path | None = None,
     try_remedies: bool = True,
     watch: Watch | None = None,
-    live: LiveWork | None = None,
+    live: LiveWork | MoneyRuns | None = None,
 ) -> Answer:
     """Finds a threshold: the level of a quantity at which a limit is violated.
 
@@ -97,12 +98,12 @@ def search(
         return _answer(search_run, parts, try_remedies=try_remedies)
 
 
-def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None) -> Answer:
+def _live(
+    q: Question, live: LiveWork | MoneyRuns, journal: Path | None, watch: Watch | None
+) -> Answer:
     """The answer by live runs. These are fewer, since they take real time and cannot run in
     parallel."""
-    from surgetank.search.live import THRIFT
-
-    question = replace(q, effort=THRIFT)
+    question = replace(q, effort=live.effort)
     known = RunJournal(journal)
     live.begin(
         question.parameter.at(question.scenario, question.parameter.rounded(question.low)), known

@@ -24,6 +24,7 @@ __all__ = [
     "LedgerLine",
     "LiveStats",
     "Stats",
+    "VenueClock",
 ]
 
 #: A range of accounts: the first number, and the count.
@@ -105,6 +106,16 @@ class FaultError(_Closed):
 
 
 @dataclass(frozen=True)
+class VenueClock(_Closed):
+    """The clock of a venue beside that of the run, from the logon with the shortest answer."""
+
+    ahead_ns: int
+    """How far the venue's clock is ahead."""
+    error_ns: int
+    """The greatest error of that: half of the time between question and answer."""
+
+
+@dataclass(frozen=True)
 class LiveStats(_Closed):
     """The target of a live run, and how the generator kept its schedule."""
 
@@ -144,6 +155,12 @@ class LiveStats(_Closed):
     """Share of the messages of which spans are exported."""
     classes: tuple[str, ...] = ()
     """Classes of which there were messages."""
+    connections_ended: int = 0
+    """Connections to a venue that ended and were made again."""
+    sent_again: int = 0
+    """Requests that were sent again, since their connection ended before the answer."""
+    clock: VenueClock | None = None
+    """The venue's clock beside the run's."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from surgetank.native import build
 from surgetank.scenario.market import Market
 from surgetank.scenario.problem import explain
 from surgetank.scenario.section import Count, Positive, PositiveS, Section, Whole
+from surgetank.venue.http_address import OFF, http_address, is_loopback
 
 __all__ = ["Account", "VenueConfig", "read_config"]
 
@@ -82,10 +83,31 @@ class Connections(Section):
     )
 
 
+class TlsFiles(Section):
+    """The certificate that connections of both gateways are shown; read again on SIGHUP.
+    Names of files are relative to the venue's."""
+
+    certificate: str = Field(description="file of the certificate chain, PEM")
+    key: str = Field(description="file of its private key, PEM, mode 600")
+
+
 class VenueConfig(Section):
     """A venue: where it listens, what it opens with, its bounds."""
 
     listen: str = Field("127.0.0.1:7400", description="address of the binary protocol, HOST:PORT")
+    listen_http: str = Field(
+        OFF, description="address of page, metrics and health for operators, HOST:PORT, or `off`"
+    )
+    http_beyond_loopback: bool = Field(
+        False, description="whether `listen_http` may be reached from other machines"
+    )
+    http_hosts: list[str] = Field(
+        [], description="further host names under which `listen_http` may be asked"
+    )
+    listen_ws: str | None = Field(
+        None, description="address of JSON-RPC over WebSocket, HOST:PORT; without it, none"
+    )
+    tls: TlsFiles | None = Field(None, description="encrypts the connections of both")
     data: str = Field("data", description="folder of the journal, relative to this file")
     keys: str = Field("keys.toml", description="file of the keys, relative to this file")
     order: str = Field(
@@ -115,6 +137,16 @@ class VenueConfig(Section):
         return {**values, "market": {**market, "positions": _NO_POSITIONS}}
 
     @model_validator(mode="after")
+    def _page_is_private(self) -> Self:
+        address = http_address(self.listen_http)
+        if address and not is_loopback(address[0]) and not self.http_beyond_loopback:
+            raise ValueError(
+                f"`listen_http` {self.listen_http} is open to other machines: the page needs no"
+                " password and shows every session; `http_beyond_loopback = true` permits it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _opens_with_one(self) -> Self:
         given = [self.scenario, self.market, self.genesis]
         if sum(one is not None for one in given) != 1:
@@ -129,11 +161,14 @@ class VenueConfig(Section):
             raise ValueError(f"account {twice[0]} is there twice")
         return self
 
-    def process(self) -> str:
-        """The configuration of the process, as JSON for the core."""
+    def process(self, tls: Mapping[str, str] | None = None) -> str:
+        """The configuration of the process, as JSON for the core; `tls` has the content of the
+        files."""
         connections, journal = self.connections.model_dump(), self.journal.model_dump()
         content = {
             "listen": self.listen,
+            "listen_ws": self.listen_ws,
+            "tls": tls,
             "ordering": self.order,
             "intake": self.intake.model_dump(),
             "journal": journal,
@@ -143,8 +178,8 @@ class VenueConfig(Section):
         return json.dumps(content)
 
 
-def read_config(path: Path) -> VenueConfig:
-    """Reads a venue's file.
+def read_config(path: Path, **instead: str | None) -> VenueConfig:
+    """Reads a venue's file. What is given in `instead`, and not None, goes before its keys.
 
     Raises:
         SurgetankError: it cannot be read, or a key is wrong; naming file, key and remedy.
@@ -157,7 +192,8 @@ def read_config(path: Path) -> VenueConfig:
     except UnicodeDecodeError:
         raise SurgetankError("not a text in UTF-8", place=str(path)) from None
     try:
-        return of_mapping(tomllib.loads(text), str(path))
+        given = {name: value for name, value in instead.items() if value is not None}
+        return of_mapping(tomllib.loads(text) | given, str(path))
     except tomllib.TOMLDecodeError as error:
         raise SurgetankError(f"not TOML: {error}", place=str(path)) from None
 

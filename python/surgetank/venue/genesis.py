@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from surgetank.scenario import Scenario, load
 from surgetank.simulate import Files
 from surgetank.venue.config import Account, VenueConfig
 
-__all__ = ["genesis_of", "opened"]
+__all__ = ["genesis_of", "of_scenario", "opened", "read_genesis"]
 
 #: File of the data folder with what the venue opened with.
 FILE: Final = "genesis.json"
@@ -29,7 +30,7 @@ def genesis_of(config: VenueConfig, base: Path) -> dict[str, Any]:
         SurgetankError: the scenario has no market, or an account is the venue's own.
     """
     if config.genesis is not None:
-        return _of_file(base / config.genesis)
+        return read_genesis(base / config.genesis)
     if config.scenario is not None:
         scenario = load(_beside(config.scenario, base))
         return of_scenario(scenario, config.seed or scenario.seed, f"scenario {config.scenario}")
@@ -61,7 +62,7 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
     except FileNotFoundError:
         made = genesis | {_OPENED: genesis[_OPENED] or time.time_ns()}
         data.mkdir(parents=True, exist_ok=True)
-        write_file(path, json.dumps(made) + "\n", hint="Choose another --data", replace=False)
+        _write_durably(path, json.dumps(made) + "\n")
         return made
     except ValueError:
         hint = "Restore it from a backup; the journal's first record has the same content"
@@ -72,6 +73,24 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
         )
         raise SurgetankError("the venue opened with other rules", place=str(path), hint=hint)
     return kept
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Writes a new file that is there, whole, or not there after a loss of power."""
+    unfinished = path.with_suffix(".unfinished")
+    write_file(unfinished, text, hint="Choose another --data")
+    _sync(unfinished)
+    unfinished.rename(path)
+    for folder in (path.parent, path.parent.parent):
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def of_scenario(scenario: Scenario, seed: int, place: str) -> dict[str, Any]:
@@ -91,7 +110,12 @@ def of_scenario(scenario: Scenario, seed: int, place: str) -> dict[str, Any]:
     return content
 
 
-def _of_file(path: Path) -> dict[str, Any]:
+def read_genesis(path: Path) -> dict[str, Any]:
+    """The genesis in a file.
+
+    Raises:
+        SurgetankError: there is none.
+    """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         content[_OPENED] += 0

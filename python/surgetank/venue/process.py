@@ -12,6 +12,7 @@ from surgetank.native import compiled
 from surgetank.venue.config import VenueConfig, read_config
 from surgetank.venue.genesis import genesis_of, opened
 from surgetank.venue.keys import read_keys
+from surgetank.venue.tls import read_tls
 
 __all__ = ["EXIT_DAMAGED", "Ended", "RunningVenue", "start"]
 
@@ -51,8 +52,9 @@ class Ended:
 class RunningVenue:
     """A venue on threads of this process. `serve` starts one in a process of its own."""
 
-    def __init__(self, config: VenueConfig, keys: Path, data: Path, core: Any) -> None:
+    def __init__(self, config: VenueConfig, base: Path, keys: Path, data: Path, core: Any) -> None:
         self.config = config
+        self._base = base
         self.keys = keys
         self.data = data
         self._core = core
@@ -61,6 +63,12 @@ class RunningVenue:
     def address(self) -> str:
         """Address of the binary protocol, HOST:PORT."""
         return str(self._core.address)
+
+    @property
+    def ws_address(self) -> str | None:
+        """Address of JSON-RPC over WebSocket, HOST:PORT; None: it is not spoken."""
+        address: str | None = self._core.ws_address
+        return address
 
     def wait_started(self, seconds: float) -> bool:
         """Waits at most so long for the start to be complete or to fail: whether it is so."""
@@ -73,8 +81,25 @@ class RunningVenue:
 
     @property
     def status(self) -> dict[str, Any] | None:
-        """Stage, progress, number of connections, state hash; None once it has ended."""
+        """Stage, progress, number of connections; None once it has ended."""
         return _read(self._core.status())
+
+    @property
+    def state_hash(self) -> str | None:
+        """Hash of the state after the last record; None once it has ended. Clients wait while it
+        is computed."""
+        found: str | None = self._core.state_hash()
+        return found
+
+    def health(self) -> dict[str, Any]:
+        """Stage, room on the disk, silence of its thread; known at once."""
+        content: dict[str, Any] = json.loads(self._core.health())
+        return content
+
+    def overview(self, seconds: float) -> dict[str, Any]:
+        """What operators see; waits at most so long for the venue's thread."""
+        content: dict[str, Any] = json.loads(self._core.overview(seconds))
+        return content
 
     def wait(self, seconds: float) -> Ended | None:
         """Waits at most so long for the end of the service; None: it goes on."""
@@ -92,26 +117,48 @@ class RunningVenue:
         except ValueError as error:
             raise SurgetankError(str(error), place=str(self.keys)) from None
 
+    def reload_tls(self) -> bool:
+        """Reads the certificate again, for new connections; whether there is one.
+
+        Raises:
+            SurgetankError: a file is wrong; the certificate stays as it was.
+        """
+        content = read_tls(self.config, self._base)
+        if content is None or self.config.tls is None:
+            return False
+        try:
+            self._core.reload_tls(**content)
+        except ValueError as error:
+            raise SurgetankError(str(error), place=self.config.tls.certificate) from None
+        return True
+
     def drain(self) -> None:
         """Begins the end: what waits is answered and made durable."""
         self._core.drain()
 
 
-def start(file: Path, *, data: Path | None = None, listen: str | None = None) -> RunningVenue:
+def start(
+    file: Path,
+    *,
+    data: Path | None = None,
+    listen: str | None = None,
+    listen_ws: str | None = None,
+    listen_http: str | None = None,
+) -> RunningVenue:
     """Starts the venue of a file in this process. It serves once it has read its journal.
 
     Raises:
         SurgetankError: a file is wrong, the address is taken, or another process has the data.
     """
-    config, base = read_config(file), file.parent
-    if listen is not None:
-        config = config.model_copy(update={"listen": listen})
+    config, base = read_config(file, listen=listen, listen_http=listen_http), file.parent
+    if listen_ws is not None:
+        config = config.model_copy(update={"listen_ws": listen_ws})
     folder = base / config.data if data is None else data
     keys = base / config.keys
-    keys_json = read_keys(keys)
+    keys_json, tls = read_keys(keys), read_tls(config, base)
     genesis = opened(genesis_of(config, base), folder)
     try:
-        core = compiled().Venue(config.process(), json.dumps(genesis), keys_json, folder)
+        core = compiled().Venue(config.process(tls), json.dumps(genesis), keys_json, folder)
     except ValueError as error:
         raise SurgetankError(str(error), place=str(file)) from None
     except BlockingIOError as error:
@@ -119,7 +166,7 @@ def start(file: Path, *, data: Path | None = None, listen: str | None = None) ->
         raise SurgetankError(str(error), place=str(folder), hint=hint) from None
     except OSError as error:
         raise SurgetankError.of_machine(error) from None
-    return RunningVenue(config, keys, folder, core)
+    return RunningVenue(config, base, keys, folder, core)
 
 
 def _read(text: str | None) -> dict[str, Any] | None:

@@ -13,41 +13,87 @@ import tempfile
 import threading
 import weakref
 from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
+from surgetank.client import AsyncClient, Client, Credentials, units_of_genesis
 from surgetank.errors import EXIT_USAGE, SurgetankError
+from surgetank.venue.config import read_config
+from surgetank.venue.genesis import FILE
+from surgetank.venue.http_address import OFF
 
 __all__ = ["ServedVenue", "arguments", "serve"]
 
 #: Time in which a drained venue has ended, s.
 _STOP_S: Final = 30.0
+#: Events that are kept until somebody takes them.
+_EVENTS_MAX: Final = 10_000
 _ALL: Final[weakref.WeakSet[ServedVenue]] = weakref.WeakSet()
 
 
-def arguments(file: Path, data: Path, listen: str) -> list[str]:
+@dataclass(frozen=True)
+class Addresses:
+    """Where a venue listens, HOST:PORT each."""
+
+    binary: str
+    ws: str | None = None
+    """Of JSON-RPC over WebSocket; None: the file's."""
+    http: str = OFF
+    """Of the page for operators."""
+
+
+def arguments(file: Path, data: Path, addresses: Addresses) -> list[str]:
     """The command line of a venue that says what it does in JSON."""
-    name = [sys.executable, "-m", "surgetank", "serve", str(file)]
-    return [*name, "--data", str(data), "--listen", listen, "--log", "json"]
+    name = [sys.executable, "-m", "surgetank", "serve", str(file), "--listen", addresses.binary]
+    websocket = [] if addresses.ws is None else ["--listen-ws", addresses.ws]
+    page = ["--listen-http", addresses.http]
+    return [*name, *websocket, *page, "--data", str(data), "--log", "json"]
 
 
 class ServedVenue:
     """A venue in a process of its own; `with` ends it."""
 
-    def __init__(self, file: Path, data: Path, listen: str) -> None:
+    def __init__(self, file: Path, data: Path, addresses: Addresses) -> None:
         self.file = file
         self.data = data
-        self.address = listen
+        self.address = addresses.binary
         """Address of the binary protocol, HOST:PORT; the same after `restart`."""
+        self.ws_address = addresses.ws
+        """Address of JSON-RPC over WebSocket, HOST:PORT; None: it is not spoken."""
+        self.page = ""
+        """Address of its page for operators; empty if it has none."""
+        self._listen_http = addresses.http
         self.recovery: dict[str, Any] = {}
         """What its last start has found: record, sequence, files, damage, state_hash."""
         self.ended: dict[str, Any] | None = None
         """What it has said at its end; None while it runs, or if it was killed."""
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        """What it says while it serves: `keys-read`, `keys-refused`."""
+        """What it says while it serves: docs/serve.md lists the events."""
         self._child: subprocess.Popen[str] | None = None
         self._said = threading.Condition()
         self._errors: list[str] = []
+
+    def client(self, key: int | str, **settings: Any) -> Client:
+        """A client of an account or a key of the venue's file of keys, for `with`; `settings` are
+        those of `surgetank.client.Client`.
+
+        Raises:
+            SurgetankError: the file has no such key.
+        """
+        return Client(self.address, self._credentials(key), **self._with_units(settings))
+
+    def async_client(self, key: int | str, **settings: Any) -> AsyncClient:
+        """The same for `async with`."""
+        return AsyncClient(self.address, self._credentials(key), **self._with_units(settings))
+
+    def _credentials(self, key: int | str) -> Credentials:
+        config = read_config(self.file)
+        return Credentials.read(self.file.parent / config.keys, key)
+
+    def _with_units(self, settings: dict[str, Any]) -> dict[str, Any]:
+        genesis = json.loads((self.data / FILE).read_text(encoding="utf-8"))
+        return {"units": units_of_genesis(genesis), **settings}
 
     @property
     def pid(self) -> int:
@@ -63,7 +109,11 @@ class ServedVenue:
         """
         self.ended, self.recovery, self._errors = None, {}, []
         child = subprocess.Popen(
-            arguments(self.file, self.data, self.address),
+            arguments(
+                self.file,
+                self.data,
+                Addresses(self.address, self.ws_address, self._listen_http),
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -151,27 +201,36 @@ class ServedVenue:
             return
         if event == "serving":
             self.address, self.recovery = said["address"], said["recovery"]
+            self.ws_address, self.page = said["ws_address"], said["page"] or ""
         elif event == "ended":
             self.ended = said
-        else:
+        elif self.events.qsize() < _EVENTS_MAX:
             self.events.put(said)
 
 
 def serve(
-    file: str | Path, *, data: str | Path | None = None, listen: str = "127.0.0.1:0"
+    file: str | Path,
+    *,
+    data: str | Path | None = None,
+    listen: str = "127.0.0.1:0",
+    listen_ws: str | None = None,
+    listen_http: str = OFF,
 ) -> ServedVenue:
     """A venue in a process of its own, which `with` starts and ends.
 
     `file` is a `venue.toml`; `data` is the folder of its journal, by default a temporary one that
-    goes with the venue; `listen` the address of the binary protocol, by default any free port.
+    goes with the venue; `listen` the address of the binary protocol, by default any free port;
+    `listen_ws` that of JSON-RPC over WebSocket, by default the file's; `listen_http` that of the
+    page for operators, by default none (`127.0.0.1:0`: any free port).
 
     >>> with st.serve("venue.toml") as venue:  # doctest: +SKIP
     ...     venue.address
     """
+    addresses = Addresses(listen, listen_ws, listen_http)
     if data is not None:
-        return ServedVenue(Path(file), Path(data), listen)
+        return ServedVenue(Path(file), Path(data), addresses)
     folder = tempfile.TemporaryDirectory(prefix="surgetank-venue-", ignore_cleanup_errors=True)
-    venue = ServedVenue(Path(file), Path(folder.name), listen)
+    venue = ServedVenue(Path(file), Path(folder.name), addresses)
     weakref.finalize(venue, folder.cleanup)
     return venue
 

@@ -11,9 +11,15 @@ __all__ = ["STARTER", "starter_keys"]
 STARTER: Final = """\
 # A venue of your own: surgetank serve NAME.toml. Every key: docs/serve.md.
 listen = "127.0.0.1:7400"       # the binary protocol
+listen_http = "127.0.0.1:7480"  # page, metrics and health for operators; "off": none
+# listen_ws = "127.0.0.1:7401"  # JSON-RPC over WebSocket: docs/websocket.md
 data = "NAME-data"              # journal and snapshots
 keys = "NAME.keys.toml"         # who may log on; mode 600; read again on SIGHUP
 order = "fifo"                  # in a batch: fifo, fee, class, hash, "priority high=MASK"
+
+# [tls]                         # encrypts both; read again on SIGHUP
+# certificate = "NAME.crt.pem"
+# key = "NAME.key.pem"          # mode 600
 
 [market]                        # rules of the market, as in a scenario: docs/scenario.md
 name = "BTC-PERP"

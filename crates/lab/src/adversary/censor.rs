@@ -23,6 +23,10 @@ pub(super) fn build(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String
 }
 
 impl Attack for Censor {
+    fn needs(&self) -> Option<&'static str> {
+        Some("control of a proposer")
+    }
+
     /// It begins, or is over.
     fn step(
         &mut self,

@@ -88,6 +88,10 @@ fn without_last(block: &Block, last_hash: &Digest) -> Option<Block> {
 }
 
 impl Attack for Equivocator {
+    fn needs(&self) -> Option<&'static str> {
+        Some("control of a validator")
+    }
+
     fn step(
         &mut self,
         now: Ns,

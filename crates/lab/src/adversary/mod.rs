@@ -103,6 +103,11 @@ trait Attack: Send + Sync {
         out: &mut Vec<Action>,
     );
 
+    /// What it needs beyond the power of a client, if anything.
+    fn needs(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Node at which it reads the messages that pass.
     fn reads_at(&self) -> Option<NodeId> {
         None
@@ -145,11 +150,33 @@ impl Adversary {
     /// Names the key that is not one of its kind.
     pub fn new(scenario: &Scenario, venue: &Node, seed: &Seed) -> Result<Adversary, String> {
         let leader = venue.engine().leader();
-        let attack = request(scenario, venue.unsealing(), leader).build()?;
+        Adversary::asked(scenario, &request(scenario, venue.unsealing(), leader), seed)
+    }
+
+    fn asked(
+        scenario: &Scenario,
+        asked: &AttackRequest<'_>,
+        seed: &Seed,
+    ) -> Result<Adversary, String> {
+        let attack = asked.build()?;
         let accounts = Accounts::new(scenario);
         let means = Means::new(&scenario.attack, scenario.duration_s, accounts, seed);
         let reads_at = attack.as_ref().and_then(|attack| attack.reads_at());
         Ok(Adversary { attack, means, reads_at })
+    }
+
+    /// The attacker of a scenario at a venue of which it is a client and knows nothing more: no
+    /// message there is hidden, no order is drawn, no fast lane is sold.
+    ///
+    /// # Errors
+    /// Names the key that is not one of its kind.
+    pub fn of_client(scenario: &Scenario, seed: &Seed) -> Result<Adversary, String> {
+        Adversary::asked(scenario, &request(scenario, &Unsealing::at_once(), None), seed)
+    }
+
+    /// What the attack needs beyond the power of a client, if anything.
+    pub fn needs(&self) -> Option<&'static str> {
+        self.attack.as_ref().and_then(|attack| attack.needs())
     }
 
     /// Whether a scenario's attack can be read.

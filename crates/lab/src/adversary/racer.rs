@@ -82,6 +82,10 @@ impl Attack for Racer {
         }
     }
 
+    fn needs(&self) -> Option<&'static str> {
+        (self.keys.fee_micros > 0).then_some("a queue that is ordered by fees")
+    }
+
     fn link_ns(&self) -> Option<Ns> {
         Some(ms(self.keys.link_ms))
     }

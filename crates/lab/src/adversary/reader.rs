@@ -168,6 +168,13 @@ impl Attack for Reader {
         }
     }
 
+    fn needs(&self) -> Option<&'static str> {
+        Some(match self.proposer {
+            Some(_) => "control of a proposer",
+            None => "sight of other clients' orders on their way to a node",
+        })
+    }
+
     fn reads_at(&self) -> Option<NodeId> {
         Some(self.keys.node)
     }

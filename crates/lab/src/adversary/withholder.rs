@@ -101,6 +101,10 @@ impl Attack for Withholder {
         }
     }
 
+    fn needs(&self) -> Option<&'static str> {
+        Some("messages that are sealed when they are sent")
+    }
+
     fn may_withhold(&self) -> bool {
         self.allowed && !self.committed.is_empty()
     }

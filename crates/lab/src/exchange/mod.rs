@@ -61,6 +61,8 @@ pub struct Exchange {
     collateral: Vec<i64>,
     /// Whether the collateral fits the trace.
     fits: bool,
+    /// Time from the venue's opening to the run's time 0.
+    opened_before_ns: Ns,
 }
 
 /// Parameters of [`Exchange::new`].
@@ -95,7 +97,13 @@ impl Exchange {
             quotas,
             fits: collateral.iter().all(|&(_, fits)| fits),
             collateral: collateral.into_iter().map(|(amount, _)| amount).collect(),
+            opened_before_ns: 0,
         }
+    }
+
+    /// The venue opened this long before the run's time 0: its own time is later by that.
+    pub fn opened_before(&mut self, ns: Ns) {
+        self.opened_before_ns = ns;
     }
 
     /// Rows of the market's table.
@@ -201,12 +209,14 @@ impl Exchange {
             .zip(ticks)
             .map(|(symbol, price)| PriceUpdate { symbol, price, observed_ns: now })
             .collect();
-        let batch = Batch { now, height, prices: &prices, messages, accounts: &[], seed };
+        let venue_ns = now + self.opened_before_ns;
+        let batch = Batch { now: venue_ns, height, prices: &prices, messages, accounts: &[], seed };
         self.deferrals.begin_block();
         let mut heard = Heard {
             recorder: &mut self.recorder,
             deferrals: &mut self.deferrals,
             facts: Vec::new(),
+            now,
         };
         let closing = self.execution.execute(&batch, &mut heard);
         let facts = heard.facts;
@@ -227,15 +237,17 @@ struct Heard<'a> {
     deferrals: &'a mut Deferrals,
     /// Facts of the messages.
     facts: Vec<Fact>,
+    /// Time of the run.
+    now: Ns,
 }
 
 impl Observer for Heard<'_> {
-    fn facts(&mut self, now: Ns, phase: Phase, market: &Market, facts: &[(MessageId, Fact)]) {
+    fn facts(&mut self, _: Ns, phase: Phase, market: &Market, facts: &[(MessageId, Fact)]) {
         if phase == Phase::Messages {
             self.facts = facts.iter().map(|(_, fact)| *fact).collect();
             self.facts.iter().for_each(|fact| self.deferrals.note(fact));
         }
-        self.recorder.facts(now, phase, market, facts);
+        self.recorder.facts(self.now, phase, market, facts);
     }
 }
 

@@ -217,6 +217,8 @@ pub struct Reader<R> {
     byte: u64,
     batch: u64,
     previous: Digest,
+    /// Hash of the last batch, whatever heads stand after it.
+    batch_hash: Digest,
     /// The last head's anchor.
     pub anchor: Hash,
     /// The last head's terms: those of the batch after it.
@@ -232,7 +234,9 @@ impl<R: Read> Reader<R> {
     pub fn new(source: R) -> Result<Reader<R>, ReadError> {
         let (anchor, terms, frame) = ([0; 32], String::new(), Vec::new());
         let previous = Digest([0; 32]);
-        let mut reader = Reader { source, byte: 0, batch: 0, previous, anchor, terms, frame };
+        let batch_hash = previous;
+        let mut reader =
+            Reader { source, byte: 0, batch: 0, previous, batch_hash, anchor, terms, frame };
         let magic = reader.take(8)?;
         if magic != MAGIC {
             return Err(reader.wrong(0, "does not begin as a journal does"));
@@ -291,7 +295,7 @@ impl<R: Read> Reader<R> {
         if prefix == *MAGIC {
             self.byte += 8;
             self.batch -= 1;
-            self.head(Some(self.previous))?;
+            self.head(Some(self.batch_hash))?;
             return self.next_batch();
         }
         if got < 8 || &prefix[..4] != batch::MAGIC {
@@ -307,6 +311,7 @@ impl<R: Read> Reader<R> {
             .map_err(|(at, what)| self.wrong(start + at as u64, what))?;
         self.check(&batch, start)?;
         self.previous = batch.hash;
+        self.batch_hash = batch.hash;
         Ok(Some(batch))
     }
 

@@ -350,6 +350,11 @@ impl Ledger {
         }
     }
 
+    /// Sum of long positions, in lots.
+    pub fn open_interest(&self, symbol: usize) -> Money {
+        self.open_interest[symbol]
+    }
+
     /// Debits the quote behind a position (a negative amount: credits it).
     pub fn pay(&mut self, account: AccountId, symbol: usize, amount: Money) {
         match &mut self.accounts[account as usize] {

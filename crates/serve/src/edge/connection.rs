@@ -22,31 +22,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, WriteHalf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use super::Shared;
+use super::ends::End;
 use super::outbound::{Item, Outbound, outbound};
+use super::{LAST_WRITE, PENDING_MAX, Shared};
 use crate::host::{Command, Stage};
 
-/// Bytes that are encoded and not written yet, above which no more are encoded.
-const PENDING_MAX: usize = 256 << 10;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 32 << 10;
-/// Time in which the last frame of a connection is written.
-const CLOSE: Duration = Duration::from_secs(1);
-
-/// Why a connection ends.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// The other side has closed it, or the network has failed.
-    Lost,
-    /// The client hears this reason.
-    Cut(CutReason),
-}
-
-impl From<CutReason> for End {
-    fn from(reason: CutReason) -> End {
-        End::Cut(reason)
-    }
-}
 
 struct Connection {
     id: ConnectionId,
@@ -73,11 +55,14 @@ pub async fn serve<S: AsyncRead + AsyncWrite>(
     id: ConnectionId,
     shared: Arc<Shared>,
     place: OwnedSemaphorePermit,
+    opened_at: Instant,
 ) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let (outbound, mut inbox) = outbound(shared.limits.outbound_bytes_max);
-    let Some(mut connection) = Connection::open(id, Arc::clone(&shared), place, outbound) else {
-        return;
+    let Some(mut connection) =
+        Connection::open(id, Arc::clone(&shared), (place, opened_at), outbound)
+    else {
+        return shared.telemetry.ended(End::Lost);
     };
     let (mut keys, mut stage) = (shared.keys.clone(), shared.stage.clone());
     let overflow = inbox.overflow();
@@ -133,7 +118,7 @@ impl Connection {
     fn open(
         id: ConnectionId,
         shared: Arc<Shared>,
-        place: OwnedSemaphorePermit,
+        (place, opened_at): (OwnedSemaphorePermit, Instant),
         outbound: Outbound,
     ) -> Option<Connection> {
         let mut nonce = [0; 32];
@@ -150,7 +135,7 @@ impl Connection {
             commands: VecDeque::new(),
             pending: challenge.into(),
             sent: BTreeMap::new(),
-            heard_at: Instant::now(),
+            heard_at: opened_at,
         })
     }
 
@@ -232,6 +217,8 @@ impl Connection {
                 let body = events_body(&events);
                 self.pending.extend(self.acceptor.send_body(&body).ok_or(End::Lost)?);
             }
+            // Its clients ask no questions about the state.
+            Item::View(..) => {}
             Item::Cut(reason) => return Err(reason.into()),
         }
         Ok(())
@@ -258,11 +245,12 @@ impl Connection {
                 break;
             }
         }
+        self.shared.telemetry.ended(end);
         if let End::Cut(reason) = end {
             let streams = std::mem::take(&mut self.sent).into_iter();
             let streams = streams.map(|(key, last)| StreamPosition { key, last }).collect();
             self.pending.extend(self.acceptor.cut(Cut { reason, streams }));
-            let last = timeout(CLOSE, async {
+            let last = timeout(LAST_WRITE, async {
                 writer.write_all(self.pending.make_contiguous()).await?;
                 writer.shutdown().await
             });

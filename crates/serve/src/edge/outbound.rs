@@ -5,8 +5,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use surgetank_layer::units::{Price, Qty};
 use surgetank_venue::answer::Answer;
 use surgetank_venue::event::Event;
+use surgetank_venue::query::{PositionView, View};
 use surgetank_venue::streams::published::Published;
 use surgetank_venue::wire::{CutReason, Down, StreamPosition};
 use tokio::sync::{Notify, mpsc};
@@ -24,6 +26,8 @@ pub enum Item {
     Say(Down),
     /// Events, shared with all other connections that are sent them.
     Events(Vec<Arc<Published>>),
+    /// The answer to a question, under its number.
+    View(u32, View),
     /// The connection ends after what was said before.
     Cut(CutReason),
 }
@@ -36,6 +40,10 @@ impl Item {
                 Item::Say(Down::Snapshot(state)) => {
                     state.events.iter().map(|event| size_of::<Event>() + event.bytes()).sum()
                 }
+                Item::View(_, View::Book(book)) => {
+                    size_of::<(Price, Qty)>() * (book.bids.len() + book.asks.len())
+                }
+                Item::View(_, View::Positions(held)) => size_of::<PositionView>() * held.len(),
                 Item::Events(events) => events.iter().map(|event| event.bytes()).sum(),
                 _ => 0,
             }
@@ -82,6 +90,11 @@ pub fn outbound(bytes_max: usize) -> (Outbound, Inbox) {
 }
 
 impl Outbound {
+    /// What waits, in bytes.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     /// Queues an item; nothing if the connection has ended.
     ///
     /// # Errors

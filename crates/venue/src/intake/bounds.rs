@@ -18,7 +18,7 @@ pub struct IntakeBounds {
     pub waiting_max: u32,
     /// Size of the requests that wait, in bytes; of which 80 % likewise.
     pub waiting_bytes_max: u64,
-    /// Unanswered requests of an account, copies included.
+    /// Unanswered requests of an account, copies included; of which 80 % likewise.
     pub account_open_max: u32,
     /// Requests of an account that may add risk; `None`: no limit.
     pub rate: Option<Limit>,
@@ -71,7 +71,7 @@ impl IntakeBounds {
         {
             return Err(Refusal::QueueFull);
         }
-        if load.account_open >= self.account_open_max {
+        if u64::from(load.account_open) >= share(self.account_open_max.into()) {
             return Err(Refusal::AccountQueueFull);
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! when.
 //!
 //! In reading order: [`accepted`] (nothing twice), [`bounds`] (how much waits), [`admission`] (the
-//! checks in their order), and here [`Intake`].
+//! checks in their order), [`tally`] (what operators see), and here [`Intake`].
 //!
 //! # Rules
 //! 1. Every request is answered once, on the connection that it came from, if that is still there.
@@ -18,11 +18,13 @@
 pub mod accepted;
 pub mod admission;
 pub mod bounds;
+pub mod tally;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use surgetank_layer::admission::bucket::Bucket;
 use surgetank_layer::codec::Read;
+use surgetank_layer::message::Class;
 use surgetank_layer::units::{AccountId, Ns};
 
 use crate::answer::{Answer, Duplicate, JournalPlace, Refusal, Refused, Sealed, Status};
@@ -34,6 +36,7 @@ use crate::wire::{Answers, CutReason};
 use accepted::{Accepted, Known};
 use admission::{Conditions, HaltedOrders, Halts};
 use bounds::{IntakeBounds, Load, Pace};
+use tally::Tally;
 
 /// Who is logged on over a connection, and how it wants to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +93,7 @@ pub struct Intake {
     accounts: BTreeMap<AccountId, Account>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: u64,
+    waiting_by_class: BTreeMap<Class, usize>,
     /// Requests that are not durable yet, each with the copies that wait with it.
     undecided: BTreeMap<(AccountId, u64), Vec<(ConnectionId, u32)>>,
     /// Batches that are not durable yet.
@@ -98,11 +102,13 @@ pub struct Intake {
     space: Space,
     is_draining: bool,
     answers: BTreeMap<ConnectionId, Vec<Answer>>,
+    tally: Tally,
 }
 
 #[derive(Debug)]
 struct Connection {
     session: Session,
+    since_ns: Ns,
     /// Number of the last request, and of all that are not answered.
     last: u32,
     open: BTreeSet<u32>,
@@ -131,12 +137,14 @@ impl Intake {
             accounts: BTreeMap::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            waiting_by_class: BTreeMap::new(),
             undecided: BTreeMap::new(),
             held: VecDeque::new(),
             pace: Pace::default(),
             space: Space::Ample,
             is_draining: false,
             answers: BTreeMap::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -177,7 +185,7 @@ impl Intake {
             self.gone(now, earlier, false);
         }
         self.sessions.insert(names, connection);
-        let new = Connection { session, last: 0, open: BTreeSet::new() };
+        let new = Connection { session, since_ns: now, last: 0, open: BTreeSet::new() };
         self.connections.insert(connection, new);
         Ok(earlier)
     }
@@ -194,6 +202,13 @@ impl Intake {
             let action = Action::Account { cl_ord_id: 0, request };
             let request = Request { number: 0, sender: account, sent_ns: now, action };
             self.enqueue(now, None, request, request.to_bytes().into());
+        }
+    }
+
+    /// Whether a connection's orders are cancelled when it ends without a logout.
+    pub fn set_cancel_on_disconnect(&mut self, connection: ConnectionId, wanted: bool) {
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.session.cancel_on_disconnect = wanted;
         }
     }
 
@@ -218,6 +233,7 @@ impl Intake {
         for (request, refusal) in requests {
             let Some(known) = self.connections.get_mut(&connection) else { return };
             known.last = known.last.max(request.number);
+            self.tally.received += 1;
             let from = (connection, known.session.level);
             let answer = match refusal {
                 Some(refusal) => Some(refused(request.number, *refusal, 0)),
@@ -307,6 +323,7 @@ impl Intake {
             self.undecided.entry((request.sender, cl_ord_id)).or_default();
         }
         self.waiting_bytes += bytes.len() as u64;
+        *self.waiting_by_class.entry(request.class()).or_default() += 1;
         self.waiting.push_back(Waiting { request, bytes, received_ns: now, from });
     }
 
@@ -322,6 +339,9 @@ impl Intake {
             count += 1;
         }
         let batch: Vec<Waiting> = self.waiting.drain(..count).collect();
+        for waiting in &batch {
+            self.waiting_by_class.entry(waiting.request.class()).and_modify(|count| *count -= 1);
+        }
         self.waiting_bytes -= batch.iter().map(|one| one.bytes.len() as u64).sum::<u64>();
         batch
     }
@@ -336,6 +356,7 @@ impl Intake {
                 JournalPlace { sequence, ord_rej_reason: *ord_rej_reason },
             );
         }
+        self.tally.batch_requests.note(batch.requests.len() as u64);
         self.answer_batch(&batch, 0, Level::Memory);
         self.held.push_back(batch);
     }
@@ -400,6 +421,7 @@ impl Intake {
     }
 
     fn answer(&mut self, connection: ConnectionId, answer: Answer) {
+        self.tally.note(&answer);
         if let Some(known) = self.connections.get_mut(&connection) {
             known.open.remove(&answer.request());
             self.answers.entry(connection).or_default().push(answer);

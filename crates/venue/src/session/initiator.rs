@@ -70,6 +70,14 @@ impl Initiator {
         Initiator { identity, nonce, state: State::Waiting, unread: Vec::new(), last_request: 0 }
     }
 
+    /// The venue's challenge; `None` before it, and after the end.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        match &self.state {
+            State::Challenged(challenge) | State::LoggedOn { challenge, .. } => Some(challenge),
+            State::Waiting | State::Cut => None,
+        }
+    }
+
     /// What the venue says with these bytes, which may end inside a frame.
     ///
     /// # Errors
@@ -96,7 +104,9 @@ impl Initiator {
                 }
             }
         }
-        self.unread = rest.to_vec();
+        let used = unread.len() - rest.len();
+        unread.drain(..used);
+        self.unread = unread;
         Ok(heard)
     }
 

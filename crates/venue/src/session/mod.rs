@@ -1,7 +1,8 @@
 //! Sessions of the binary protocol, both sides, without sockets: bytes in, statements and frames out.
 //!
 //! In reading order: [`keys`] (who may do what), [`auth`] (what is signed), [`logon`], and here
-//! [`Acceptor`], the venue's side of a connection; [`initiator`] is the client's.
+//! [`Acceptor`], the venue's side of a connection; [`initiator`] is the client's; [`json`] has sessions
+//! of the WebSocket.
 //!
 //! # Rules
 //! 1. Nothing reaches the venue before the logon is accepted, and then only what has the session's
@@ -13,6 +14,7 @@
 
 pub mod auth;
 pub mod initiator;
+pub mod json;
 pub mod keys;
 pub mod logon;
 

@@ -36,7 +36,7 @@ pub struct Superblock {
     pub term: u32,
     /// Number of the update, from 1.
     pub update: u64,
-    /// A number that was durable at the last update.
+    /// A number that was durable at the last update: of a start, the last record that it kept.
     pub durable: u64,
     /// Time at which the journal was created.
     pub created_ns: Ns,

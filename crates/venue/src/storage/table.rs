@@ -33,6 +33,9 @@ pub struct Bounds {
     pub term: u32,
     /// Highest number that is proved to have been durable.
     pub durable: u64,
+    /// The least that the last writer's start has found and kept. A record of an earlier writer with
+    /// a higher number was cut then.
+    pub kept: u64,
 }
 
 /// What the next record must continue.

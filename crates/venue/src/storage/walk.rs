@@ -5,7 +5,7 @@ use super::damage::{Damage, DamageKind, Place};
 use super::effect::FileName;
 use super::record::{BLOCK, JournalId, RecordHeader};
 use super::segment::{Geometry, SegmentHeader};
-use super::slot::{self, Slot};
+use super::slot::{self, SLOT_BYTES, Slot};
 use super::table::{Bounds, Chain, Found, Verdict, verdict};
 
 /// A segment as it was read.
@@ -130,27 +130,39 @@ impl<'a> Segment<'a> {
         here.map(|(_, record)| record.number)
     }
 
-    /// The highest number that this segment proves to have been durable.
-    pub fn proved(self, journal: &JournalId) -> u64 {
-        let copies = self.copies(journal);
-        let header = copies.iter().flatten().next();
-        let geometry = self.geometry(header);
-        let mut proved = header.map_or(0, |header| header.first_number.saturating_sub(1));
-        for index in 0..geometry.slots() {
-            match slot::from_bytes(self.from(geometry.slot_offset(index))) {
-                Slot::Whole(record)
-                    if record.journal == *journal && record.segment == self.number =>
-                {
-                    proved = proved.max(record.proves());
-                }
-                _ if self.from(geometry.slot_offset(index)).is_empty() => break,
-                _ => {}
-            }
+    /// What this segment proves. Whatever stands in any of its sectors counts, also what a
+    /// misdirected write has brought there: a slot, for one, that covers the record which it
+    /// certifies.
+    pub fn proved(self, journal: &JournalId) -> Proved {
+        let sectors = self.bytes.chunks(SLOT_BYTES);
+        let mut proved = Proved::default();
+        for (segment, number) in sectors.filter_map(|sector| proof(sector, journal)) {
+            proved.durable = proved.durable.max(number);
+            proved.is_begun |= segment == self.number;
         }
-        let records = self.headers_from(journal, geometry.records_start());
-        let here = records.filter(|(at, record)| self.is_here(journal, record, *at));
-        here.fold(proved, |proved, (_, record)| proved.max(record.durable))
+        proved
     }
+}
+
+/// What a segment proves of the whole journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proved {
+    /// The highest number that was durable; 0 if nothing says so.
+    pub durable: u64,
+    /// Whether anything of this segment stands in it. Else what stands there was misdirected, and
+    /// an earlier segment may prove more.
+    pub is_begun: bool,
+}
+
+/// The segment of a header or slot at the front of a sector, and what it proves to have been durable.
+fn proof(sector: &[u8], journal: &JournalId) -> Option<(u64, u64)> {
+    if let Some(record) = RecordHeader::from_bytes(sector) {
+        let is_slot = matches!(slot::from_bytes(sector), Slot::Whole(_));
+        let number = if is_slot { record.proves() } else { record.durable };
+        return (record.journal == *journal).then_some((record.segment, number));
+    }
+    let header = SegmentHeader::from_bytes(sector).filter(|header| header.journal == *journal)?;
+    Some((header.segment, header.first_number.saturating_sub(1)))
 }
 
 /// Walks over a segment; `chain` goes on to its last whole record, and `bounds.durable` to the end of
@@ -249,8 +261,7 @@ impl Steps<'_> {
             let number = chain.number.saturating_add(1);
             let slot = self.segment.slot(self.geometry, index, self.first);
             let found = match self.segment.found(offset, &slot) {
-                // A torn tail whose removal did not reach the disk, behind records of a later writer.
-                Found::Whole(record) if record.term < chain.term && slot == Slot::Empty => {
+                Found::Whole(record) if self.was_cut(chain, &record) && slot == Slot::Empty => {
                     Found::Bad
                 }
                 found => found,
@@ -272,6 +283,8 @@ impl Steps<'_> {
                     }
                     if durable {
                         self.bounds.durable = self.bounds.durable.max(header.proves());
+                        // What stands before a durable record was durable before it.
+                        walk.records.iter_mut().for_each(|record| record.durable = true);
                     }
                     *chain = follow(&header);
                     (offset, index) = (offset + header.size(), index + 1);
@@ -303,6 +316,13 @@ impl Steps<'_> {
         }
         self.misdirected(offset, walk);
         walk.end = self.segment.end(offset, index);
+    }
+
+    /// Whether this is a torn tail whose removal did not reach the disk: behind records of a later
+    /// writer, or behind the end that the last writer's start has found.
+    fn was_cut(&self, chain: &Chain, record: &RecordHeader) -> bool {
+        let is_behind = record.term < self.bounds.term && record.number > self.bounds.kept;
+        record.term < chain.term || is_behind
     }
 
     /// The first record in its place from `offset` on with a number above `number`, of this writer

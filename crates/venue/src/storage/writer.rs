@@ -85,7 +85,7 @@ pub struct Writer {
     snapshot: Option<SnapshotJob>,
     /// Files to archive. One after the other, segments ascending: a crash must leave no hole.
     archive: VecDeque<FileName>,
-    archiving: Option<u64>,
+    archiving: Option<(u64, FileName)>,
 }
 
 impl Writer {
@@ -265,7 +265,7 @@ impl Writer {
             } else if self.job.is_some() {
                 self.say(Space::Reserve, out);
             }
-        } else if self.archiving.take_if(|archiving| *archiving == effect).is_some() {
+        } else if self.archiving.take_if(|(archiving, _)| *archiving == effect).is_some() {
             self.archive_next(asked, out);
         } else if self.snapshot.as_ref().is_some_and(|job| job.effect == effect) {
             self.snapshot_finished(asked, out);
@@ -308,10 +308,9 @@ impl Writer {
             out.push(Output::Halted(Halt::Storage(errno)));
             return Next::Stop;
         }
-        if self.archiving == Some(effect) {
-            // It stays where it is; the next start finds it again.
-            self.archiving = None;
-            self.archive.clear();
+        if let Some((_, file)) = self.archiving.take_if(|(archiving, _)| *archiving == effect) {
+            // Tried again after the next snapshot, before any later file: no hole may come to be.
+            self.archive.push_front(file);
         }
         Next::Same
     }
@@ -353,7 +352,7 @@ impl Writer {
         let copy = job.copy.map_or(0, |copy| copy + 1);
         if copy == 0 {
             self.at.superblock.update += 1;
-            self.at.superblock.durable = job.number;
+            self.at.superblock.durable = self.at.superblock.durable.max(job.number);
         }
         if copy < COPIES {
             let bytes = self.at.superblock.to_bytes().into();
@@ -384,7 +383,7 @@ impl Writer {
     fn archive_next(&mut self, asked: &mut Asked, out: &mut Vec<Output>) {
         if self.archiving.is_none() {
             let file = self.archive.pop_front();
-            self.archiving = file.map(|file| asked.ask(Effect::Archive(file), out));
+            self.archiving = file.map(|file| (asked.ask(Effect::Archive(file), out), file));
         }
     }
 }

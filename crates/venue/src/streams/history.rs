@@ -44,6 +44,11 @@ impl History {
         }
     }
 
+    /// Size of what is kept, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The kept events of a stream above a number, in their order.
     pub fn after(&self, key: StreamKey, number: u64) -> impl Iterator<Item = &Arc<Published>> {
         let events = self.events.get(&key).into_iter().flatten();

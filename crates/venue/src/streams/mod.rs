@@ -85,7 +85,7 @@ pub struct Source {
 
 /// A batch that was executed, and what that has done.
 #[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
+pub struct Outcome<'a> {
     /// The record.
     pub source: Source,
     /// Place in the journal of its first request.
@@ -220,7 +220,7 @@ impl Streams {
     }
 
     /// A batch was executed.
-    pub fn batch(&mut self, batch: &Batch<'_>) {
+    pub fn batch(&mut self, batch: &Outcome<'_>) {
         let mut sides = Sides::new(batch.changes);
         let mut events = Vec::new();
         for (_, fact) in batch.facts {
@@ -306,6 +306,11 @@ impl Streams {
         Ok(StreamState { key, last: self.last(key), sequence, events: self.view.state(key) })
     }
 
+    /// The last event of a stream, of what is executed.
+    pub fn executed(&self, key: StreamKey) -> Position {
+        Position { epoch: self.epoch, number: self.counters.last(key) }
+    }
+
     /// Begins a subscription of a connection that is logged on for this account.
     ///
     /// # Errors
@@ -346,6 +351,16 @@ impl Streams {
         let parts = parts.into_iter().filter(|(from, to, _)| from <= to);
         let gap = |(from, to, reason)| Gap { key, epoch, from, to, reason };
         Beginning { gaps: parts.map(gap).collect(), events }
+    }
+
+    /// Number of streams that a connection follows.
+    pub fn followed_by(&self, connection: ConnectionId) -> usize {
+        self.subscriptions.followed_by(connection)
+    }
+
+    /// Size of the events that are kept for late readers, in bytes.
+    pub fn history_bytes(&self) -> usize {
+        self.history.bytes()
     }
 
     /// Ends a subscription.

@@ -11,7 +11,7 @@ use surgetank_layer::units::{AccountId, Price, Qty};
 use surgetank_market::Fact;
 use surgetank_market::book::BookChange;
 
-use super::Batch;
+use super::Outcome;
 use super::view::View;
 use crate::encoding::fields;
 use crate::event::{Event, Order, PriceLevel, StreamKey};
@@ -67,7 +67,7 @@ impl OrderNumbers {
     }
 
     /// The events of the books; `view` is the state before the batch.
-    pub fn events(&mut self, batch: &Batch<'_>, view: &View, out: &mut Vec<(StreamKey, Event)>) {
+    pub fn events(&mut self, batch: &Outcome<'_>, view: &View, out: &mut Vec<(StreamKey, Event)>) {
         let entered = entered(batch);
         let mut books: BTreeMap<u16, Changed> = BTreeMap::new();
         for &(symbol, BookChange { order, orig_cl_ord_id }) in batch.changes {
@@ -119,7 +119,7 @@ impl Changed {
 }
 
 /// Places in the journal of the requests that may have entered orders, by the order that they named.
-fn entered(batch: &Batch<'_>) -> BTreeMap<(u16, AccountId, u64), u64> {
+fn entered(batch: &Outcome<'_>) -> BTreeMap<(u16, AccountId, u64), u64> {
     let of = |(message, fact): &(u32, Fact)| match *fact {
         Fact::Accepted { account, cl_ord_id, symbol, .. }
         | Fact::Replaced { account, cl_ord_id, symbol, kept_priority: false, .. } => {

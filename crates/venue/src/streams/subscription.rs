@@ -52,6 +52,11 @@ impl Subscriptions {
         self.by_connection.remove(&connection);
     }
 
+    /// Number of streams that a connection follows.
+    pub fn followed_by(&self, connection: ConnectionId) -> usize {
+        self.by_connection.get(&connection).map_or(0, BTreeSet::len)
+    }
+
     /// The subscribers of a stream, each with whether it wants events merged when it is slow.
     pub fn of(&self, key: StreamKey) -> impl Iterator<Item = (ConnectionId, bool)> + '_ {
         let connections = self.by_key.get(&key).into_iter().flatten();

@@ -57,7 +57,7 @@ impl Venue {
             changes.extend(of_market.map(|change| (symbol, change)));
         }
         let source = Source { record, sequence, sealed_ns: header.sealed_ns };
-        self.streams.batch(&streams::Batch {
+        self.streams.batch(&streams::Outcome {
             source,
             first_sequence: header.first_sequence,
             facts: &observed.facts,
@@ -65,6 +65,7 @@ impl Venue {
             requests: &accounts,
             market: self.execution.market(),
         });
+        self.recent.batch(source, &observed.facts);
         closing.conserved.then_some(observed.reasons)
     }
 }

@@ -16,15 +16,20 @@
 //! far, the last batch of the journal included.
 
 mod executed;
+mod heads;
 mod start;
+mod subscribers;
+pub mod view;
+mod views;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::Serialize;
 use surgetank_layer::audit::batch::Ticket;
 use surgetank_layer::audit::journal::End;
 use surgetank_layer::machine::{Draws, Machine};
-use surgetank_layer::pipe::sealer::{BatchRule, Sealer};
+use surgetank_layer::pipe::sealer::Sealer;
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{Digest, Ns};
 
@@ -34,17 +39,19 @@ use crate::execution::{Execution, state_hash};
 use crate::genesis::{Genesis, InvalidGenesis};
 use crate::intake::bounds::IntakeBounds;
 use crate::intake::{ConnectionId, Executed, Intake, Session};
+use crate::query::{Query, View};
 use crate::request::Request;
 use crate::storage::damage::{Damage, FileReport};
 use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
-use crate::streams::conflation::Relief;
 use crate::streams::published::Published;
-use crate::streams::{Beginning, StreamBounds, Streams};
+use crate::streams::{StreamBounds, Streams};
 use crate::wire::{
     Answers, CutReason, Gap, Notice, OrderStatus, StreamPosition, StreamState, Subscription,
 };
+use view::Recent;
+use views::Views;
 
 /// Parameters of a venue.
 #[derive(Clone, Debug)]
@@ -83,6 +90,10 @@ pub enum Input {
     Requests(ConnectionId, Vec<(Request, Option<Refusal>)>),
     /// A client asks what became of a request of its account, by its ClOrdID.
     OrderStatus(ConnectionId, u64),
+    /// A client asks about the state, under a number of its own.
+    Query(ConnectionId, u32, Query),
+    /// Whether orders are cancelled when the connection ends without a logout.
+    CancelOnDisconnect(ConnectionId, bool),
     /// A client wants events.
     Subscribe(ConnectionId, Vec<Subscription>),
     /// A client wants no further events of these streams.
@@ -117,6 +128,8 @@ pub enum Output {
     Answers(ConnectionId, Answers),
     /// Answer to [`Input::OrderStatus`].
     OrderStatus(ConnectionId, OrderStatus),
+    /// Answer to [`Input::Query`].
+    View(ConnectionId, u32, View),
     /// Events for a subscriber.
     Events(ConnectionId, Vec<Arc<Published>>),
     /// Events that a subscriber will not be sent.
@@ -145,7 +158,7 @@ pub enum Stop {
 }
 
 /// How far the journal is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// Number of the last record.
     pub record: u64,
@@ -172,6 +185,7 @@ pub struct Venue {
     storage: Storage,
     intake: Intake,
     streams: Streams,
+    views: Views,
     execution: Execution,
     /// Of the current head; `None` before the first one of a start.
     sealer: Option<Sealer>,
@@ -187,6 +201,7 @@ pub struct Venue {
     /// The greatest time so far.
     now: Ns,
     wants_snapshot: bool,
+    recent: Recent,
 }
 
 /// The last batch of the journal.
@@ -209,6 +224,7 @@ impl Venue {
             storage: Storage::new(config.storage.clone()),
             intake: Intake::new(config.bounds),
             streams: Streams::new(config.stream_bounds, execution.market()),
+            views: Views::default(),
             execution,
             sealer: None,
             journal: config.storage.new_journal,
@@ -220,6 +236,7 @@ impl Venue {
             decided: Decided::default(),
             now: 0,
             wants_snapshot: false,
+            recent: Recent::default(),
             config,
         })
     }
@@ -295,6 +312,7 @@ impl Venue {
                 self.intake.durable(self.now, number);
                 let shares = self.streams.durable(number).into_iter();
                 out.extend(shares.map(|(connection, events)| Output::Events(connection, events)));
+                out.extend(self.views.durable(number));
             }
             effect::Output::Space(space) => {
                 self.intake.set_space(space);
@@ -377,41 +395,6 @@ impl Venue {
         });
     }
 
-    /// Begins the journal, or a further head of it, if there is none with secrets left.
-    fn begin_head(&mut self, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        if self.sealer.as_ref().is_some_and(|sealer| sealer.ledger().batches_left() > 0) {
-            return;
-        }
-        let mut secret = [0; 32];
-        for part in secret.as_chunks_mut::<8>().0 {
-            *part = draws.next_u64().to_le_bytes();
-        }
-        let rule = BatchRule {
-            ordering: self.config.ordering,
-            messages_max: self.config.bounds.batch_requests_max.max(1),
-            bytes_max: self.config.bounds.batch_bytes_max,
-        };
-        let batches = self.config.batches_per_head.max(1);
-        let (sealer, head) = if self.record == 0 {
-            let genesis = &self.config.genesis;
-            let (bytes, hash) = (genesis.to_bytes(), genesis.hash());
-            self.append(self.first(RecordKind::Genesis, bytes, hash), draws, out);
-            Sealer::new(rule, &secret, batches)
-        } else {
-            Sealer::after(&self.decided.end, rule, &secret, batches)
-        };
-        let hash = sealer.ledger().last_hash();
-        self.sealer = Some(sealer);
-        self.append(self.first(RecordKind::Head, head, hash), draws, out);
-    }
-
-    /// A record without requests.
-    fn first(&self, kind: RecordKind, payload: Vec<u8>, hash: Digest) -> Append {
-        let first_sequence = self.decided.end.sequence + 1;
-        let payload: Arc<[u8]> = payload.into();
-        Append { kind, payload, hash, first_sequence, ordered: 0, sealed_ns: self.now }
-    }
-
     fn logged_on(&mut self, connection: ConnectionId, session: Session, out: &mut Vec<Output>) {
         if self.stage != Stage::Serving {
             return out.push(Output::Cut(connection, CutReason::Stopping));
@@ -431,50 +414,6 @@ impl Venue {
     }
 }
 
-impl Venue {
-    /// Begins subscriptions of a connection that is logged on.
-    fn subscribe(
-        &mut self,
-        connection: ConnectionId,
-        wanted: &[Subscription],
-        out: &mut Vec<Output>,
-    ) {
-        let Some(account) = self.intake.session(connection).map(|session| session.account) else {
-            return;
-        };
-        for subscription in wanted {
-            match self.streams.subscribe(connection, account, subscription) {
-                Ok(Beginning { gaps, events }) => {
-                    out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
-                    if !events.is_empty() {
-                        out.push(Output::Events(connection, events));
-                    }
-                }
-                Err(reason) => {
-                    self.streams.gone(connection);
-                    return out.push(Output::Cut(connection, reason));
-                }
-            }
-        }
-    }
-}
-
-impl Venue {
-    /// Answers a client that asks for the state of a stream.
-    fn stream_state(&mut self, connection: ConnectionId, key: StreamKey, out: &mut Vec<Output>) {
-        let Some(account) = self.intake.session(connection).map(|session| session.account) else {
-            return;
-        };
-        out.push(match self.streams.state_of(account, key, self.durable_sequence) {
-            Ok(state) => Output::StreamState(connection, state),
-            Err(reason) => {
-                self.streams.gone(connection);
-                Output::Cut(connection, reason)
-            }
-        });
-    }
-}
-
 impl Machine for Venue {
     type Input = Input;
     type Output = Output;
@@ -491,6 +430,7 @@ impl Machine for Venue {
             Input::Gone { connection, logged_out } => {
                 self.intake.gone(self.now, connection, logged_out);
                 self.streams.gone(connection);
+                self.views.gone(connection);
             }
             Input::Requests(connection, requests) => {
                 self.intake.receive(self.now, connection, &requests);
@@ -502,19 +442,19 @@ impl Machine for Venue {
                     Output::OrderStatus(connection, OrderStatus { cl_ord_id, status })
                 }));
             }
+            Input::Query(connection, number, query) => {
+                out.extend(self.query(connection, number, query));
+            }
+            Input::CancelOnDisconnect(connection, wanted) => {
+                self.intake.set_cancel_on_disconnect(connection, wanted);
+            }
             Input::Subscribe(connection, wanted) => self.subscribe(connection, &wanted, out),
             Input::Unsubscribe(connection, keys) => {
                 keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
             }
             Input::StreamState(connection, key) => self.stream_state(connection, key, out),
             Input::Congested(connection) => self.streams.congested(connection),
-            Input::Relieved(connection) => {
-                let Relief { gaps, events } = self.streams.relieved(connection);
-                out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
-                if !events.is_empty() {
-                    out.push(Output::Events(connection, events));
-                }
-            }
+            Input::Relieved(connection) => self.relieved(connection, out),
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {
                 self.intake.drain();

@@ -1,95 +1,93 @@
 """A run with money: the scenario's actors trade on a real venue.
 
 The venue opens with the scenario's market, accounts and positions, in a process of its own on this
-machine. The actors are the simulator's, on a real clock: background and panicking traders, market
-makers, oracles and keepers send when they would, over sockets, and hear what the venue has
-published when it arrives. The market's table is made after the run from the venue's journal and
-the outside prices, by the simulator's own recorder.
+machine, or runs already. The actors are the simulator's, on a real clock: background and panicking
+traders, market makers, oracles, keepers and attackers send when they would, over sockets, and hear
+what the venue has published when it arrives. The market's table is made after the run from the
+venue's journal and the outside prices, by the simulator's own recorder.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from surgetank.errors import SurgetankError
 from surgetank.live.faults import Faults
 from surgetank.live.options import LiveOptions
-from surgetank.live.target import TargetError, Where
-from surgetank.live.venue.playable import check, order_of
+from surgetank.live.target import TargetError
+from surgetank.live.venue.place import OWN, Place, place
+from surgetank.live.venue.playable import check
 from surgetank.live.venue.server import VenueServer
 from surgetank.native import build, compiled, stale_core_named
 from surgetank.scenario import Scenario
 from surgetank.simulate import Files
 from surgetank.trace import LiveStats, Run, Stats, Trace
 from surgetank.trace.schema import empty_table
-from surgetank.venue.genesis import of_scenario
-from surgetank.venue.keys import VenueKey, write_keys
+from surgetank.trace.stats import VenueClock
 
 __all__ = ["play"]
 
 Progress = Callable[[float, int, int], bool]
 
-_URL: Final = "venue:"
-#: Time from the writing of the genesis to the start of the run: the venue starts meanwhile, s.
-_AHEAD_S: Final = 3.0
-_PERMISSIONS: Final = ("trade", "keeper", "price", "on-behalf")
-
 
 def play(
     scenario: Scenario,
     *,
-    url: str = _URL,
+    url: str = OWN,
     seed: int | None = None,
     options: LiveOptions | None = None,
     progress: Progress | None = None,
 ) -> Trace:
-    """Plays the scenario with its actors against a venue that is started for it.
+    """Plays the scenario with its actors against a venue: one that is started for it, or, with a
+    URL such as `venue://127.0.0.1:7400?keys=FILE&genesis=FILE`, one that runs.
 
     Raises:
         SurgetankError: the scenario cannot be played there.
-        TargetError: the venue does not start, or is lost.
+        TargetError: the venue does not start, is lost, or has broken a promise.
     """
-    if url != _URL:
-        hint = "Write `--target venue:`; the venue is started with the scenario's accounts"
-        raise SurgetankError("a running venue cannot be used yet", place=url, hint=hint)
     check(scenario)
     chosen = scenario.seed if seed is None else seed
     chosen_options = options or LiveOptions()
-    with tempfile.TemporaryDirectory(prefix="surgetank-venue-") as folder:
-        key = VenueKey.new("rig", 0, *_PERMISSIONS)
-        start_ns = time.time_ns() + int(_AHEAD_S * 1e9)
-        venue = _prepared(Path(folder), scenario, chosen, (key, start_ns))
-        try:
-            with Faults(scenario.faults, venue, None) as faults:
-                venue.start()
-                faults.begin(time.monotonic_ns() + start_ns - time.time_ns())
-                played = _Played(scenario, chosen, (key, start_ns), chosen_options, faults)
-                return played.on(venue, progress)
-        finally:
-            venue.stop()
+    with place(scenario, chosen, url, chosen_options) as at:
+        faults = Faults(scenario.faults, at.venue, at.proxy, at.disks, [at.direct])
+        with faults:
+            faults.begin(time.monotonic_ns() + at.start_ns - time.time_ns())
+            return _Played(scenario, chosen, at, chosen_options, faults).to_trace(progress)
 
 
-def _prepared(
-    folder: Path, scenario: Scenario, seed: int, opening: tuple[VenueKey, int]
-) -> VenueServer:
-    key, start_ns = opening
-    genesis = of_scenario(scenario, seed, scenario.name) | {"start_ns": start_ns}
-    (folder / "genesis.json").write_text(json.dumps(genesis), encoding="utf-8")
-    write_keys(folder / "keys.toml", [key])
-    lines = ['genesis = "genesis.json"', 'keys = "keys.toml"', f'order = "{order_of(scenario)}"']
-    # Nothing of the run is forgotten while it lasts.
-    lines += ["[journal]", "snapshot_s = 1e6", "snapshot_requests = 2_000_000_000"]
-    lines += ["[connections]", "outbound_bytes_max = 1_000_000_000"]
-    (folder / "venue.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return VenueServer(folder, Where("venue"))
+class _Usage:
+    """Processor time of the rig, the link proxy and the venue, from construction to `read`."""
+
+    def __init__(self, at: Place) -> None:
+        self._at = at
+        self._began = self._now()
+
+    def _now(self) -> tuple[float, float, float, float | None, list[int]]:
+        proxy, venue = self._at.proxy, self._at.venue
+        return (
+            time.monotonic(),
+            time.process_time(),
+            0.0 if proxy is None else proxy.cpu_s(),
+            None if venue is None else venue.cpu_s(),
+            [] if venue is None else venue.pids,
+        )
+
+    def read(self) -> tuple[dict[str, float], float | None]:
+        """Shares of a core by process of the generator, and cores of the venue: None where it was
+        started again meanwhile, or not by us."""
+        (wall, own, proxy, before, pids), now = self._began, self._now()
+        seconds = max(1e-3, now[0] - wall)
+        shares = {"rig": (now[1] - own) / seconds}
+        if self._at.proxy is not None:
+            shares["link proxy"] = (now[2] - proxy) / seconds
+        after = now[3] if pids == now[4] else None
+        return shares, None if before is None or after is None else (after - before) / seconds
 
 
 @dataclass(frozen=True)
@@ -98,30 +96,24 @@ class _Played:
 
     scenario: Scenario
     seed: int
-    opening: tuple[VenueKey, int]
+    at: Place
     options: LiveOptions
     faults: Faults
 
-    def on(self, venue: VenueServer, progress: Progress | None) -> Trace:
-        """Plays it; the venue has ended afterwards."""
-        began = (time.monotonic(), time.process_time(), venue.cpu_s() or 0.0)
-        out = self._core(venue, progress)
-        ended = (time.monotonic(), time.process_time(), venue.cpu_s() or 0.0)
-        wall_s, own_s, venue_s = (late - early for late, early in zip(ended, began, strict=True))
+    def to_trace(self, progress: Progress | None) -> Trace:
+        """Plays it; a venue of the run's own has ended afterwards."""
+        usage, out = self._core(progress)
         rows, live = self.faults.end(), json.loads(out["live"])
         if live["failed"]:
-            raise TargetError(live["failed"], place=_URL)
-        if out["complete"] and (live["unanswered"] or live["foreign"]):
-            what = (
-                f"{live['unanswered']} requests stayed unanswered, {live['foreign']} were not ours"
-            )
-            raise TargetError(what, place=_URL, hint="Run it again, on an idle machine")
-        _check_state(venue, live["state_hash"])
-        version = venue.version()
-        facts = _live(live, self.options, version, (own_s / wall_s, venue_s / wall_s))
-        facts = replace(
-            facts, start_unix_ns=self.opening[1], fault_errors=tuple(self.faults.errors)
-        )
+            raise TargetError(live["failed"], place=self.at.url)
+        _check_promises(live, self.at.url)
+        if out["complete"]:
+            self._check_answers(live)
+        venue = self.at.venue
+        version = "surgetank venue" if venue is None else venue.version()
+        if venue is not None:
+            _check_state(venue, live["state_hash"])
+        facts = self._live(live, version, usage)
         faults = pl.DataFrame(rows, schema=empty_table("faults").schema)
         scenario = self.scenario
         return Trace.from_tables(
@@ -132,54 +124,98 @@ class _Played:
             scenario=scenario,
         )
 
-    def _core(self, venue: VenueServer, progress: Progress | None) -> dict[str, Any]:
-        (key, start_ns), scenario = self.opening, self.scenario
-        where: dict[str, Any] = {"address": venue.address, "start_ns": start_ns}
-        where |= {"key": key.name, "hmac": key.hmac}
+    def _check_answers(self, live: dict[str, Any]) -> None:
+        """Checks that every request has its answer, and that no other client has sent any."""
+        if not (live["unanswered"] or live["foreign"]):
+            return
+        if self.at.venue is not None and not self.at.venue.pids[0]:
+            raise self.at.venue.processes[0].failure("the venue did not stay")
+        what = f"{live['unanswered']} requests stayed unanswered, {live['foreign']} were not ours"
+        hint = "Run it again, on an idle machine, and alone on the venue"
+        for error in self.faults.errors:
+            what += f"; faults[{error.index}], {error.kind}: {error.error}"
+            hint = "Look at why the fault could not be undone"
+        raise TargetError(what, place=self.at.url, hint=hint)
+
+    def _core(
+        self, progress: Progress | None
+    ) -> tuple[tuple[dict[str, float], float | None], dict[str, Any]]:
+        usage, used = _Usage(self.at), []
+
+        def ending() -> None:
+            """The last answers come over whole links, from a venue that is there."""
+            used.append(usage.read())
+            self.faults.end()
+
+        scenario = self.scenario
         with stale_core_named():
             try:
                 out: dict[str, Any] = compiled().run_venue(
-                    scenario.to_core(), self.seed, where, *Files.of(scenario), progress
+                    scenario.to_core(),
+                    self.seed,
+                    self.at.to_core(),
+                    *Files.of(scenario),
+                    progress,
+                    ending,
                 )
             except ConnectionError as error:
-                raise TargetError(str(error), place=_URL) from None
+                raise TargetError(str(error), place=self.at.url) from None
             except ValueError as error:
                 raise SurgetankError(str(error), place=scenario.name) from None
-        return out
+        return used[0], out
+
+    def _live(
+        self,
+        live: dict[str, Any],
+        version: str,
+        usage: tuple[dict[str, float], float | None],
+    ) -> LiveStats:
+        shares, venue_cores = usage
+        return LiveStats(
+            target=self.at.url,
+            version=version,
+            ack="disk",
+            acks=("memory", "disk"),
+            ordered=True,
+            durable=True,
+            workers=1,
+            scheduled=live["scheduled"],
+            sent=live["sent"],
+            not_sent=live["scheduled"] - live["sent"],
+            lateness_p50_ns=live["lateness_p50_ns"],
+            lateness_p99_ns=live["lateness_p99_ns"],
+            lateness_max_ns=live["lateness_max_ns"],
+            lateness_p99_max_ns=self.options.lateness_p99_ms * 1e6,
+            cpu_share=shares,
+            cpu_share_max=self.options.cpu_share_max,
+            server_cores=venue_cores,
+            refusals=live["refusals"],
+            fault_errors=tuple(self.faults.errors),
+            foreign=live["foreign"],
+            start_unix_ns=self.at.start_ns,
+            connections_ended=live["connections_ended"],
+            sent_again=live["sent_again"],
+            clock=VenueClock(live["clock_ahead_ns"], live["clock_error_ns"]),
+        )
+
+
+def _check_promises(live: dict[str, Any], url: str) -> None:
+    """Checks the venue's answers against its journal: nothing acknowledged is lost, and nothing is
+    executed twice."""
+    breaches = live["breaches"]
+    if breaches["first"] is not None:
+        kinds = ("lost", "refused", "twice", "unchained")
+        counts = ", ".join(f"{kind} {breaches[kind]}" for kind in kinds if breaches[kind])
+        hint = "Keep its journal, and report it: its answers cannot be trusted"
+        what = f"its answers are not those of its journal ({counts}): {breaches['first']}"
+        raise TargetError(what, place=url, hint=hint)
 
 
 def _check_state(venue: VenueServer, state_hash: str) -> None:
     """Checks that the trace's executions are the venue's: both end in the same state."""
     venue.stop()
     if venue.ended is None:
-        raise TargetError("did not end when it was asked to", place=_URL)
+        raise TargetError("did not end when it was asked to", place=OWN)
     if venue.ended["state_hash"] != state_hash:
         what = "the venue's state is not that of its published journal"
-        raise TargetError(what, place=_URL, hint="This is a defect; please report it")
-
-
-def _live(
-    live: dict[str, Any], options: LiveOptions, version: str, cores: tuple[float, float]
-) -> LiveStats:
-    own, venue = cores
-    return LiveStats(
-        target=_URL,
-        version=version,
-        ack="disk",
-        acks=("memory", "disk"),
-        ordered=True,
-        durable=True,
-        workers=1,
-        scheduled=live["scheduled"],
-        sent=live["sent"],
-        not_sent=live["scheduled"] - live["sent"],
-        lateness_p50_ns=live["lateness_p50_ns"],
-        lateness_p99_ns=live["lateness_p99_ns"],
-        lateness_max_ns=live["lateness_max_ns"],
-        lateness_p99_max_ns=options.lateness_p99_ms * 1e6,
-        cpu_share={"rig": own},
-        cpu_share_max=options.cpu_share_max,
-        server_cores=venue,
-        refusals=live["refusals"],
-        foreign=live["foreign"],
-    )
+        raise TargetError(what, place=OWN, hint="This is a defect; please report it")

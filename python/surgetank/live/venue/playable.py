@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from surgetank.errors import SurgetankError
+from surgetank.live.faults.kinds import KINDS
+from surgetank.native import compiled, stale_core_named
 from surgetank.scenario import Scenario
 from surgetank.trace import CLASSES
 
 __all__ = ["check", "order_of"]
-
-#: Faults that it can have while actors trade on it.
-_FAULTS: Final = ("slow",)
 
 
 def check(scenario: Scenario) -> None:
@@ -25,12 +22,15 @@ def check(scenario: Scenario) -> None:
     if market.price.feed == "block":
         hint = 'Give "messages": oracles send them'
         raise SurgetankError("its batches carry no price", place="market.price.feed", hint=hint)
-    if scenario.attack.kind != "none":
-        raise SurgetankError("attackers are simulated only", place="attack", hint="Take it out")
+    with stale_core_named():
+        power = compiled().attack_needs(scenario.to_core())
+    if power is not None:
+        what = f"`{scenario.attack.kind}` needs {power}, which a client of a venue does not have"
+        raise SurgetankError(what, place="attack", hint="Simulate it, or take [attack] out")
     for number, fault in enumerate(scenario.faults):
-        if fault.kind not in _FAULTS:
-            what = f"`{fault.kind}` is not played on a venue with money yet"
-            hint = f"Take it out; there are: {', '.join(_FAULTS)}"
+        if fault.kind not in KINDS:
+            what = f"`{fault.kind}` is not played on a venue with money"
+            hint = f"Take it out; there are: {', '.join(KINDS)}"
             raise SurgetankError(what, place=f"faults[{number}]", hint=hint)
         if any(node > 0 for group in fault.groups_named for node in group):
             hint = f"Its process is node 0: --set 'faults.{number}.nodes=[0]'"

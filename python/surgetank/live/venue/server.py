@@ -11,7 +11,7 @@ from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
 from surgetank.live.target import Where
 from surgetank.native import build
-from surgetank.venue.serving import arguments
+from surgetank.venue.serving import Addresses, arguments
 
 __all__ = ["VenueServer"]
 
@@ -29,7 +29,8 @@ class VenueServer(Server):
         super().__init__(folder, where)
         self.port = free_port()
         self._starts = 0
-        argv = arguments(folder / "venue.toml", folder / "data", f"127.0.0.1:{self.port}")
+        addresses = Addresses(f"127.0.0.1:{self.port}")
+        argv = arguments(folder / "venue.toml", folder / "data", addresses)
         self.processes = [Process([sys.executable, *argv[1:]], folder, "venue.log")]
 
     @classmethod

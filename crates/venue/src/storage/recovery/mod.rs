@@ -9,6 +9,7 @@
 
 mod reading;
 mod repair;
+mod restoring;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -102,7 +103,7 @@ impl Recovery {
             passed: None,
             claims: BTreeMap::new(),
             claims_open: 0,
-            bounds: Bounds { journal, epoch, epoch_first, term, durable },
+            bounds: Bounds { journal, epoch, epoch_first, term, durable, kept: durable },
             chain: Chain::default(),
             files: Vec::new(),
             damage: Vec::new(),
@@ -155,8 +156,8 @@ impl Recovery {
                 Some(bytes) => {
                     let segment = Segment { number: reading.segment, bytes: &bytes };
                     let proved = segment.proved(&self.bounds.journal);
-                    self.bounds.durable = self.bounds.durable.max(proved);
-                    if proved > 0 { self.walk_from(0, host) } else { self.peek(index, host) }
+                    self.bounds.durable = self.bounds.durable.max(proved.durable);
+                    if proved.is_begun { self.walk_from(0, host) } else { self.peek(index, host) }
                 }
             },
             Stage::Walk(index, mut reading) => match reading.take(result) {
@@ -208,7 +209,8 @@ impl Recovery {
         self.superblock = agreed(&self.copies);
         let is_empty = self.segments.is_empty() && self.snapshots.is_empty();
         let Some(superblock) = self.superblock.clone() else {
-            if is_empty && host.config.mode != Mode::Check {
+            let is_begun = self.copies.iter().flatten().any(|copy| copy.begun);
+            if is_empty && !is_begun && host.config.mode == Mode::Serve {
                 return self.create(Superblock::new(host.config.new_journal, host.now), host);
             }
             self.note(DamageKind::Superblock, Place::Superblock, 0);
@@ -221,7 +223,7 @@ impl Recovery {
             }
         }
         let Superblock { journal, epoch, epoch_first, term, durable, begun, .. } = superblock;
-        self.bounds = Bounds { journal, epoch, epoch_first, term, durable };
+        self.bounds = Bounds { journal, epoch, epoch_first, term, durable, kept: durable };
         if !begun && host.config.mode == Mode::Serve {
             return self.create(superblock, host);
         }
@@ -233,88 +235,6 @@ impl Recovery {
 
     fn note(&mut self, kind: DamageKind, place: Place, offset: u64) {
         self.damage.push(Damage { kind, place, offset, first: 0, last: 0 });
-    }
-
-    /// Reads the snapshot before `index`, or goes on to the segments.
-    fn next_snapshot(&mut self, index: usize, host: &mut Host<'_>) -> Next {
-        let is_done = self.restored.is_some() && host.config.mode == Mode::Serve;
-        if !is_done && let Some((snapshot, _)) = self.passed.take_if(|(_, at)| index < *at) {
-            // The one before it is not whole.
-            self.claims.remove(&snapshot.number);
-            host.out.push(Output::Restore((*snapshot).clone()));
-            self.stage = Stage::Restoring(snapshot, index);
-            return Next::Same;
-        }
-        match index.checked_sub(1).filter(|_| !is_done) {
-            Some(index) => {
-                self.stage = Stage::Snapshot(index);
-                self.ask(Effect::ReadSnapshot { number: self.snapshots[index] }, host)
-            }
-            None => self.peek(self.segments.len(), host),
-        }
-    }
-
-    fn snapshot(&mut self, index: usize, result: Result<Done, Errno>, host: &mut Host<'_>) -> Next {
-        let number = self.snapshots[index];
-        let bytes = match result {
-            Ok(Done::Bytes(bytes)) => bytes,
-            _ => Vec::new(),
-        };
-        let belongs = |snapshot: &Snapshot| {
-            snapshot.journal == self.bounds.journal
-                && snapshot.number == number
-                && snapshot.epoch <= self.bounds.epoch
-        };
-        if let Some(snapshot) = Snapshot::from_bytes(&bytes).filter(belongs) {
-            self.bounds.durable = self.bounds.durable.max(number);
-            self.files.push(FileReport {
-                file: FileName::Snapshot(number),
-                first: number,
-                records: 0,
-            });
-            if host.config.mode == Mode::Serve
-                && host.config.replays_for_readers
-                && index > 0
-                && self.claims.is_empty()
-            {
-                self.claims.insert(number, snapshot.state_hash);
-                self.passed = Some((Box::new(snapshot), index));
-                return self.next_snapshot(index, host);
-            }
-            if host.config.mode == Mode::Serve {
-                host.out.push(Output::Restore(snapshot.clone()));
-                self.stage = Stage::Restoring(Box::new(snapshot), index);
-                return Next::Same;
-            }
-            self.restored = self.restored.or(Some((number, snapshot.hash)));
-            return self.next_snapshot(index, host);
-        }
-        if let Some(snapshot) = Snapshot::header(&bytes).filter(belongs) {
-            // A snapshot is made of durable records only.
-            self.bounds.durable = self.bounds.durable.max(number);
-            self.claims.insert(number, snapshot.state_hash);
-        }
-        self.note(DamageKind::Snapshot, Place::File(FileName::Snapshot(number)), 0);
-        self.next_snapshot(index, host)
-    }
-
-    fn restored(&mut self, holds: bool, host: &mut Host<'_>) -> Next {
-        match std::mem::replace(&mut self.stage, Stage::Claims) {
-            Stage::Restoring(snapshot, index) => {
-                if holds {
-                    self.restored = Some((snapshot.number, snapshot.hash));
-                } else {
-                    self.claims.insert(snapshot.number, snapshot.state_hash);
-                    let file = FileName::Snapshot(snapshot.number);
-                    self.note(DamageKind::Snapshot, Place::File(file), 0);
-                }
-                self.next_snapshot(index, host)
-            }
-            stage => {
-                self.stage = stage;
-                Next::Same
-            }
-        }
     }
 
     fn claimed(&mut self, number: u64, holds: bool, host: &mut Host<'_>) -> Next {
@@ -442,6 +362,8 @@ impl Recovery {
             };
             let replayed = Replayed { number: header.number, append };
             if record.durable {
+                // Of a segment before this one, which proves them.
+                host.out.extend(self.kept.drain(..).map(Output::Replay));
                 host.out.push(Output::Replay(replayed));
                 if let Some(state) = self.claims.remove(&header.number) {
                     self.claims_open += 1;

@@ -97,7 +97,8 @@ impl Recovery {
         self.repairs.extend(touched.into_iter().map(|segment| Effect::Sync { segment }));
         if let Some(superblock) = &mut self.superblock {
             superblock.update += 1;
-            superblock.durable = self.bounds.durable;
+            // All that is kept is synced before.
+            superblock.durable = self.bounds.durable.max(self.chain.number);
             superblock.term += u32::from(host.config.mode == Mode::Serve);
             self.repairs.extend(writes(superblock, &self.copies));
         }

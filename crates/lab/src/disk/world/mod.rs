@@ -16,14 +16,16 @@
 //! Then that record and those after it may be missing. After more than one lie only the content of
 //! the prefix is judged.
 
+mod judge;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::units::Digest;
-use surgetank_venue::storage::damage::{Damage, DamageKind, Place};
+use surgetank_venue::storage::damage::Damage;
 use surgetank_venue::storage::effect::{
-    Append, Done, Effect, Errno, FileName, Input, Output, Recovered, Replayed, Space,
+    Append, Done, Effect, Errno, FileName, Input, Output, Space,
 };
 use surgetank_venue::storage::record::{BLOCK, RecordHeader, RecordKind};
 use surgetank_venue::storage::segment::{Geometry, SLOTS_START};
@@ -31,7 +33,7 @@ use surgetank_venue::storage::slot::{self, SLOT_BYTES, Slot};
 use surgetank_venue::storage::snapshots::Snapshot;
 use surgetank_venue::storage::{Config, Mode};
 
-use super::faults::DiskFaults;
+use super::faults::{DiskFaults, FaultCounts};
 use super::{Disk, File, Range};
 use crate::seed::{Seed, Stream};
 
@@ -79,6 +81,8 @@ pub struct Outcome {
     pub full: u32,
     /// Snapshots that were restored.
     pub restored: u32,
+    /// What the disk did wrong.
+    pub faults: FaultCounts,
 }
 
 /// How a life ends.
@@ -104,6 +108,8 @@ struct World {
     /// of the last record then.
     covered: Option<(Range, u64)>,
     is_judged: bool,
+    /// Effects that are performed before this life ends; `None`: that is drawn.
+    effects_left: Option<u64>,
     outcome: Outcome,
 }
 
@@ -122,6 +128,18 @@ struct Life {
 /// # Errors
 /// The first rule that it breaks.
 pub fn run(seed: u64, machine: &dyn Fn(Config) -> Box<DiskHost>) -> Result<Outcome, Violation> {
+    crash_after(None, seed, machine)
+}
+
+/// The same; the first life ends after so many effects, if that is given.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn crash_after(
+    effects: Option<u64>,
+    seed: u64,
+    machine: &dyn Fn(Config) -> Box<DiskHost>,
+) -> Result<Outcome, Violation> {
     let mut draws = Seed::new(seed).stream("disk", 0);
     // Half of the disks are honest; most others lie once.
     let lies = [0, 0, 0, 1, 1, 4][draws.below(6) as usize];
@@ -137,6 +155,7 @@ pub fn run(seed: u64, machine: &dyn Fn(Config) -> Box<DiskHost>) -> Result<Outco
         snapshot: 0,
         covered: None,
         is_judged: lies <= 1,
+        effects_left: effects,
         outcome: Outcome::default(),
     };
     world.disk.create(File::Superblock, &[0; 4 * BLOCK as usize]);
@@ -150,6 +169,7 @@ pub fn run(seed: u64, machine: &dyn Fn(Config) -> Box<DiskHost>) -> Result<Outco
         world.faults.decay(&mut world.disk, &mut world.draws);
     }
     world.outcome.records = world.appended.len() as u64;
+    world.outcome.faults = world.faults.counts;
     Ok(world.outcome)
 }
 
@@ -172,21 +192,25 @@ impl World {
             is_full: self.faults.fail(4, &mut self.draws),
         };
         self.slots.clear();
-        let mut steps = self.draws.below(400);
+        let mut steps = self.effects_left.map_or_else(|| self.draws.below(400), |_| u64::MAX);
         if let Some(end) = self.step(&mut life, Input::Start)? {
             return Ok(end);
         }
         while steps > 0 || (!life.serves && !life.asked.is_empty() && self.draws.below(8) > 0) {
             steps = steps.saturating_sub(1);
+            if self.effects_left == Some(0) {
+                break;
+            }
             let is_busy = !life.asked.is_empty() && (!life.serves || self.draws.below(4) > 0);
             let input = if is_busy { self.perform(&mut life) } else { self.happen(&mut life)? };
             if let Some(end) = input.map_or(Ok(None), |input| self.step(&mut life, input))? {
                 return Ok(end);
             }
         }
+        self.effects_left = None;
         // What is in progress at the crash has happened in part.
         for (_, effect) in std::mem::take(&mut life.asked) {
-            if self.draws.below(2) == 0 && !matches!(effect, Effect::Archive(_)) {
+            if self.draws.below(2) == 0 {
                 _ = self.execute(&effect, true);
             }
         }
@@ -197,21 +221,34 @@ impl World {
     fn perform(&mut self, life: &mut Life) -> Option<Input> {
         let index = self.draws.below(life.asked.len() as u64) as usize;
         let (number, effect) = life.asked.swap_remove(index);
+        self.effects_left = self.effects_left.map(|left| left.saturating_sub(1));
         let result = match &effect {
             Effect::Allocate { .. } if life.is_full => {
                 life.is_full = self.draws.below(3) > 0;
+                self.faults.counts.no_space += 1;
                 Err(Errno::NoSpace)
             }
+            // Once; what is then read block by block can be read.
+            Effect::Read { length, .. }
+                if *length > BLOCK && self.faults.fail(40, &mut self.draws) =>
+            {
+                self.faults.counts.failed_reads += 1;
+                Err(Errno::Io)
+            }
+            Effect::Archive(_) if self.faults.fail(20, &mut self.draws) => Err(Errno::Io),
             Effect::Write { .. } | Effect::Sync { .. } | Effect::WriteSuperblock { .. }
                 if self.faults.fail(150, &mut self.draws) =>
             {
                 life.failed = true;
+                self.faults.counts.failed_writes += 1;
                 if let Effect::Sync { segment } = effect {
+                    self.faults.counts.failed_syncs += 1;
                     self.disk.fail_sync(File::Data(FileName::Segment(segment)));
                 }
                 Err(Errno::Io)
             }
             Effect::WriteSnapshot { .. } if self.faults.fail(4, &mut self.draws) => {
+                self.faults.counts.no_space += 1;
                 Err(Errno::NoSpace)
             }
             _ => self.execute(&effect, false),
@@ -239,7 +276,7 @@ impl World {
                 });
                 return Ok(Done::Files(files.collect()));
             }
-            Effect::Allocate { segment: number, bytes } if !is_cut_off => {
+            Effect::Allocate { segment: number, bytes } => {
                 self.disk.create(segment(*number), &vec![0; *bytes as usize]);
             }
             Effect::Write { segment: number, offset, bytes } => {
@@ -261,7 +298,7 @@ impl World {
             Effect::ReadSnapshot { number } => {
                 return self.read(File::Data(FileName::Snapshot(*number)), 0, u64::from(u32::MAX));
             }
-            Effect::WriteSnapshot { number, bytes } if !is_cut_off => {
+            Effect::WriteSnapshot { number, bytes } => {
                 self.disk.create(File::Data(FileName::Snapshot(*number)), bytes);
             }
             Effect::Archive(name) => self.disk.remove(File::Data(*name)),
@@ -406,83 +443,4 @@ impl World {
             }
         }
     }
-
-    fn replay(&mut self, life: &mut Life, replayed: &Replayed) -> Result<(), Violation> {
-        let number = replayed.number;
-        let content = Digest(*blake3::hash(&replayed.append.payload).as_bytes());
-        let holds = replayed.append.hash == self.hash(number) && content == replayed.append.hash;
-        if number != life.replayed + 1 || !holds {
-            return Err(Violation::Altered { number });
-        }
-        life.replayed = number;
-        Ok(())
-    }
-
-    fn recovered(&mut self, life: &mut Life, recovered: &Recovered) -> Result<(), Violation> {
-        let number = recovered.number;
-        if life.replayed != number || recovered.hash != self.hash(number) {
-            return Err(Violation::Altered { number });
-        }
-        let required = if self.faults.touched.is_empty() { self.durable } else { self.excused() };
-        if self.is_judged && number < required {
-            return Err(Violation::Lost { durable: self.durable, recovered: number });
-        }
-        life.serves = true;
-        self.appended.truncate(number as usize);
-        (self.durable, self.proved) = (number, self.proved.min(number));
-        self.outcome.recovered += 1;
-        let torn = |damage: &&Damage| damage.kind == DamageKind::TornTail;
-        self.outcome.torn += recovered.damage.iter().filter(torn).count() as u32;
-        Ok(())
-    }
-
-    /// The highest number that must be recovered although the disk has lied.
-    fn excused(&self) -> u64 {
-        let written = || self.appended.iter().filter_map(|(_, header)| header.as_ref());
-        let touched = |header: &&RecordHeader| {
-            self.faults.touched.iter().any(|lie| lie.overlaps(&at(header)))
-        };
-        let last_group = written().find(|header| header.number > self.proved && touched(header));
-        let with_slot = self.covered.as_ref().and_then(|(range, before)| {
-            let segment =
-                |header: &&RecordHeader| at(header).file == range.file && header.number <= *before;
-            let first = written().find(segment)?.number;
-            let geometry = Geometry { bytes: SEGMENT_BYTES };
-            let hit = written().filter(segment).find(|header| {
-                let slot = geometry.slot_offset(header.number - first) + SLOT_BYTES as u64;
-                range.from < slot && range.overlaps(&at(header))
-            })?;
-            let proves = |header: &RecordHeader| {
-                let is_durable = header.number <= self.durable;
-                is_durable && header.durable >= hit.number && !touched(&header)
-            };
-            let is_proved = self.snapshot >= hit.number || written().any(proves);
-            (!is_proved).then_some(hit)
-        });
-        let lost = [last_group, with_slot].into_iter().flatten().map(|header| header.number - 1);
-        lost.min().unwrap_or(self.durable).min(self.durable)
-    }
-
-    fn refused(&mut self, damage: Vec<Damage>) -> Result<Option<End>, Violation> {
-        let names = |damage: &Damage| {
-            self.faults.touched.iter().any(|lie| match damage.place {
-                Place::Superblock => lie.file == File::Superblock,
-                Place::File(name) => lie.file == File::Data(name),
-            })
-        };
-        // What snapshots no longer cover may be in the archive.
-        let counts =
-            |damage: &&Damage| damage.kind.refuses() || damage.kind == DamageKind::Snapshot;
-        if !damage.iter().filter(counts).any(names) {
-            return Err(Violation::Refused(damage));
-        }
-        self.outcome.refused += 1;
-        Ok(Some(End::Refused))
-    }
-}
-
-/// Where a record stands.
-fn at(header: &RecordHeader) -> Range {
-    let file = File::Data(FileName::Segment(header.segment));
-    Range { file, from: header.offset, to: header.offset + header.size() }
 }

@@ -1,0 +1,112 @@
+"""A client of a venue: typed, async and sync, over reconnects and restarts (docs/client.md).
+
+>>> key = Credentials.read("keys.toml", "desk")  # doctest: +SKIP
+>>> with Client("127.0.0.1:7400", key) as client:  # doctest: +SKIP
+...     client.request(Order(Side.BUY, 599_990, 10))
+"""
+
+from surgetank.client.answers import (
+    Answer,
+    Known,
+    OrderStatus,
+    RefusedRequest,
+    SealedRequest,
+    Times,
+    UnansweredRequest,
+)
+from surgetank.client.asynchronous import AsyncClient
+from surgetank.client.blocking import Book, Client, Subscription
+from surgetank.client.connection import ConnectionEnded, ConnectionState, Patience
+from surgetank.client.credentials import Credentials
+from surgetank.client.enumerations import (
+    AnswerLevel,
+    CancelReason,
+    CutReason,
+    DebtBearer,
+    ExecType,
+    GapReason,
+    MarginMode,
+    Notice,
+    OrderSide,
+    OrdRejReason,
+    OrdType,
+    RefusalReason,
+    TimeInForce,
+)
+from surgetank.client.order_book import BookNotWhole, OrderBook
+from surgetank.client.requests import (
+    Cancel,
+    CancelAll,
+    Deposit,
+    Halt,
+    Liquidate,
+    Open,
+    OraclePrice,
+    Order,
+    Replace,
+    Request,
+    Withdraw,
+)
+from surgetank.client.streams import (
+    BookLevels,
+    ExecutionReport,
+    Gap,
+    Stream,
+    StreamEvent,
+    StreamSnapshot,
+)
+from surgetank.client.subscription import AsyncSubscription
+from surgetank.client.units import Units, units_of_genesis
+
+__all__ = [
+    "Answer",
+    "AnswerLevel",
+    "AsyncClient",
+    "AsyncSubscription",
+    "Book",
+    "BookLevels",
+    "BookNotWhole",
+    "Cancel",
+    "CancelAll",
+    "CancelReason",
+    "Client",
+    "ConnectionEnded",
+    "ConnectionState",
+    "Credentials",
+    "CutReason",
+    "DebtBearer",
+    "Deposit",
+    "ExecType",
+    "ExecutionReport",
+    "Gap",
+    "GapReason",
+    "Halt",
+    "Known",
+    "Liquidate",
+    "MarginMode",
+    "Notice",
+    "Open",
+    "OraclePrice",
+    "OrdRejReason",
+    "OrdType",
+    "Order",
+    "OrderBook",
+    "OrderSide",
+    "OrderStatus",
+    "Patience",
+    "RefusalReason",
+    "RefusedRequest",
+    "Replace",
+    "Request",
+    "SealedRequest",
+    "Stream",
+    "StreamEvent",
+    "StreamSnapshot",
+    "Subscription",
+    "TimeInForce",
+    "Times",
+    "UnansweredRequest",
+    "Units",
+    "Withdraw",
+    "units_of_genesis",
+]

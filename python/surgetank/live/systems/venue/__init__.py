@@ -1,0 +1,1 @@
+"""A venue of `surgetank serve` that carries messages as orders."""
