@@ -16,7 +16,7 @@ use surgetank_layer::message::Side;
 use surgetank_layer::units::Price;
 
 use super::published::Published;
-use super::view::View;
+use super::view::StreamView;
 use crate::event::{Event, PriceLevel, Stamped, StreamKey};
 use crate::wire::{ConnectionId, Gap, GapReason};
 
@@ -99,7 +99,7 @@ impl Conflation {
     }
 
     /// A connection is no longer congested; `view` is the state of all published events.
-    pub fn relieved(&mut self, connection: ConnectionId, view: &View) -> Relief {
+    pub fn relieved(&mut self, connection: ConnectionId, view: &StreamView) -> Relief {
         let mut relief = Relief::default();
         for (key, merged) in self.0.remove(&connection).unwrap_or_default().streams {
             let (mut previous, last) = (merged.sent, Stamped::clone(&merged.last));

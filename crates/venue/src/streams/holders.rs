@@ -9,12 +9,12 @@ use surgetank_layer::units::AccountId;
 use surgetank_market::Fact;
 
 use super::Outcome;
-use super::view::View;
+use super::view::StreamView;
 use crate::event::{Cash, Event, Holding, StreamKey};
 use crate::request::AccountRequest;
 
 /// The events of positions and cash; `view` is the state before the batch.
-pub fn events(batch: &Outcome<'_>, view: &View, out: &mut Vec<(StreamKey, Event)>) {
+pub fn events(batch: &Outcome<'_>, view: &StreamView, out: &mut Vec<(StreamKey, Event)>) {
     let mut accounts = BTreeSet::new();
     let pays_all = batch.facts.iter().any(|(_, fact)| {
         accounts.extend(parties(fact).into_iter().flatten());

@@ -17,7 +17,7 @@
 //! 5. A subscription to a stream that is not published is refused: a reader never waits in vain.
 //!
 //! # Theory of operation
-//! There are two [`View`]s. A batch's events are the difference between the market after it and the
+//! There are two [`StreamView`]s. A batch's events are the difference between the market after it and the
 //! view that all earlier events lead to, and are applied to that view at once. The second view has
 //! the published events only, and is what readers are sent as the state of a stream.
 
@@ -55,7 +55,7 @@ use order_numbers::{OrderNumber, OrderNumbers};
 use private::Sides;
 use published::Published;
 use subscription::Subscriptions;
-use view::View;
+use view::StreamView;
 
 /// Bounds of the memory of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +120,8 @@ pub struct Streams {
     published: Counters,
     restored: Counters,
     /// The state after all events, and after those that are published.
-    executed: View,
-    view: View,
+    executed: StreamView,
+    view: StreamView,
     order_numbers: OrderNumbers,
     history: History,
     /// Events of records that are not durable yet, by record.
@@ -162,7 +162,7 @@ impl Streams {
         let counters = Counters::restore(state.counters);
         let order_numbers = OrderNumbers::restore(state.order_numbers);
         let fundings = state.fundings.iter().map(|last| (last.symbol, last.funding)).collect();
-        let view = View::of(market, &order_numbers, &fundings);
+        let view = StreamView::of(market, &order_numbers, &fundings);
         Streams {
             bounds,
             epoch: 0,

@@ -12,7 +12,7 @@ use surgetank_market::Fact;
 use surgetank_market::book::BookChange;
 
 use super::Outcome;
-use super::view::View;
+use super::view::StreamView;
 use crate::encoding::fields;
 use crate::event::{Event, Order, PriceLevel, StreamKey};
 
@@ -67,7 +67,12 @@ impl OrderNumbers {
     }
 
     /// The events of the books; `view` is the state before the batch.
-    pub fn events(&mut self, batch: &Outcome<'_>, view: &View, out: &mut Vec<(StreamKey, Event)>) {
+    pub fn events(
+        &mut self,
+        batch: &Outcome<'_>,
+        view: &StreamView,
+        out: &mut Vec<(StreamKey, Event)>,
+    ) {
         let entered = entered(batch);
         let mut books: BTreeMap<u16, Changed> = BTreeMap::new();
         for &(symbol, BookChange { order, orig_cl_ord_id }) in batch.changes {
@@ -95,7 +100,7 @@ impl OrderNumbers {
 }
 
 impl Changed {
-    fn change(&mut self, symbol: u16, view: &View, order: Order) {
+    fn change(&mut self, symbol: u16, view: &StreamView, order: Order) {
         let Order { order: number, side, price, qty } = order;
         let was = match self.orders.insert(number, order) {
             Some(before) => before.qty,
@@ -109,7 +114,7 @@ impl Changed {
     }
 
     /// What is another than before. Orders that have entered and left since are not among it.
-    fn net(self, symbol: u16, view: &View) -> (Vec<PriceLevel>, Vec<Order>) {
+    fn net(self, symbol: u16, view: &StreamView) -> (Vec<PriceLevel>, Vec<Order>) {
         let levels = self.levels.into_iter().filter(|(_, (before, now))| before != now);
         let levels = levels.map(|((side, price), (_, qty))| PriceLevel { side, price, qty });
         let orders = self.first.iter().filter_map(|number| self.orders.get(number).copied());

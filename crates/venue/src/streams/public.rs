@@ -7,13 +7,13 @@ use surgetank_layer::units::AccountId;
 use surgetank_market::Fact;
 
 use super::Outcome;
-use super::view::{View, prices};
+use super::view::{StreamView, prices};
 use crate::event::{
     BadDebt, Deleveraging, Event, Funding, Liquidation, MarginCall, StreamKey, Trade,
 };
 
 /// The events of trades, prices, funding and risk; `view` is the state before the batch.
-pub fn events(batch: &Outcome<'_>, view: &View, out: &mut Vec<(StreamKey, Event)>) {
+pub fn events(batch: &Outcome<'_>, view: &StreamView, out: &mut Vec<(StreamKey, Event)>) {
     let symbols = batch.market.symbols();
     let mut trades: BTreeMap<u16, Vec<Trade>> = BTreeMap::new();
     for (_, fact) in batch.facts {

@@ -27,7 +27,7 @@ type PricesAndFunding = (Prices, Option<Funding>);
 
 /// The state of all streams that have one.
 #[derive(Clone, Debug, Default)]
-pub struct View {
+pub struct StreamView {
     books: Vec<Book>,
     prices: Vec<PricesAndFunding>,
     holdings: BTreeMap<(AccountId, u16), Qty>,
@@ -36,10 +36,14 @@ pub struct View {
     open: BTreeMap<(AccountId, u16, u64), Report>,
 }
 
-impl View {
+impl StreamView {
     /// Of a market as it stands, whose resting orders have these numbers.
-    pub fn of(market: &Market, numbers: &OrderNumbers, fundings: &BTreeMap<u16, Funding>) -> View {
-        let mut view = View::default();
+    pub fn of(
+        market: &Market,
+        numbers: &OrderNumbers,
+        fundings: &BTreeMap<u16, Funding>,
+    ) -> StreamView {
+        let mut view = StreamView::default();
         for symbol in 0..market.symbols() {
             let mut book = Book::default();
             for side in [Side::Buy, Side::Sell] {
