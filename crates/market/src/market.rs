@@ -173,14 +173,15 @@ impl Market {
         self.ledger.position(account, usize::from(symbol))
     }
 
+    /// Cash of an account that is not allocated to an isolated position, in quanta; with cross and
+    /// portfolio margin, less what its positions have cost.
+    pub fn cash(&self, account: AccountId) -> Money {
+        self.ledger.cash(account)
+    }
+
     /// Equity of an account at the mark prices, in quanta.
     pub fn equity(&self, account: AccountId) -> Money {
         self.ledger.equity(account)
-    }
-
-    /// Cash of an account, in quanta; negative if it is owed.
-    pub fn cash(&self, account: AccountId) -> Money {
-        self.ledger.cash(account)
     }
 
     /// Whether the account is open.

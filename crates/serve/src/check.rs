@@ -84,6 +84,7 @@ fn run(directory: &Path, mode: Mode) -> Result<Checked, NotChecked> {
         segment_bytes: 0,
         segments_ahead: 0,
         segments_kept: 0,
+        replays_for_readers: false,
         new_journal: [0; 16],
         mode,
     };

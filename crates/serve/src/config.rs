@@ -104,6 +104,7 @@ impl Config {
                 segment_bytes,
                 segments_ahead,
                 segments_kept,
+                replays_for_readers: true,
                 new_journal,
                 mode: Mode::Serve,
             },

@@ -308,8 +308,8 @@ impl Host {
             }
             Output::Serving(recovered) => self.recovered = Some(recovered),
             Output::Damaged(files, damage) => self.why = Some(Why::Damaged(files, damage)),
-            Output::LoggedOn(connection, sequence) => {
-                self.push(connection, Item::LoggedOn(sequence));
+            Output::LoggedOn(connection, sequence, streams) => {
+                self.push(connection, Item::LoggedOn(sequence, streams));
             }
             Output::Answers(connection, answers) => self.say(connection, Down::Answers(answers)),
             Output::OrderStatus(connection, status) => {
@@ -351,6 +351,8 @@ impl Host {
         if outbound.push(item).is_err() {
             self.connections.remove(&connection);
             self.step(Input::Gone { connection, logged_out: false });
+        } else if outbound.is_newly_congested() {
+            self.step(Input::Congested(connection));
         }
     }
 

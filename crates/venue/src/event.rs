@@ -113,7 +113,8 @@ pub enum Event {
     BadDebt(BadDebt),
     /// Of [`StreamKey::Book`]: every price at which the quantity changed in a batch.
     Levels(Vec<PriceLevel>),
-    /// Of [`StreamKey::Orders`]: every order that changed in a batch.
+    /// Of [`StreamKey::Orders`]: every order that changed in a batch. Those that have entered come in
+    /// the order of their entry, each behind all others of its price.
     Orders(Vec<Order>),
     /// Of [`StreamKey::Trades`]: the trades of a batch.
     Trades(Vec<Trade>),
@@ -211,7 +212,8 @@ fields!(Holding { account, symbol, qty });
 pub struct Cash {
     /// Owner of the cash.
     pub account: AccountId,
-    /// Amount; negative if it is owed.
+    /// Amount that is not allocated to an isolated position. With cross and portfolio margin, less
+    /// what positions have cost: equity is cash and the positions at their mark prices.
     pub cash: Money,
 }
 
@@ -263,7 +265,7 @@ fields!(Liquidation {
     fee
 });
 
-/// A profitable position was closed against a bankrupt one.
+/// A profitable position was closed against a bankrupt one: on the stream of its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleveraging {
     /// Index of the market.

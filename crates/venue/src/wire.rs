@@ -280,7 +280,8 @@ fields!(Gap { key, epoch, from, to, reason });
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum GapReason {
-    /// The part of the journal that they are made from is archived.
+    /// The part of the journal that they are made from was not read by the last start: it is
+    /// archived, or covered by a snapshot.
     Archived = 1,
     /// They are of a history that an operator has ended.
     OtherEpoch = 2,

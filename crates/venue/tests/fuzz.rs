@@ -159,7 +159,7 @@ fn snapshot(draws: &mut Draws, whole: &[u8], states: &[Vec<u8>; 3], genesis: &Ge
     match which {
         0 => drop(Execution::restore(genesis, &state)),
         1 => drop(Intake::restore(IntakeBounds::default(), &state)),
-        _ => drop(Streams::restore(bounds(), &state)),
+        _ => drop(Streams::restore(bounds(), &state, large().market().as_ref().expect("valid"))),
     }
 }
 
@@ -256,7 +256,8 @@ fn no_mutated_input_panics_hangs_or_grows() {
     let (disk, genesis, keys) = (disk(), large(), keys());
     let execution = Execution::open(&genesis).expect("valid");
     let intake = Intake::new(IntakeBounds::default());
-    let states = [execution.state(), intake.state(), Streams::new(bounds()).state()];
+    let states =
+        [execution.state(), intake.state(), Streams::new(bounds(), execution.market()).state()];
     let snapshot_bytes = disk.files[&FileName::Snapshot(4)].clone();
     let hmac = digits([4; 32]);
     let keys_json = format!(

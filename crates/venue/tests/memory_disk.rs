@@ -134,6 +134,7 @@ impl Running {
             segment_bytes: SEGMENT_BYTES,
             segments_ahead: 1,
             segments_kept: 0,
+            replays_for_readers: false,
             new_journal: JOURNAL,
             mode,
         };

@@ -102,13 +102,15 @@ fn an_account_hears_of_its_orders_after_the_sync() {
 fn a_stream_of_another_account_ends_the_connection() {
     let mut host = started(Disk::default(), plain(), 1);
     subscribe(&mut host, 0, StreamKey::Executions(1), Some(0));
-    assert_eq!(host.said, [Output::Cut(0, CutReason::NotPermitted)]);
+    host.input(Input::StreamState(1, StreamKey::Positions(0)));
+    let cut = |connection| Output::Cut(connection, CutReason::NotPermitted);
+    assert_eq!(host.said, [cut(0), cut(1)]);
 }
 
 #[test]
 fn the_history_is_bounded_and_says_what_it_lacks() {
     let mut config = plain();
-    config.stream_bounds = StreamBounds { history_bytes_max: 2000, ..plain().stream_bounds };
+    config.stream_bounds = StreamBounds { history_bytes_max: 12_000, ..plain().stream_bounds };
     let mut host = started(Disk::default(), config, 1);
     for number in 1..40 {
         host.send(0, &[trade(0, number, number.into(), Side::Buy)]);
@@ -139,20 +141,20 @@ fn a_connection_follows_a_bounded_number_of_streams() {
 
 #[test]
 fn a_stream_that_is_not_published_ends_the_connection() {
+    // There is one market.
     let unpublished = [
-        StreamKey::Positions(0),
-        StreamKey::Risk(0),
-        StreamKey::Book(0),
-        StreamKey::Orders(0),
-        StreamKey::Trades(0),
-        StreamKey::Prices(0),
-        StreamKey::Liquidations(0),
-        StreamKey::PublicPositions(()),
+        StreamKey::Book(1),
+        StreamKey::Orders(1),
+        StreamKey::Trades(1),
+        StreamKey::Prices(1),
+        StreamKey::Liquidations(1),
     ];
     for key in unpublished {
         let mut host = started(Disk::default(), plain(), 1);
         subscribe(&mut host, 0, key, None);
-        assert_eq!(host.said, [Output::Cut(0, CutReason::NoSuchStream)], "{key:?}");
+        host.input(Input::StreamState(1, key));
+        let cut = |connection| Output::Cut(connection, CutReason::NoSuchStream);
+        assert_eq!(host.said, [cut(0), cut(1)], "{key:?}");
     }
 }
 

@@ -44,6 +44,7 @@ pub fn config(bounds: IntakeBounds) -> Config {
             segment_bytes: SEGMENT_BYTES,
             segments_ahead: 1,
             segments_kept: 0,
+            replays_for_readers: true,
             new_journal: JOURNAL,
             mode: Mode::Serve,
         },

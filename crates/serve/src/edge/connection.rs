@@ -78,7 +78,12 @@ pub async fn serve<S: AsyncRead + AsyncWrite>(
                 }
                 _ => Err(End::Lost),
             },
-            Some(item) = inbox.next(), if takes => connection.hear(item),
+            Some(item) = inbox.next(), if takes => {
+                if inbox.is_relieved() {
+                    connection.commands.push_back(Command::Venue(Input::Relieved(id)));
+                }
+                connection.hear(item)
+            }
             permit = shared.commands.reserve(), if !connection.commands.is_empty() => match permit {
                 Ok(permit) => {
                     if let Some(command) = connection.commands.pop_front() {
@@ -192,7 +197,7 @@ impl Connection {
     /// Something that the venue says.
     fn hear(&mut self, item: Item) -> Result<(), End> {
         match item {
-            Item::LoggedOn(sequence) => {
+            Item::LoggedOn(sequence, streams) => {
                 let mut session_key = [0; 32];
                 getrandom::fill(&mut session_key).map_err(|_| End::Lost)?;
                 let logged_on = LoggedOn {
@@ -200,7 +205,7 @@ impl Connection {
                     session_key,
                     time_ns: self.shared.clock.now(),
                     sequence,
-                    streams: Vec::new(),
+                    streams,
                 };
                 self.pending.extend(self.acceptor.accept(&logged_on).ok_or(End::Lost)?);
                 (self.place, self.heard_at) = (None, Instant::now());

@@ -3,14 +3,14 @@
 //! Values wait, and not frames: a connection's own task encodes them, in the protocol that it speaks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use surgetank_layer::units::{Price, Qty};
 use surgetank_venue::answer::Answer;
 use surgetank_venue::event::Event;
 use surgetank_venue::query::{PositionView, View};
 use surgetank_venue::streams::published::Published;
-use surgetank_venue::wire::{CutReason, Down};
+use surgetank_venue::wire::{CutReason, Down, StreamPosition};
 use tokio::sync::{Notify, mpsc};
 
 /// What each item counts for beside its bytes.
@@ -19,8 +19,9 @@ const ITEM_BYTES: usize = 64;
 /// Something to be said to a client.
 #[derive(Debug)]
 pub enum Item {
-    /// Its logon is accepted; the place in the journal of the last durable request.
-    LoggedOn(u64),
+    /// Its logon is accepted; the place in the journal of the last durable request, and the last
+    /// events of the account's own streams.
+    LoggedOn(u64, Vec<StreamPosition>),
     /// Anything but events, as a value: the connection's task encodes it.
     Say(Down),
     /// Events, shared with all other connections that are sent them.
@@ -54,6 +55,7 @@ impl Item {
 pub struct Outbound {
     items: mpsc::UnboundedSender<Item>,
     queued: Arc<AtomicUsize>,
+    is_congested: Arc<AtomicBool>,
     overflow: Arc<Notify>,
     bytes_max: usize,
 }
@@ -63,7 +65,9 @@ pub struct Outbound {
 pub struct Inbox {
     items: mpsc::UnboundedReceiver<Item>,
     queued: Arc<AtomicUsize>,
+    is_congested: Arc<AtomicBool>,
     overflow: Arc<Notify>,
+    bytes_max: usize,
 }
 
 /// More waits for the client than may.
@@ -74,8 +78,15 @@ pub struct Full;
 pub fn outbound(bytes_max: usize) -> (Outbound, Inbox) {
     let (sender, items) = mpsc::unbounded_channel();
     let (queued, overflow) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let inbox = Inbox { items, queued: Arc::clone(&queued), overflow: Arc::clone(&overflow) };
-    (Outbound { items: sender, queued, overflow, bytes_max }, inbox)
+    let is_congested = Arc::new(AtomicBool::new(false));
+    let inbox = Inbox {
+        items,
+        queued: Arc::clone(&queued),
+        is_congested: Arc::clone(&is_congested),
+        overflow: Arc::clone(&overflow),
+        bytes_max,
+    };
+    (Outbound { items: sender, queued, is_congested, overflow, bytes_max }, inbox)
 }
 
 impl Outbound {
@@ -90,12 +101,24 @@ impl Outbound {
     /// There is no room for it. The connection hears of it and ends; nothing more should be pushed.
     pub fn push(&self, item: Item) -> Result<(), Full> {
         let bytes = item.bytes();
-        if self.queued.fetch_add(bytes, Ordering::Relaxed) + bytes > self.bytes_max {
+        if self.queued.fetch_add(bytes, Ordering::SeqCst) + bytes > self.bytes_max {
             self.overflow.notify_one();
             return Err(Full);
         }
         let _ = self.items.send(item);
         Ok(())
+    }
+
+    /// Whether the client has become congested: more than a quarter of what may wait does. It is so
+    /// until [`Inbox::is_relieved`].
+    pub fn is_newly_congested(&self) -> bool {
+        let (high, low) = (self.bytes_max / 4, self.bytes_max / 16);
+        let queued = || self.queued.load(Ordering::SeqCst);
+        if queued() <= high || self.is_congested.swap(true, Ordering::SeqCst) {
+            return false;
+        }
+        // The other side may have taken everything since, and have found nothing to say.
+        queued() > low || !self.is_congested.swap(false, Ordering::SeqCst)
     }
 }
 
@@ -103,8 +126,15 @@ impl Inbox {
     /// The next item; `None` if the venue has forgotten the connection.
     pub async fn next(&mut self) -> Option<Item> {
         let item = self.items.recv().await?;
-        self.queued.fetch_sub(item.bytes(), Ordering::Relaxed);
+        self.queued.fetch_sub(item.bytes(), Ordering::SeqCst);
         Some(item)
+    }
+
+    /// Whether the client was congested and is not any more: less than a sixteenth of what may wait
+    /// does. The venue must hear of it.
+    pub fn is_relieved(&self) -> bool {
+        self.queued.load(Ordering::SeqCst) <= self.bytes_max / 16
+            && self.is_congested.swap(false, Ordering::SeqCst)
     }
 
     /// Notified once more was queued than may wait.

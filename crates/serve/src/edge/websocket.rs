@@ -118,7 +118,12 @@ impl Connection {
                 written = poll_fn(|context| pending.poll_write(&mut sink, context)), if writes => {
                     written.map_err(|_| End::Lost)
                 }
-                Some(item) = inbox.next(), if takes => self.hear(item),
+                Some(item) = inbox.next(), if takes => {
+                    if inbox.is_relieved() {
+                        self.commands.push_back(Command::Venue(Input::Relieved(self.id)));
+                    }
+                    self.hear(item)
+                }
                 permit = commands.reserve(), if has_commands => match permit {
                     Ok(permit) => {
                         if let Some(command) = self.commands.pop_front() {
@@ -226,7 +231,7 @@ impl Connection {
     fn hear(&mut self, item: Item) -> Result<(), End> {
         let acceptor = &mut self.acceptor;
         let steps = match item {
-            Item::LoggedOn(sequence) => {
+            Item::LoggedOn(sequence, _) => {
                 (self.place, self.heard_at) = (None, Instant::now());
                 acceptor.accept(sequence)
             }

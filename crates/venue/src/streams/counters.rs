@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use surgetank_layer::codec::Read;
-
-use crate::encoding::{Encoded, fields};
+use crate::encoding::fields;
 use crate::event::StreamKey;
 
 /// Number of the last event of each stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters(BTreeMap<StreamKey, u64>);
 
-struct Counter {
+/// Number of the last event of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
     key: StreamKey,
     last: u64,
 }
@@ -31,18 +31,18 @@ impl Counters {
         *last
     }
 
-    /// The counters as bytes.
-    pub fn state(&self) -> Vec<u8> {
-        let counters = self.0.iter().map(|(&key, &last)| Counter { key, last });
-        counters.collect::<Vec<_>>().to_bytes()
+    /// Sets the number of a stream's last event.
+    pub fn set(&mut self, key: StreamKey, last: u64) {
+        self.0.insert(key, last);
+    }
+
+    /// All counters.
+    pub fn state(&self) -> Vec<Counter> {
+        self.0.iter().map(|(&key, &last)| Counter { key, last }).collect()
     }
 
     /// The counters of [`Counters::state`].
-    ///
-    /// # Errors
-    /// The bytes are not such a state.
-    pub fn restore(state: &[u8]) -> Read<Counters> {
-        let counters = Vec::<Counter>::from_bytes(state)?;
-        Ok(Counters(counters.into_iter().map(|counter| (counter.key, counter.last)).collect()))
+    pub fn restore(state: Vec<Counter>) -> Counters {
+        Counters(state.into_iter().map(|counter| (counter.key, counter.last)).collect())
     }
 }

@@ -1,28 +1,33 @@
 //! Who follows which stream.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::published::Published;
 use crate::event::StreamKey;
 use crate::wire::ConnectionId;
 
 /// Subscribers of the streams.
 #[derive(Clone, Debug, Default)]
 pub struct Subscriptions {
-    by_key: BTreeMap<StreamKey, BTreeSet<ConnectionId>>,
+    /// Subscribers, each with whether it wants events merged when it is slow.
+    by_key: BTreeMap<StreamKey, BTreeMap<ConnectionId, bool>>,
     by_connection: BTreeMap<ConnectionId, BTreeSet<StreamKey>>,
 }
 
 impl Subscriptions {
     /// Adds a subscription, unless the connection has `most` others. Returns whether it stands.
-    pub fn add(&mut self, connection: ConnectionId, key: StreamKey, most: usize) -> bool {
+    pub fn add(
+        &mut self,
+        connection: ConnectionId,
+        key: StreamKey,
+        conflate: bool,
+        most: usize,
+    ) -> bool {
         let keys = self.by_connection.entry(connection).or_default();
         if keys.len() >= most && !keys.contains(&key) {
             return false;
         }
         keys.insert(key);
-        self.by_key.entry(key).or_default().insert(connection);
+        self.by_key.entry(key).or_default().insert(connection, conflate);
         true
     }
 
@@ -52,14 +57,9 @@ impl Subscriptions {
         self.by_connection.get(&connection).map_or(0, BTreeSet::len)
     }
 
-    /// The events for each connection, in their order.
-    pub fn share(&self, events: &[Arc<Published>]) -> BTreeMap<ConnectionId, Vec<Arc<Published>>> {
-        let mut shares: BTreeMap<ConnectionId, Vec<Arc<Published>>> = BTreeMap::new();
-        for event in events {
-            for connection in self.by_key.get(&event.key).into_iter().flatten() {
-                shares.entry(*connection).or_default().push(Arc::clone(event));
-            }
-        }
-        shares
+    /// The subscribers of a stream, each with whether it wants events merged when it is slow.
+    pub fn of(&self, key: StreamKey) -> impl Iterator<Item = (ConnectionId, bool)> + '_ {
+        let connections = self.by_key.get(&key).into_iter().flatten();
+        connections.map(|(&connection, &conflate)| (connection, conflate))
     }
 }

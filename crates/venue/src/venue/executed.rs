@@ -9,7 +9,7 @@ use surgetank_market::{Fact, Market, Reject};
 use super::{Decided, Venue};
 use crate::execution::{Batch, Observer, Phase};
 use crate::request::{Action, Request};
-use crate::streams::Source;
+use crate::streams::{self, Source};
 
 impl Venue {
     /// Executes a batch: the OrdRejReason of each request, or 0. `None` if money was made or lost.
@@ -57,7 +57,14 @@ impl Venue {
             changes.extend(of_market.map(|change| (symbol, change)));
         }
         let source = Source { record, sequence, sealed_ns: header.sealed_ns };
-        self.streams.batch(source, &observed.facts, &changes);
+        self.streams.batch(&streams::Outcome {
+            source,
+            first_sequence: header.first_sequence,
+            facts: &observed.facts,
+            changes: &changes,
+            requests: &accounts,
+            market: self.execution.market(),
+        });
         self.recent.batch(source, &observed.facts);
         closing.conserved.then_some(observed.reasons)
     }
@@ -66,7 +73,7 @@ impl Venue {
 /// Collects the facts of a batch, and why its requests were rejected.
 struct Observed {
     reasons: Vec<u8>,
-    facts: Vec<Fact>,
+    facts: Vec<(MessageId, Fact)>,
 }
 
 impl Observed {
@@ -79,7 +86,7 @@ impl Observed {
 
 impl Observer for Observed {
     fn facts(&mut self, _: Ns, _: Phase, _: &Market, facts: &[(MessageId, Fact)]) {
-        self.facts.extend(facts.iter().map(|(_, fact)| *fact));
+        self.facts.extend_from_slice(facts);
         for (message, fact) in facts {
             if let Fact::Rejected { reason, .. } = fact {
                 self.note(*message, Some(*reason));

@@ -18,6 +18,7 @@
 mod executed;
 mod heads;
 mod start;
+mod subscribers;
 pub mod view;
 mod views;
 
@@ -45,8 +46,10 @@ use crate::storage::effect::{self, Append, Effect, Halt, Recovered, Space};
 use crate::storage::record::{JournalId, RecordKind};
 use crate::storage::{self, Storage};
 use crate::streams::published::Published;
-use crate::streams::{Beginning, StreamBounds, Streams};
-use crate::wire::{Answers, CutReason, Gap, Notice, OrderStatus, StreamState, Subscription};
+use crate::streams::{StreamBounds, Streams};
+use crate::wire::{
+    Answers, CutReason, Gap, Notice, OrderStatus, StreamPosition, StreamState, Subscription,
+};
 use view::Recent;
 use views::Views;
 
@@ -97,6 +100,10 @@ pub enum Input {
     Unsubscribe(ConnectionId, Vec<StreamKey>),
     /// A client asks for the state of a stream.
     StreamState(ConnectionId, StreamKey),
+    /// So much waits for a client that subscriptions that permit it are conflated.
+    Congested(ConnectionId),
+    /// Little waits for the client again.
+    Relieved(ConnectionId),
     /// A snapshot is to be taken as soon as nothing waits for the disk.
     Snapshot,
     /// The venue is about to stop: no further requests that add risk.
@@ -114,8 +121,9 @@ pub enum Output {
     Serving(Recovered),
     /// The journal is damaged; nothing was changed.
     Damaged(Vec<FileReport>, Vec<Damage>),
-    /// The logon is accepted; with the place of the last durable request.
-    LoggedOn(ConnectionId, u64),
+    /// The logon is accepted; with the place of the last durable request, and the last events of the
+    /// account's own streams.
+    LoggedOn(ConnectionId, u64, Vec<StreamPosition>),
     /// Answers to requests.
     Answers(ConnectionId, Answers),
     /// Answer to [`Input::OrderStatus`].
@@ -215,7 +223,7 @@ impl Venue {
             stage: Stage::Recovering,
             storage: Storage::new(config.storage.clone()),
             intake: Intake::new(config.bounds),
-            streams: Streams::new(config.stream_bounds),
+            streams: Streams::new(config.stream_bounds, execution.market()),
             views: Views::default(),
             execution,
             sealer: None,
@@ -391,43 +399,17 @@ impl Venue {
         if self.stage != Stage::Serving {
             return out.push(Output::Cut(connection, CutReason::Stopping));
         }
+        let account = session.account;
         match self.intake.connected(self.now, connection, session) {
             Ok(earlier) => {
                 if let Some(earlier) = earlier {
                     self.streams.gone(earlier);
                     out.push(Output::Cut(earlier, CutReason::Replaced));
                 }
-                out.push(Output::LoggedOn(connection, self.durable_sequence));
+                let streams = self.streams.lasts(account);
+                out.push(Output::LoggedOn(connection, self.durable_sequence, streams));
             }
             Err(reason) => out.push(Output::Cut(connection, reason)),
-        }
-    }
-}
-
-impl Venue {
-    /// Begins subscriptions of a connection that is logged on.
-    fn subscribe(
-        &mut self,
-        connection: ConnectionId,
-        wanted: &[Subscription],
-        out: &mut Vec<Output>,
-    ) {
-        let Some(account) = self.intake.session(connection).map(|session| session.account) else {
-            return;
-        };
-        for subscription in wanted {
-            match self.streams.subscribe(connection, account, subscription) {
-                Ok(Beginning { gap, events }) => {
-                    out.extend(gap.map(|gap| Output::Gap(connection, gap)));
-                    if !events.is_empty() {
-                        out.push(Output::Events(connection, events));
-                    }
-                }
-                Err(reason) => {
-                    self.streams.gone(connection);
-                    return out.push(Output::Cut(connection, reason));
-                }
-            }
         }
     }
 }
@@ -470,9 +452,9 @@ impl Machine for Venue {
             Input::Unsubscribe(connection, keys) => {
                 keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
             }
-            Input::StreamState(connection, _) => {
-                out.push(Output::Cut(connection, CutReason::NoSuchStream));
-            }
+            Input::StreamState(connection, key) => self.stream_state(connection, key, out),
+            Input::Congested(connection) => self.streams.congested(connection),
+            Input::Relieved(connection) => self.relieved(connection, out),
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {
                 self.intake.drain();

@@ -28,8 +28,15 @@ impl Venue {
         }
     }
 
-    /// Executes a record of the journal.
+    /// Executes a record of the journal. It is durable by the time at which a client can ask for its
+    /// events.
     pub(super) fn replay(&mut self, replayed: &Replayed) -> Result<(), Stop> {
+        self.execute_replayed(replayed)?;
+        self.streams.durable(replayed.number);
+        Ok(())
+    }
+
+    fn execute_replayed(&mut self, replayed: &Replayed) -> Result<(), Stop> {
         let Replayed { number, append } = replayed;
         self.streams.record(*number, append);
         match append.kind {
@@ -67,8 +74,9 @@ impl Venue {
         }
         let execution = Execution::restore(&self.config.genesis, &state.execution);
         let intake = Intake::restore(self.config.bounds, &state.intake);
-        let streams = Streams::restore(self.config.stream_bounds, &state.streams);
-        let (Ok(execution), Ok(intake), Ok(streams)) = (execution, intake, streams) else {
+        let (Ok(execution), Ok(intake)) = (execution, intake) else { return false };
+        let bounds = self.config.stream_bounds;
+        let Ok(streams) = Streams::restore(bounds, &state.streams, execution.market()) else {
             return false;
         };
         (self.execution, self.intake, self.streams) = (execution, intake, streams);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 use surgetank_layer::message::Side;
-use surgetank_layer::units::{Money, Ns, Price, Qty};
+use surgetank_layer::units::{MessageId, Money, Ns, Price, Qty};
 use surgetank_market::Fact;
 
 use super::{Progress, Venue};
@@ -64,8 +64,8 @@ pub struct Recent(BTreeMap<u16, (Happened, VecDeque<RecentTrade>)>);
 
 impl Recent {
     /// A batch was executed.
-    pub fn batch(&mut self, source: Source, facts: &[Fact]) {
-        for fact in facts {
+    pub fn batch(&mut self, source: Source, facts: &[(MessageId, Fact)]) {
+        for (_, fact) in facts {
             match *fact {
                 Fact::Trade { symbol, price, qty, taker_side, liquidation, .. } => {
                     let (happened, trades) = self.0.entry(symbol).or_default();

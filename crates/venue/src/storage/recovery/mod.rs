@@ -2,13 +2,14 @@
 //!
 //! # Theory of operation
 //! One effect at a time, in this order: the superblock and the list of files; the newest whole
-//! snapshot, which the venue restores; the last segment that proves anything, for the highest
+//! snapshot or the one before it, which the venue restores; the last segment that proves anything, for the highest
 //! number D that was durable; then every segment from the first, with a verdict per record
 //! ([`super::table`]). D must be known before the first verdict, because a bad record is a torn
 //! tail above D and damage up to D. Only then, if nothing refuses, [`repair`] writes.
 
 mod reading;
 mod repair;
+mod restoring;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -44,6 +45,8 @@ pub struct Recovery {
     snapshots: Vec<u64>,
     /// The restored snapshot's number and its record's hash.
     restored: Option<(u64, Digest)>,
+    /// The newest whole snapshot and its index, while an older one is tried.
+    passed: Option<(Box<Snapshot>, usize)>,
     /// States that snapshots claim which were not restored.
     claims: BTreeMap<u64, Digest>,
     claims_open: usize,
@@ -97,6 +100,7 @@ impl Recovery {
             segments: Vec::new(),
             snapshots: Vec::new(),
             restored: None,
+            passed: None,
             claims: BTreeMap::new(),
             claims_open: 0,
             bounds: Bounds { journal, epoch, epoch_first, term, durable, kept: durable },
@@ -231,72 +235,6 @@ impl Recovery {
 
     fn note(&mut self, kind: DamageKind, place: Place, offset: u64) {
         self.damage.push(Damage { kind, place, offset, first: 0, last: 0 });
-    }
-
-    /// Reads the snapshot before `index`, or goes on to the segments.
-    fn next_snapshot(&mut self, index: usize, host: &mut Host<'_>) -> Next {
-        let is_done = self.restored.is_some() && host.config.mode == Mode::Serve;
-        match index.checked_sub(1).filter(|_| !is_done) {
-            Some(index) => {
-                self.stage = Stage::Snapshot(index);
-                self.ask(Effect::ReadSnapshot { number: self.snapshots[index] }, host)
-            }
-            None => self.peek(self.segments.len(), host),
-        }
-    }
-
-    fn snapshot(&mut self, index: usize, result: Result<Done, Errno>, host: &mut Host<'_>) -> Next {
-        let number = self.snapshots[index];
-        let bytes = match result {
-            Ok(Done::Bytes(bytes)) => bytes,
-            _ => Vec::new(),
-        };
-        let belongs = |snapshot: &Snapshot| {
-            snapshot.journal == self.bounds.journal
-                && snapshot.number == number
-                && snapshot.epoch <= self.bounds.epoch
-        };
-        if let Some(snapshot) = Snapshot::from_bytes(&bytes).filter(belongs) {
-            self.bounds.durable = self.bounds.durable.max(number);
-            self.files.push(FileReport {
-                file: FileName::Snapshot(number),
-                first: number,
-                records: 0,
-            });
-            if host.config.mode == Mode::Serve {
-                host.out.push(Output::Restore(snapshot.clone()));
-                self.stage = Stage::Restoring(Box::new(snapshot), index);
-                return Next::Same;
-            }
-            self.restored = self.restored.or(Some((number, snapshot.hash)));
-            return self.next_snapshot(index, host);
-        }
-        if let Some(snapshot) = Snapshot::header(&bytes).filter(belongs) {
-            // A snapshot is made of durable records only.
-            self.bounds.durable = self.bounds.durable.max(number);
-            self.claims.insert(number, snapshot.state_hash);
-        }
-        self.note(DamageKind::Snapshot, Place::File(FileName::Snapshot(number)), 0);
-        self.next_snapshot(index, host)
-    }
-
-    fn restored(&mut self, holds: bool, host: &mut Host<'_>) -> Next {
-        match std::mem::replace(&mut self.stage, Stage::Claims) {
-            Stage::Restoring(snapshot, index) => {
-                if holds {
-                    self.restored = Some((snapshot.number, snapshot.hash));
-                } else {
-                    self.claims.insert(snapshot.number, snapshot.state_hash);
-                    let file = FileName::Snapshot(snapshot.number);
-                    self.note(DamageKind::Snapshot, Place::File(file), 0);
-                }
-                self.next_snapshot(index, host)
-            }
-            stage => {
-                self.stage = stage;
-                Next::Same
-            }
-        }
     }
 
     fn claimed(&mut self, number: u64, holds: bool, host: &mut Host<'_>) -> Next {
