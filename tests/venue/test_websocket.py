@@ -82,7 +82,6 @@ def matches(shown: Any, said: Any) -> bool:
 
 
 #: Until the venue publishes them; remove the mark then.
-BOOKS = pytest.mark.xfail(reason="books are published by the branch `streams`", strict=True)
 BLOCKS = re.findall(r"```text\n((?:→|←).*?)```", PAGE, flags=re.DOTALL)
 OF_BOOKS = [block for block in BLOCKS if "book.BTC-PERP" in block]
 
@@ -124,7 +123,6 @@ def test_the_page_shows_what_a_venue_says(venue: ServedVenue) -> None:
     assert set(shown) == set(SCHEMA["methods"]), "each method has an example"
 
 
-@BOOKS
 def test_the_page_shows_how_a_book_begins(venue: ServedVenue) -> None:
     with client(venue) as desk:
         play(desk, OF_BOOKS)
@@ -401,7 +399,6 @@ def test_after_a_kill_nothing_is_executed_twice_and_reports_go_on(venue: ServedV
         assert sorted(missing | set(numbers)) == [2, 3, 4], "sent, or named as a gap"
 
 
-@BOOKS
 def test_a_book_stays_equal_through_snapshot_and_changes(venue: ServedVenue) -> None:
     with client(venue, "maker") as maker, client(venue) as desk:
         for i in range(5):

@@ -100,8 +100,7 @@ impl Running {
         let mut new_journal = [0; 16];
         getrandom::fill(&mut new_journal).map_err(|error| system(error.into()))?;
         let of_venue = config.of_venue(genesis, new_journal).map_err(NotStarted::Configuration)?;
-        let tls = config.tls.as_ref().map(Tls::server).transpose();
-        let tls = tls.map_err(NotStarted::Configuration)?;
+        let tls = certificate_of(config)?;
         let markets = Arc::new(Markets::of(&of_venue.genesis));
         let genesis_hash = of_venue.genesis.hash();
         let venue =
@@ -263,6 +262,11 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), NotStarted> {
     let listener = TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
+}
+
+/// What TLS shows to clients; `None`: connections are not encrypted.
+fn certificate_of(config: &Config) -> Result<Option<Arc<ServerConfig>>, NotStarted> {
+    config.tls.as_ref().map(Tls::server).transpose().map_err(NotStarted::Configuration)
 }
 
 /// Says that the service has ended when its thread does, however that came.
