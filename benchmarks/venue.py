@@ -7,6 +7,7 @@
   and answered. As many as are answered with a window of unanswered frames (closed loop), for frames
   of 1, 64 and 1,000 orders; then latency from the time at which each frame was due (open loop), at
   half of the highest and at 150,000 a second: the median of the runs, and their range.
+- WebSocket: orders as JSON-RPC, one in a call, with a window of unanswered calls (closed loop).
 - subscribers: a hundred connections that follow book and trades, while orders arrive in an open
   loop; latency of an event from the sealing of its batch to its arrival.
 - tmpfs: the same where a sync costs nothing: software only, not durable.
@@ -49,6 +50,8 @@ LOAD: Final = ROOT / "target" / "release" / "examples" / "load"
 CONNECTIONS: Final = 8
 #: Frames of so many orders, and how many of a connection are unanswered at once.
 SHAPES: Final = ((1, 64), (64, 8), (1000, 4))
+#: Unanswered calls of a connection of the WebSocket.
+CALLS_OPEN: Final = 64
 #: Runs of an open loop.
 RUNS: Final = 5
 #: Subscribers of market data, and the orders a second meanwhile.
@@ -100,7 +103,8 @@ def venue(folder: Path) -> Iterator[ServedVenue]:
     journal = "snapshot_s = 1e6\nsnapshot_requests = 2_000_000_000"
     text = f'genesis = "genesis.json"\n[intake]\n{bounds}\n[journal]\n{journal}\n'
     (folder / "venue.toml").write_text(text)
-    with serve(folder / "venue.toml", data=folder / "data") as served:
+    file = folder / "venue.toml"
+    with serve(file, data=folder / "data", listen_ws="127.0.0.1:0") as served:
         yield served
 
 
@@ -156,6 +160,7 @@ def ours(folder: Path, where: str, seconds: float, say: Callable[[str], None]) -
             rows.append(Row(where, f"frames of {shape[0]:,}", per_s, note=note))
         half = max(row.per_s for row in rows) / 2
         rows += [at_rate(served, where, per_s, seconds) for per_s in (half, 150_000.0)]
+        rows.append(websocket(served, where, seconds))
         rows.append(subscribers(served, where, seconds))
         served.kill()
         began = time.monotonic()
@@ -179,6 +184,23 @@ def at_rate(served: ServedVenue, where: str, per_s: float, seconds: float) -> Ro
     note += f", {refused:.1%} refused at the bound" if refused else ""
     middle = RUNS // 2
     return Row(where, "open loop, frames of 64", per_s, None, p50[middle], p99[middle], note)
+
+
+def websocket(served: ServedVenue, where: str, seconds: float) -> Row:
+    """Orders a second through the WebSocket gateway, executed and answered once durable."""
+    market = genesis()["perpetuals"][0]
+    price, amount = round(1000 * market["tick_usd"], 9), market["lot"]
+    command = [str(LOAD), "websocket", str(served.ws_address)]
+    command += [str(served.file.parent / "load.json"), str(seconds), str(CALLS_OPEN)]
+    command += [market["name"], str(price), str(amount)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    measured = json.loads(done.stdout)
+    if measured["errors"]:
+        raise SystemExit(f"calls have failed: {measured}")
+    p50, p99 = measured["p50_ms"], measured["p99_ms"]
+    return Row(where, "WebSocket, calls of 1", measured["per_s"], None, p50, p99)
 
 
 def subscribers(served: ServedVenue, where: str, seconds: float) -> Row:
