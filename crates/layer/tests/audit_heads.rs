@@ -58,6 +58,31 @@ fn a_further_head_goes_on_with_heights_sequence_and_what_was_carried() {
     assert_eq!(kinds(&file[at..]), [Kind::InsertedMessage]);
 }
 
+/// As a start leaves them that was killed after its head and before its first batch.
+#[test]
+fn heads_without_a_batch_between_them_go_on_with_the_last_batch() {
+    let terms = terms("fifo", 3, 10_000);
+    let written = |change: fn(&mut End)| {
+        let (mut open, chain) = (OpenBatch::default(), |secret| RevealChain::new(&[secret; 32], 2));
+        let (mut ledger, mut file) = Ledger::after(&End::default(), chain(1), &terms);
+        let mut end = go_on(&mut ledger, &mut open, 2, &mut file);
+        let (_, head) = Ledger::after(&end, chain(2), &terms);
+        file.extend(head);
+        change(&mut end);
+        let (mut ledger, head) = Ledger::after(&end, chain(3), &terms);
+        file.extend(head);
+        go_on(&mut ledger, &mut open, 2, &mut file);
+        file
+    };
+    let whole = written(|_| {});
+    assert_eq!(found(&whole), []);
+    let mut reader = Reader::new(&whole[..]).expect("a head");
+    let heights = std::iter::from_fn(|| reader.next_batch().expect("whole"));
+    assert_eq!(heights.map(|batch| batch.header.height).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let other = written(|end| end.hash.0[0] ^= 1);
+    assert!(kinds(&other).contains(&Kind::BrokenChain), "another batch before it");
+}
+
 #[test]
 fn a_head_that_does_not_go_on_with_the_batch_before_is_found() {
     for change in
