@@ -32,8 +32,7 @@ Examples:
 
   surgetank serve my-venue.toml --data /var/lib/my-venue --listen 127.0.0.1:7400 --log json
 
-SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads keys and certificate
-again.
+SIGTERM and Ctrl-C drain: what waits is answered and synced. SIGHUP reads keys and certificate.
 
 Exit codes: 0 drained · 1 the journal is damaged or another venue's · 2 usage · 74 the disk failed.
 """
