@@ -24,7 +24,7 @@ Examples:
 
   surgetank check my-venue-data --repair --json
 
-Exit codes: 0 whole · 1 damaged: a venue refuses to start · 2 usage, or it runs · 3 repairable · 74 the disk failed.
+Exit codes: 0 whole · 1 damaged · 2 usage, or it runs · 3 repairable · 74 the disk failed.
 """
 _STYLES: Final = {
     "whole": ("✔", "green"),
