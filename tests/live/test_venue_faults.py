@@ -17,6 +17,8 @@ from surgetank.measure.bad_debt import unbooked_usd
 from surgetank.run import Result
 from surgetank.trace import CLASSES, Outcome, Quantity
 
+pytestmark = pytest.mark.live
+
 _LACK = mounting_missing("mkfs.ext4", "losetup")
 #: A fall of six percent: steep enough that whoever liquidates seconds late finds no equity left.
 FALL: dict[str, Any] = {
@@ -44,7 +46,7 @@ LINKS: tuple[dict[str, Any], ...] = (
     {"kind": "bandwidth", "mbps": 0.5},
 )
 #: So that requests are without an answer when the connections are reset.
-SLOW_LINK = {"kind": "delay", "extra_ms": 150.0, "at_s": 0.05, "duration_s": 0.4}
+SLOW_LINK = {"kind": "delay", "extra_ms": 150.0, "at_s": 0.05, "duration_s": 0.9}
 RACE = {"kind": "latency-race", "at_s": 0.5}
 
 

@@ -13,6 +13,8 @@ from surgetank.live.venue.server import VenueServer
 from surgetank.run import Result
 from surgetank.trace import STAGES, MarketKind, Outcome
 
+pytestmark = pytest.mark.live
+
 #: A fall of four percent within two seconds: it makes accounts due for liquidation.
 CRASH = {
     "duration_s": 6.0,

@@ -15,6 +15,8 @@ from surgetank.trace import Outcome
 from surgetank.venue import ServedVenue, VenueKey
 from surgetank.venue.keys import write_keys
 
+pytestmark = pytest.mark.live
+
 SEED = 7
 
 
