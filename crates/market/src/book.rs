@@ -55,6 +55,8 @@ pub struct BookChange {
     pub order: Resting,
     /// ClOrdID before the change: another than now if the order was replaced and kept its place.
     pub orig_cl_ord_id: u64,
+    /// Quantity before the change; 0 if the order has entered.
+    pub orig_qty: Qty,
 }
 
 const NONE: u32 = u32::MAX;
@@ -103,6 +105,15 @@ impl Book {
     /// Best price on a side and the quantity resting there.
     pub fn best(&self, side: Side) -> Option<(Price, Qty)> {
         self.best_level(side).map(|(price, level)| (price, level.qty))
+    }
+
+    /// Quantity that rests at a price.
+    pub fn level(&self, side: Side, price: Price) -> Qty {
+        let levels = match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.asks,
+        };
+        levels.get(&price).map_or(0, |level| level.qty)
     }
 
     /// The order that is next to trade on a side.
@@ -162,9 +173,9 @@ impl Book {
         self.changes.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    fn changed(&mut self, order: Resting, orig_cl_ord_id: u64) {
+    fn changed(&mut self, order: Resting, orig_cl_ord_id: u64, orig_qty: Qty) {
         if let Some(changes) = &mut self.changes {
-            changes.push(BookChange { order, orig_cl_ord_id });
+            changes.push(BookChange { order, orig_cl_ord_id, orig_qty });
         }
     }
 
@@ -221,7 +232,7 @@ impl Book {
         level.qty += order.qty;
         index.insert(slot);
         self.len += 1;
-        self.changed(order, order.cl_ord_id);
+        self.changed(order, order.cl_ord_id, 0);
         true
     }
 
@@ -249,7 +260,7 @@ impl Book {
             self.nodes[next as usize].prev = prev;
         }
         self.free.push(slot);
-        self.changed(Resting { qty: 0, ..order }, cl_ord_id);
+        self.changed(Resting { qty: 0, ..order }, cl_ord_id, order.qty);
         Some(order)
     }
 
@@ -273,7 +284,7 @@ impl Book {
             return 0;
         }
         self.resize(slot, order.qty - qty);
-        self.changed(Resting { qty: order.qty - qty, ..order }, order.cl_ord_id);
+        self.changed(Resting { qty: order.qty - qty, ..order }, order.cl_ord_id, order.qty);
         order.qty - qty
     }
 
@@ -290,6 +301,7 @@ impl Book {
         let Some(slot) = self.slot(account, cl_ord_id) else {
             return;
         };
+        let orig_qty = self.nodes[slot as usize].order.qty;
         self.resize(slot, qty);
         if new_cl_ord_id != cl_ord_id {
             self.nodes[slot as usize].order.cl_ord_id = new_cl_ord_id;
@@ -297,7 +309,7 @@ impl Book {
             index.remove(&cl_ord_id);
             index.insert(new_cl_ord_id, slot);
         }
-        self.changed(self.nodes[slot as usize].order, cl_ord_id);
+        self.changed(self.nodes[slot as usize].order, cl_ord_id, orig_qty);
     }
 
     fn resize(&mut self, slot: u32, qty: Qty) {

@@ -128,6 +128,8 @@ pub enum Fact {
         /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
         /// markets.
         symbol: u16,
+        /// Side of the order.
+        side: Side,
         /// Quantity that did not trade, in lots.
         qty: Qty,
         /// Reason of the cancel.
@@ -144,6 +146,8 @@ pub enum Fact {
         /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
         /// markets.
         symbol: u16,
+        /// Side of the order.
+        side: Side,
         /// Open quantity before the replace, in lots.
         was: Qty,
         /// Open quantity after the replace, in lots, before any trade.

@@ -110,6 +110,7 @@ impl Market {
             cl_ord_id,
             orig_cl_ord_id: old.cl_ord_id,
             symbol,
+            side: old.side,
             was: old.qty,
             leaves: new.qty,
             kept_priority,
@@ -274,7 +275,8 @@ impl Market {
             self.ledger.add_open(account, usize::from(symbol), side, order.qty);
         } else {
             let reason = CancelReason::ImmediateOrCancel;
-            facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty: order.qty, reason });
+            let qty = order.qty;
+            facts.push(Fact::Canceled { account, cl_ord_id, symbol, side, qty, reason });
         }
     }
 

@@ -57,7 +57,7 @@ impl Market {
         let Resting { account, cl_ord_id, side, qty, .. } = order;
         self.books[usize::from(symbol)].remove(account, cl_ord_id);
         self.ledger.add_open(account, usize::from(symbol), side, -qty);
-        facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty, reason });
+        facts.push(Fact::Canceled { account, cl_ord_id, symbol, side, qty, reason });
     }
 
     /// Cancels the resting orders behind a collateral unit that is liquidated: an account's in this

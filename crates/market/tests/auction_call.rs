@@ -106,6 +106,7 @@ fn market_orders_take_any_price() {
             account: 1,
             cl_ord_id: 1,
             symbol: 0,
+            side: Side::Buy,
             qty: 2,
             reason: CancelReason::ImmediateOrCancel,
         },
@@ -268,6 +269,7 @@ fn self_trades_are_cancelled() {
                 account: 0,
                 cl_ord_id: 1,
                 symbol: 0,
+                side: Side::Sell,
                 qty: 5,
                 reason: CancelReason::SelfTrade,
             }

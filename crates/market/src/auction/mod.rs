@@ -271,6 +271,7 @@ impl Market {
             cl_ord_id,
             orig_cl_ord_id: old.cl_ord_id,
             symbol,
+            side: old.side,
             was: old.qty,
             leaves: new.qty,
             kept_priority,

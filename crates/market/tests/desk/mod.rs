@@ -120,9 +120,12 @@ impl BookCopy {
 
     /// Applies the changes and compares: the same orders in the same order.
     pub fn follow(&mut self, market: &mut Market) {
-        for BookChange { order, orig_cl_ord_id } in market.take_book_changes(self.symbol) {
+        for BookChange { order, orig_cl_ord_id, orig_qty } in market.take_book_changes(self.symbol)
+        {
             let known = |o: &Resting| (o.account, o.cl_ord_id) == (order.account, orig_cl_ord_id);
-            match (self.orders.iter().position(known), order.qty) {
+            let place = self.orders.iter().position(known);
+            assert_eq!(place.map_or(0, |at| self.orders[at].qty), orig_qty);
+            match (place, order.qty) {
                 (Some(at), 0) => drop(self.orders.remove(at)),
                 (Some(at), _) => self.orders[at] = order,
                 (None, _) => self.orders.push(order),

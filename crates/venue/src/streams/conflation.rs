@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::Price;
+use surgetank_market::Market;
 
 use super::published::Published;
-use super::view::StreamView;
 use crate::event::{Event, PriceLevel, Stamped, StreamKey};
 use crate::wire::{ConnectionId, Gap, GapReason};
 
@@ -98,8 +98,8 @@ impl Conflation {
         true
     }
 
-    /// A connection is no longer congested; `view` is the state of all published events.
-    pub fn relieved(&mut self, connection: ConnectionId, view: &StreamView) -> Relief {
+    /// A connection is no longer congested; `market` is as the published events have it.
+    pub fn relieved(&mut self, connection: ConnectionId, market: &Market) -> Relief {
         let mut relief = Relief::default();
         for (key, merged) in self.0.remove(&connection).unwrap_or_default().streams {
             let (mut previous, last) = (merged.sent, Stamped::clone(&merged.last));
@@ -112,7 +112,7 @@ impl Conflation {
                 merged.prices.iter().flatten().map(|event| Stamped::clone(event)).collect();
             if let StreamKey::Book(symbol) = key {
                 let level = |(side, price)| {
-                    let qty = view.level(symbol, side, price);
+                    let qty = market.book(symbol).level(side, price);
                     PriceLevel { side, price, qty }
                 };
                 let levels = merged.levels.into_iter().map(level).collect();

@@ -24,16 +24,11 @@ impl Counters {
         self.0.get(&key).copied().unwrap_or(0)
     }
 
-    /// Number of the stream's next event, which is its last one from now on.
-    pub fn next(&mut self, key: StreamKey) -> u64 {
+    /// Numbers the next events of a stream, so many. Returns the number of the first.
+    pub fn take(&mut self, key: StreamKey, count: u64) -> u64 {
         let last = self.0.entry(key).or_default();
-        *last += 1;
-        *last
-    }
-
-    /// Sets the number of a stream's last event.
-    pub fn set(&mut self, key: StreamKey, last: u64) {
-        self.0.insert(key, last);
+        *last += count;
+        *last - count + 1
     }
 
     /// All counters.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::published::Published;
-use crate::event::{Stamped, StreamKey};
+use super::runs::Run;
+use crate::event::StreamKey;
 
 /// Published events; the oldest ones go first.
 #[derive(Clone, Debug)]
 pub struct History {
-    events: BTreeMap<StreamKey, VecDeque<Arc<Published>>>,
-    /// Streams of the events, in the order in which they were published.
+    runs: BTreeMap<StreamKey, VecDeque<Run>>,
+    /// Streams of the runs, in the order in which they were published.
     order: VecDeque<StreamKey>,
     bytes: usize,
     bytes_max: usize,
@@ -19,29 +20,27 @@ pub struct History {
 impl History {
     /// No events yet, and never more than `bytes_max` of them.
     pub fn new(bytes_max: usize) -> History {
-        History { events: BTreeMap::new(), order: VecDeque::new(), bytes: 0, bytes_max }
+        History { runs: BTreeMap::new(), order: VecDeque::new(), bytes: 0, bytes_max }
     }
 
-    /// Keeps an event, whose number is one more than that of its stream's last one.
-    pub fn push(&mut self, event: Arc<Published>) {
-        self.bytes += event.bytes();
-        self.order.push_back(event.key);
-        self.events.entry(event.key).or_default().push_back(event);
+    /// Keeps events, the first of which follows the last one of its stream.
+    pub fn push(&mut self, run: Run) {
+        self.bytes += run.bytes();
+        self.order.push_back(run.key);
+        self.runs.entry(run.key).or_default().push_back(run);
         while self.bytes > self.bytes_max {
             let Some(key) = self.order.pop_front() else { return };
-            let Some(events) = self.events.get_mut(&key) else { continue };
-            self.bytes -= events.pop_front().map_or(0, |event| event.bytes());
-            if events.is_empty() {
-                self.events.remove(&key);
+            let Some(runs) = self.runs.get_mut(&key) else { continue };
+            self.bytes -= runs.pop_front().map_or(0, |run| run.bytes());
+            if runs.is_empty() {
+                self.runs.remove(&key);
             }
         }
     }
 
-    /// Sets the epoch of all events, which no reader shares yet.
+    /// Sets the epoch of all events.
     pub fn set_epoch(&mut self, epoch: u32) {
-        for event in self.events.values_mut().flatten() {
-            *event = Arc::new(Published::new(Stamped { epoch, ..Stamped::clone(event) }));
-        }
+        self.runs.values_mut().flatten().for_each(|run| run.epoch = epoch);
     }
 
     /// Size of what is kept, in bytes.
@@ -50,8 +49,10 @@ impl History {
     }
 
     /// The kept events of a stream above a number, in their order.
-    pub fn after(&self, key: StreamKey, number: u64) -> impl Iterator<Item = &Arc<Published>> {
-        let events = self.events.get(&key).into_iter().flatten();
-        events.skip_while(move |event| event.number <= number)
+    pub fn after(&self, key: StreamKey, number: u64) -> impl Iterator<Item = Arc<Published>> + '_ {
+        self.runs.get(&key).into_iter().flat_map(move |runs| {
+            let from = runs.partition_point(|run| run.last() <= number);
+            runs.range(from..).flat_map(move |run| run.after(number))
+        })
     }
 }

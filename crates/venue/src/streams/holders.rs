@@ -3,19 +3,18 @@
 //! Theory of operation: facts say whose positions and cash may have changed, and what they are now
 //! is read from the market. So no sum is formed twice.
 
-use std::collections::BTreeSet;
-
 use surgetank_layer::units::AccountId;
 use surgetank_market::Fact;
 
 use super::Outcome;
-use super::view::StreamView;
+use super::latest::Latest;
+use super::runs::EventsByStream;
 use crate::event::{Cash, Event, Holding, StreamKey};
 use crate::request::AccountRequest;
 
-/// The events of positions and cash; `view` is the state before the batch.
-pub fn events(batch: &Outcome<'_>, view: &StreamView, out: &mut Vec<(StreamKey, Event)>) {
-    let mut accounts = BTreeSet::new();
+/// The events of positions and cash; `latest` is that of before the batch.
+pub fn events(batch: &Outcome<'_>, latest: &mut Latest, out: &mut EventsByStream) {
+    let mut accounts = Vec::new();
     let pays_all = batch.facts.iter().any(|(_, fact)| {
         accounts.extend(parties(fact).into_iter().flatten());
         matches!(fact, Fact::Funding { .. } | Fact::Expired { .. })
@@ -27,21 +26,23 @@ pub fn events(batch: &Outcome<'_>, view: &StreamView, out: &mut Vec<(StreamKey, 
         if let AccountRequest::Deposit { account, .. } | AccountRequest::Withdraw { account, .. } =
             *request
         {
-            accounts.insert(account);
+            accounts.push(account);
         }
     }
+    accounts.sort_unstable();
+    accounts.dedup();
     for account in accounts {
         for symbol in 0..batch.market.symbols() {
             let qty = batch.market.position(account, symbol);
-            if qty != view.position(account, symbol) {
+            if latest.set_position(account, symbol, qty) {
                 let event = Event::Position(Holding { account, symbol, qty });
-                out.push((StreamKey::Positions(account), event.clone()));
-                out.push((StreamKey::PublicPositions(()), event));
+                out.push(StreamKey::Positions(account), event.clone());
+                out.push(StreamKey::PublicPositions(()), event);
             }
         }
         let cash = batch.market.cash(account);
-        if cash != view.cash(account) {
-            out.push((StreamKey::Positions(account), Event::Cash(Cash { account, cash })));
+        if latest.set_cash(account, cash) {
+            out.push(StreamKey::Positions(account), Event::Cash(Cash { account, cash }));
         }
     }
 }

@@ -1,38 +1,43 @@
 //! Streams: what a venue tells of its batches, numbered.
 //!
-//! In reading order: [`counters`] (numbers), [`view`] (the state that events lead to); events out of
-//! what was executed: [`private`] (reports), [`public`] (trades, prices, risk), [`order_numbers`]
-//! (books), [`holders`] (positions and cash); [`history`] (what is kept for late readers),
-//! [`published`] (events that readers share), [`subscription`] (who follows which stream),
-//! [`conflation`] (what slow readers are sent), and here [`Streams`].
+//! In reading order: [`counters`] (numbers); events out of what was executed: [`private`] (reports),
+//! [`public`] (trades, prices, risk), [`order_numbers`] (books), [`holders`] (positions and cash),
+//! [`latest`] (with what they compare); [`runs`] (a batch's events of one stream), [`history`] (what
+//! is kept for late readers), [`published`] (events that readers share), [`state`] (what a stream's
+//! events have led to), [`subscription`] (who follows which stream), [`conflation`] (what slow
+//! readers are sent), and here [`Streams`].
 //!
 //! # Rules
 //! 1. An event's number is given when its batch is executed, new or replayed: numbers are a function
 //!    of the journal, and the counters belong to the state that snapshots keep.
 //! 2. Events are published when their record is durable: a published number is never taken back. So
-//!    are states: a stream's state is that of its published events.
+//!    are states: that of the last batch is shown once the batch is durable.
 //! 3. A reader that names the last event that it has is sent everything after it, behind gaps that
 //!    name the events that it will not be sent. Nothing is left out silently.
 //! 4. The streams of an account are shown to its own sessions only.
 //! 5. A subscription to a stream that is not published is refused: a reader never waits in vain.
 //!
 //! # Theory of operation
-//! There are two [`StreamView`]s. A batch's events are the difference between the market after it and the
-//! view that all earlier events lead to, and are applied to that view at once. The second view has
-//! the published events only, and is what readers are sent as the state of a stream.
+//! One batch at a time is executed, and waits for the disk before the next one. So the market is what the
+//! published events have led to, except while a batch is held; whoever wants a state in that time
+//! waits for the disk as well. A batch's events are the facts and the differences between the market
+//! and the [`Latest`] values. Most streams have no reader at most times: what is kept of a batch
+//! is a [`Run`] per stream, and events are only made one by one for those who follow them.
 
 pub mod conflation;
 pub mod counters;
 pub mod history;
 pub mod holders;
+pub mod latest;
 pub mod order_numbers;
 pub mod private;
 pub mod public;
 pub mod published;
+pub mod runs;
+pub mod state;
 pub mod subscription;
-pub mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use surgetank_layer::codec::Read;
@@ -41,7 +46,7 @@ use surgetank_market::book::BookChange;
 use surgetank_market::{Fact, Market};
 
 use crate::encoding::{Encoded, fields, too_large};
-use crate::event::{Event, Funding, Position, Stamped, StreamKey};
+use crate::event::{Event, Funding, Position, StreamKey};
 use crate::request::AccountRequest;
 use crate::storage::effect::Append;
 use crate::storage::record::RecordKind;
@@ -51,11 +56,11 @@ use crate::wire::{
 use conflation::{Conflation, Relief, is_conflatable};
 use counters::{Counter, Counters};
 use history::History;
+use latest::Latest;
 use order_numbers::{OrderNumber, OrderNumbers};
-use private::Sides;
 use published::Published;
+use runs::{EventsByStream, Run};
 use subscription::Subscriptions;
-use view::StreamView;
 
 /// Bounds of the memory of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,20 +119,19 @@ pub struct Beginning {
 pub struct Streams {
     bounds: StreamBounds,
     epoch: u32,
-    /// Numbers of the last events: of all, of those that are published, and of those that happened
-    /// before the state with which the start began.
+    /// Numbers of the last events: of all, and of those that happened before the state with which
+    /// the start began.
     counters: Counters,
-    published: Counters,
     restored: Counters,
-    /// The state after all events, and after those that are published.
-    executed: StreamView,
-    view: StreamView,
+    latest: Latest,
     order_numbers: OrderNumbers,
     history: History,
     /// Events of records that are not durable yet, by record.
-    held: VecDeque<(u64, Stamped)>,
+    held: VecDeque<(u64, BTreeMap<StreamKey, Run>)>,
     subscriptions: Subscriptions,
     conflation: Conflation,
+    /// Connections that are no longer congested, and were not sent yet what was left out.
+    relieved: BTreeSet<ConnectionId>,
 }
 
 /// Version of [`State`]. As a number of counters, with which version 1 began, it is none.
@@ -162,26 +166,24 @@ impl Streams {
         let counters = Counters::restore(state.counters);
         let order_numbers = OrderNumbers::restore(state.order_numbers);
         let fundings = state.fundings.iter().map(|last| (last.symbol, last.funding)).collect();
-        let view = StreamView::of(market, &order_numbers, &fundings);
         Streams {
             bounds,
             epoch: 0,
-            published: counters.clone(),
             restored: counters.clone(),
             counters,
-            executed: view.clone(),
-            view,
+            latest: Latest::of(market, fundings),
             order_numbers,
             history: History::new(bounds.history_bytes_max),
             held: VecDeque::new(),
             subscriptions: Subscriptions::default(),
             conflation: Conflation::default(),
+            relieved: BTreeSet::new(),
         }
     }
 
     /// The part of the state that is a function of the journal and does not follow from the market.
     pub fn state(&self) -> Vec<u8> {
-        let fundings = self.executed.fundings();
+        let fundings = self.latest.fundings();
         let state = State {
             version: STATE,
             counters: self.counters.state(),
@@ -206,7 +208,8 @@ impl Streams {
     /// Sets the history of the journal to which all numbers belong.
     pub fn set_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
-        self.held.iter_mut().for_each(|(_, stamped)| stamped.epoch = epoch);
+        let held = self.held.iter_mut().flat_map(|(_, runs)| runs.values_mut());
+        held.for_each(|run| run.epoch = epoch);
         self.history.set_epoch(epoch);
     }
 
@@ -215,58 +218,52 @@ impl Streams {
         if matches!(append.kind, RecordKind::Head | RecordKind::Batch) {
             let sequence = (append.first_sequence + u64::from(append.ordered)).saturating_sub(1);
             let source = Source { record, sequence, sealed_ns: append.sealed_ns };
-            self.hold(source, StreamKey::Journal(()), Event::Batch(append.payload.clone()));
+            self.hold(source, StreamKey::Journal(()), vec![Event::Batch(append.payload.clone())]);
         }
     }
 
     /// A batch was executed.
     pub fn batch(&mut self, batch: &Outcome<'_>) {
-        let mut sides = Sides::new(batch.changes);
-        let mut events = Vec::new();
-        for (_, fact) in batch.facts {
-            private::reports(fact, &mut sides, &mut events);
-        }
-        public::events(batch, &self.executed, &mut events);
-        self.order_numbers.events(batch, &self.executed, &mut events);
-        holders::events(batch, &self.executed, &mut events);
-        for (key, event) in events {
-            self.hold(batch.source, key, event);
+        let mut events = EventsByStream::default();
+        batch.facts.iter().for_each(|(_, fact)| private::reports(fact, &mut events));
+        public::events(batch, &mut self.latest, &mut events);
+        self.order_numbers.events(batch, &mut events);
+        holders::events(batch, &mut self.latest, &mut events);
+        for (key, events) in events {
+            self.hold(batch.source, key, events);
         }
     }
 
-    fn hold(&mut self, source: Source, key: StreamKey, event: Event) {
-        self.executed.apply(key, &event);
-        let number = self.counters.next(key);
-        let (sequence, time_ns) = (source.sequence, source.sealed_ns);
-        let (epoch, previous) = (self.epoch, number - 1);
-        let stamped = Stamped { key, epoch, number, previous, sequence, time_ns, event };
-        self.held.push_back((source.record, stamped));
+    fn hold(&mut self, source: Source, key: StreamKey, events: Vec<Event>) {
+        let first = self.counters.take(key, events.len() as u64);
+        let Source { record, sequence, sealed_ns: time_ns } = source;
+        let run = Run { key, epoch: self.epoch, first, sequence, time_ns, events };
+        match self.held.back_mut() {
+            Some((of, runs)) if *of == record => drop(runs.insert(key, run)),
+            _ => self.held.push_back((record, BTreeMap::from([(key, run)]))),
+        }
     }
 
     /// The records up to this one are durable: the events for each connection.
     pub fn durable(&mut self, record: u64) -> BTreeMap<ConnectionId, Vec<Arc<Published>>> {
         let due = self.held.partition_point(|(of, _)| *of <= record);
-        let mut shares: BTreeMap<ConnectionId, Vec<Arc<Published>>> = BTreeMap::new();
-        for (_, stamped) in self.held.drain(..due) {
-            let (key, event) = (stamped.key, Arc::new(Published::new(stamped)));
-            self.view.apply(key, &event.event);
-            self.published.set(key, event.number);
-            for (connection, conflate) in self.subscriptions.of(key) {
-                let is_merged = is_conflatable(key)
-                    && (conflate || self.conflation.has_left_out(connection, key))
-                    && self.conflation.merges(connection, &event);
-                if !is_merged {
-                    shares.entry(connection).or_default().push(Arc::clone(&event));
+        let mut shares = BTreeMap::new();
+        for (_, runs) in self.held.drain(..due) {
+            for run in runs.into_values() {
+                if self.subscriptions.has(run.key) {
+                    share(&run, &self.subscriptions, &mut self.conflation, &mut shares);
                 }
+                self.history.push(run);
             }
-            self.history.push(event);
         }
         shares
     }
 
     /// The last published event of a stream.
     pub fn last(&self, key: StreamKey) -> Position {
-        Position { epoch: self.epoch, number: self.published.last(key) }
+        let held = self.held.iter().find_map(|(_, runs)| runs.get(&key));
+        let number = held.map_or_else(|| self.counters.last(key), |run| run.first - 1);
+        Position { epoch: self.epoch, number }
     }
 
     /// The last published events of an account's own streams.
@@ -285,14 +282,15 @@ impl Streams {
             | StreamKey::Orders(symbol)
             | StreamKey::Trades(symbol)
             | StreamKey::Prices(symbol)
-            | StreamKey::Liquidations(symbol) => self.view.prices(symbol).is_some(),
+            | StreamKey::Liquidations(symbol) => self.latest.prices(symbol).is_some(),
             _ => true,
         };
         is_published.then_some(()).ok_or(CutReason::NoSuchStream)
     }
 
-    /// The published state of a stream, for a connection that is logged on for this account;
-    /// `sequence` is the place in the journal of the last durable request.
+    /// The state of a stream after the last batch, for a connection that is logged on for this
+    /// account; it may be shown once that batch is durable. `sequence` is the place in the journal
+    /// of its last request.
     ///
     /// # Errors
     /// Why the connection must end.
@@ -301,9 +299,11 @@ impl Streams {
         account: AccountId,
         key: StreamKey,
         sequence: u64,
+        market: &Market,
     ) -> Result<StreamState, CutReason> {
         self.check(account, key)?;
-        Ok(StreamState { key, last: self.last(key), sequence, events: self.view.state(key) })
+        let events = state::state(key, market, &self.latest, &self.order_numbers);
+        Ok(StreamState { key, last: self.executed(key), sequence, events })
     }
 
     /// The last event of a stream, of what is executed.
@@ -340,8 +340,7 @@ impl Streams {
             let (from, to, reason) = (1, last, GapReason::OtherEpoch);
             return Beginning { gaps: vec![Gap { key, epoch, from, to, reason }], events: vec![] };
         }
-        let events: Vec<Arc<Published>> =
-            self.history.after(key, after.number).map(Arc::clone).collect();
+        let events: Vec<Arc<Published>> = self.history.after(key, after.number).collect();
         let (from, to) = (after.number + 1, events.first().map_or(last, |first| first.number - 1));
         let restored = self.restored.last(key).min(to);
         let parts = [
@@ -371,17 +370,50 @@ impl Streams {
 
     /// So much waits for a connection that events are merged for it, where it permits that.
     pub fn congested(&mut self, connection: ConnectionId) {
+        self.relieved.remove(&connection);
         self.conflation.congested(connection);
     }
 
-    /// A connection is no longer congested: what it is sent for what was left out.
-    pub fn relieved(&mut self, connection: ConnectionId) -> Relief {
-        self.conflation.relieved(connection, &self.view)
+    /// A connection is no longer congested.
+    pub fn relieved(&mut self, connection: ConnectionId) {
+        self.relieved.insert(connection);
+    }
+
+    /// What connections that are no longer congested are sent for what was left out. While a batch is
+    /// held, they wait: the market is ahead of the published events.
+    pub fn reliefs(&mut self, market: &Market) -> Vec<(ConnectionId, Relief)> {
+        if !self.held.is_empty() {
+            return Vec::new();
+        }
+        let relieved = std::mem::take(&mut self.relieved).into_iter();
+        let conflation = &mut self.conflation;
+        relieved.map(|connection| (connection, conflation.relieved(connection, market))).collect()
     }
 
     /// Ends all subscriptions of a connection.
     pub fn gone(&mut self, connection: ConnectionId) {
         self.subscriptions.gone(connection);
+        self.relieved.remove(&connection);
         self.conflation.gone(connection);
+    }
+}
+
+/// Gives the events of a run to those that follow its stream.
+fn share(
+    run: &Run,
+    subscriptions: &Subscriptions,
+    conflation: &mut Conflation,
+    shares: &mut BTreeMap<ConnectionId, Vec<Arc<Published>>>,
+) {
+    let key = run.key;
+    for event in run.after(0) {
+        for (connection, conflate) in subscriptions.of(key) {
+            let is_merged = is_conflatable(key)
+                && (conflate || conflation.has_left_out(connection, key))
+                && conflation.merges(connection, &event);
+            if !is_merged {
+                shares.entry(connection).or_default().push(Arc::clone(&event));
+            }
+        }
     }
 }

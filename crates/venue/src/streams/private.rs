@@ -1,34 +1,11 @@
 //! Streams of an account: its execution reports.
 
-use std::collections::BTreeMap;
-
-use surgetank_layer::message::{ExecType, Side};
-use surgetank_layer::units::{AccountId, Qty};
+use surgetank_layer::message::ExecType;
+use surgetank_layer::units::Qty;
 use surgetank_market::Fact;
-use surgetank_market::book::BookChange;
 
+use super::runs::EventsByStream;
 use crate::event::{Event, Report, StreamKey};
-
-/// Sides of the orders of a batch, by owner, market and ClOrdID: facts of cancels and replacements
-/// do not name the side. Such an order was accepted in this batch, or has rested and is among the
-/// changes of its book.
-pub struct Sides(BTreeMap<(AccountId, u16, u64), Side>);
-
-impl Sides {
-    /// Of the changes of the books in a batch, each with the index of its market.
-    pub fn new(changes: &[(u16, BookChange)]) -> Sides {
-        let ids = |&(symbol, change): &(u16, BookChange)| {
-            let order = change.order;
-            [order.cl_ord_id, change.orig_cl_ord_id]
-                .map(|id| ((order.account, symbol, id), order.side))
-        };
-        Sides(changes.iter().flat_map(ids).collect())
-    }
-
-    fn of(&self, account: AccountId, symbol: u16, cl_ord_id: u64) -> Option<Side> {
-        self.0.get(&(account, symbol, cl_ord_id)).copied()
-    }
-}
 
 const BLANK: Report = Report {
     exec_type: ExecType::New,
@@ -44,13 +21,12 @@ const BLANK: Report = Report {
 };
 
 /// The execution reports of a fact, given in the order of their batch.
-pub fn reports(fact: &Fact, sides: &mut Sides, out: &mut Vec<(StreamKey, Event)>) {
+pub fn reports(fact: &Fact, out: &mut EventsByStream) {
     let mut report = |account, report| {
-        out.push((StreamKey::Executions(account), Event::Report(report)));
+        out.push(StreamKey::Executions(account), Event::Report(report));
     };
     match *fact {
         Fact::Accepted { account, cl_ord_id, symbol, side, leaves } => {
-            sides.0.insert((account, symbol, cl_ord_id), side);
             let side = Some(side);
             report(account, Report { cl_ord_id, symbol, side, leaves_qty: leaves, ..BLANK });
         }
@@ -59,15 +35,14 @@ pub fn reports(fact: &Fact, sides: &mut Sides, out: &mut Vec<(StreamKey, Event)>
             let (exec_type, reason) = (ExecType::Rejected, reason as u8);
             report(account, Report { exec_type, cl_ord_id, symbol, reason, ..BLANK });
         }
-        Fact::Canceled { account, cl_ord_id, symbol, reason, .. } => {
+        Fact::Canceled { account, cl_ord_id, symbol, side, reason, .. } => {
             let (exec_type, reason) = (ExecType::Canceled, reason as u8);
-            let side = sides.of(account, symbol, cl_ord_id);
+            let side = Some(side);
             report(account, Report { exec_type, cl_ord_id, symbol, side, reason, ..BLANK });
         }
-        Fact::Replaced { account, cl_ord_id, orig_cl_ord_id, symbol, leaves, .. } => {
+        Fact::Replaced { account, cl_ord_id, orig_cl_ord_id, symbol, side, leaves, .. } => {
             let exec_type = ExecType::Replaced;
-            let side = sides.of(account, symbol, orig_cl_ord_id);
-            sides.0.extend(side.map(|side| ((account, symbol, cl_ord_id), side)));
+            let side = Some(side);
             let report_of = Report { exec_type, cl_ord_id, orig_cl_ord_id, symbol, side, ..BLANK };
             report(account, Report { leaves_qty: leaves, ..report_of });
         }

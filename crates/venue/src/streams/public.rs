@@ -7,13 +7,14 @@ use surgetank_layer::units::AccountId;
 use surgetank_market::Fact;
 
 use super::Outcome;
-use super::view::{StreamView, prices};
+use super::latest::{Latest, prices};
+use super::runs::EventsByStream;
 use crate::event::{
     BadDebt, Deleveraging, Event, Funding, Liquidation, MarginCall, StreamKey, Trade,
 };
 
-/// The events of trades, prices, funding and risk; `view` is the state before the batch.
-pub fn events(batch: &Outcome<'_>, view: &StreamView, out: &mut Vec<(StreamKey, Event)>) {
+/// The events of trades, prices, funding and risk; `latest` is that of before the batch.
+pub fn events(batch: &Outcome<'_>, latest: &mut Latest, out: &mut EventsByStream) {
     let symbols = batch.market.symbols();
     let mut trades: BTreeMap<u16, Vec<Trade>> = BTreeMap::new();
     for (_, fact) in batch.facts {
@@ -24,24 +25,26 @@ pub fn events(batch: &Outcome<'_>, view: &StreamView, out: &mut Vec<(StreamKey, 
             }
             Fact::Funding { symbol, price, premium_ppb, rate_ppb, .. } => {
                 let funding = Funding { price, premium_ppb, rate_ppb };
-                out.push((StreamKey::Prices(symbol), Event::Funding(funding)));
+                latest.set_funding(symbol, funding);
+                out.push(StreamKey::Prices(symbol), Event::Funding(funding));
             }
             _ => {}
         }
         if let Some((account, symbol, event)) = risk(fact) {
             let is_public = symbol < symbols && !matches!(event, Event::MarginCall(_));
             if is_public {
-                out.push((StreamKey::Liquidations(symbol), event.clone()));
+                out.push(StreamKey::Liquidations(symbol), event.clone());
             }
-            out.push((StreamKey::Risk(account), event));
+            out.push(StreamKey::Risk(account), event);
         }
     }
-    let trades = trades.into_iter();
-    out.extend(trades.map(|(symbol, trades)| (StreamKey::Trades(symbol), Event::Trades(trades))));
+    for (symbol, trades) in trades {
+        out.push(StreamKey::Trades(symbol), Event::Trades(trades));
+    }
     for symbol in 0..symbols {
         let now = prices(batch.market, symbol);
-        if view.prices(symbol) != Some(now) {
-            out.push((StreamKey::Prices(symbol), Event::Prices(now)));
+        if latest.set_prices(symbol, now) {
+            out.push(StreamKey::Prices(symbol), Event::Prices(now));
         }
     }
 }

@@ -57,6 +57,11 @@ impl Subscriptions {
         self.by_connection.get(&connection).map_or(0, BTreeSet::len)
     }
 
+    /// Whether anybody follows a stream.
+    pub fn has(&self, key: StreamKey) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
     /// The subscribers of a stream, each with whether it wants events merged when it is slow.
     pub fn of(&self, key: StreamKey) -> impl Iterator<Item = (ConnectionId, bool)> + '_ {
         let connections = self.by_key.get(&key).into_iter().flatten();

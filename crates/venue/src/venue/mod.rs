@@ -312,6 +312,7 @@ impl Venue {
                 self.intake.durable(self.now, number);
                 let shares = self.streams.durable(number).into_iter();
                 out.extend(shares.map(|(connection, events)| Output::Events(connection, events)));
+                self.relieve(out);
                 out.extend(self.views.durable(number));
             }
             effect::Output::Space(space) => {
@@ -454,7 +455,10 @@ impl Machine for Venue {
             }
             Input::StreamState(connection, key) => self.stream_state(connection, key, out),
             Input::Congested(connection) => self.streams.congested(connection),
-            Input::Relieved(connection) => self.relieved(connection, out),
+            Input::Relieved(connection) => {
+                self.streams.relieved(connection);
+                self.relieve(out);
+            }
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {
                 self.intake.drain();

@@ -43,21 +43,26 @@ impl Venue {
         let Some(account) = self.intake.session(connection).map(|session| session.account) else {
             return;
         };
-        out.push(match self.streams.state_of(account, key, self.durable_sequence) {
-            Ok(state) => Output::StreamState(connection, state),
+        let (sequence, market) = (self.decided.end.sequence, self.execution.market());
+        match self.streams.state_of(account, key, sequence, market) {
+            Ok(state) => {
+                let state = Output::StreamState(connection, state);
+                out.extend(self.views.show(self.record, self.durable, connection, state));
+            }
             Err(reason) => {
                 self.streams.gone(connection);
-                Output::Cut(connection, reason)
+                out.push(Output::Cut(connection, reason));
             }
-        });
+        }
     }
 
-    /// Little waits for a client again.
-    pub(super) fn relieved(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
-        let Relief { gaps, events } = self.streams.relieved(connection);
-        out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
-        if !events.is_empty() {
-            out.push(Output::Events(connection, events));
+    /// What was left out for clients that little waits for again.
+    pub(super) fn relieve(&mut self, out: &mut Vec<Output>) {
+        for (connection, Relief { gaps, events }) in self.streams.reliefs(self.execution.market()) {
+            out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
+            if !events.is_empty() {
+                out.push(Output::Events(connection, events));
+            }
         }
     }
 }
