@@ -13,13 +13,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
 
 use rustix::fs::{FlockOperation, flock};
 use surgetank_venue::storage::effect::{Done, Effect, Errno, FileName};
 use surgetank_venue::storage::record::BLOCK;
 
-/// Zeros that are written at once into a new segment.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Zeros that are written and synced at once into a new segment. A flush of a whole segment would make
+/// the journal's own syncs, for which clients wait, tens of milliseconds late.
+const CHUNK_BYTES: usize = 256 << 10;
+/// Rest after each of them while others use the disk, as a multiple of the time that it took.
+const REST: u32 = 2;
 /// Segments whose files stay open: the current one, and the one before while its slots are written.
 const OPEN_MAX: usize = 2;
 
@@ -82,12 +89,20 @@ pub struct Files {
     directory: PathBuf,
     /// Segments that were used last, the latest one at the end.
     open: Vec<(u64, File)>,
+    /// Syncs of all that work on the directory.
+    syncs: Arc<AtomicU64>,
 }
 
 impl Files {
     /// Of a directory, which is only read until an effect writes.
     pub fn new(directory: &Path) -> Files {
-        Files { directory: directory.to_owned(), open: Vec::new() }
+        Files { directory: directory.to_owned(), open: Vec::new(), syncs: Arc::default() }
+    }
+
+    /// For another thread that works on the same directory.
+    pub fn beside(&self) -> Files {
+        let (directory, syncs) = (self.directory.clone(), Arc::clone(&self.syncs));
+        Files { directory, open: Vec::new(), syncs }
     }
 
     /// Performs an effect.
@@ -116,21 +131,15 @@ impl Files {
                 return fs::read(path).map(Done::Bytes);
             }
             Effect::Allocate { segment, bytes } => {
-                let zeros = vec![0; CHUNK_BYTES];
-                self.create(FileName::Segment(*segment), |file| {
-                    let mut left = *bytes;
-                    while left > 0 {
-                        let chunk = left.min(CHUNK_BYTES as u64);
-                        file.write_all(&zeros[..chunk as usize])?;
-                        left -= chunk;
-                    }
-                    Ok(())
-                })?;
+                self.create(FileName::Segment(*segment), |file| fill(file, *bytes, &self.syncs))?;
             }
             Effect::Write { segment, offset, bytes } => {
                 self.segment(*segment)?.write_all_at(bytes, *offset)?;
             }
-            Effect::Sync { segment } => self.segment(*segment)?.sync_data()?,
+            Effect::Sync { segment } => {
+                self.segment(*segment)?.sync_data()?;
+                self.syncs.fetch_add(1, Ordering::Relaxed);
+            }
             Effect::WriteSuperblock { copy, bytes } => self.write_superblock(*copy, bytes)?,
             Effect::WriteSnapshot { number, bytes } => {
                 self.create(FileName::Snapshot(*number), |file| file.write_all(bytes))?;
@@ -233,6 +242,24 @@ impl Files {
         sync_directory(&archive)?;
         from.parent().map_or(Ok(()), sync_directory)
     }
+}
+
+/// Fills a new file with zeros, chunk by chunk, and leaves the disk to others in between.
+fn fill(file: &mut File, bytes: u64, syncs: &AtomicU64) -> io::Result<()> {
+    let zeros = vec![0; CHUNK_BYTES];
+    let (mut left, mut before) = (bytes, syncs.load(Ordering::Relaxed));
+    while left > 0 {
+        let began = Instant::now();
+        let chunk = left.min(CHUNK_BYTES as u64);
+        file.write_all(&zeros[..chunk as usize])?;
+        file.sync_data()?;
+        left -= chunk;
+        let now = syncs.load(Ordering::Relaxed);
+        if std::mem::replace(&mut before, now) != now {
+            thread::sleep(began.elapsed() * REST);
+        }
+    }
+    Ok(())
 }
 
 /// Path of a file of the data directory.

@@ -42,8 +42,9 @@ impl Storage {
     ) -> std::io::Result<(Storage, mpsc::Receiver<Input>)> {
         // Both threads' effects together, so that neither ever waits for the venue.
         let (results, receiver) = mpsc::channel(2 * EFFECTS_MAX);
-        let journal = worker("journal", directory, results.clone(), telemetry)?;
-        let background = worker("background", directory, results, telemetry)?;
+        let files = Files::new(directory);
+        let background = worker("background", files.beside(), results.clone(), telemetry)?;
+        let journal = worker("journal", files, results, telemetry)?;
         Ok((Storage { journal, background }, receiver))
     }
 
@@ -70,12 +71,11 @@ impl Storage {
 
 fn worker(
     name: &str,
-    directory: &Path,
+    mut files: Files,
     results: mpsc::Sender<Input>,
     telemetry: &Arc<Telemetry>,
 ) -> std::io::Result<Worker> {
     let (sender, effects) = std_mpsc::sync_channel::<(u64, Effect)>(EFFECTS_MAX);
-    let mut files = Files::new(directory);
     let telemetry = Arc::clone(telemetry);
     let work = move || {
         for (number, effect) in effects {
