@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod configuration;
 mod files;
 mod full;
 mod restart;

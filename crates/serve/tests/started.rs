@@ -55,13 +55,16 @@ pub fn keys() -> Keys {
 
 /// Small segments, so that a test fills several; and these bounds of connections.
 pub fn config(connections: &str) -> Config {
-    let json = format!(
+    Config::from_json(&text(connections)).expect("valid")
+}
+
+pub fn text(connections: &str) -> String {
+    format!(
         r#"{{"listen": "127.0.0.1:0", "ordering": "priority high=6", "intake": {{}}, "build": "test",
             "journal": {{"segment_bytes": 1048576, "segments_ahead": 1, "segments_kept": 0,
                          "batches_per_head": 64, "snapshot_requests": 200, "snapshot_s": 3600.0}},
             "connections": {connections}}}"#
-    );
-    Config::from_json(&json).expect("valid")
+    )
 }
 
 pub const CONNECTIONS: &str = r#"{"unauthenticated_max": 4, "logon_s": 20.0, "silent_s": 60.0,

@@ -6,6 +6,7 @@
 //! `SURGETANK_FUZZ=n` makes so many executions (`make soak`); `SURGETANK_SEED=n` begins elsewhere.
 
 use surgetank_layer::units::SECOND;
+use surgetank_venue::event::{Event, Position, StreamKey};
 use surgetank_venue::execution::Execution;
 use surgetank_venue::genesis::Genesis;
 use surgetank_venue::intake::Intake;
@@ -13,6 +14,7 @@ use surgetank_venue::intake::bounds::IntakeBounds;
 use surgetank_venue::request::Level;
 use surgetank_venue::session::auth::{Channel, Secret};
 use surgetank_venue::session::initiator::{Heard, Identity, Initiator};
+use surgetank_venue::session::json::JsonStep;
 use surgetank_venue::session::keys::Keys;
 use surgetank_venue::session::{Acceptor, FRAME_BYTES_MAX, Step};
 use surgetank_venue::storage::Mode;
@@ -22,14 +24,30 @@ use surgetank_venue::storage::segment::SLOTS_START;
 use surgetank_venue::storage::slot::SLOT_BYTES;
 use surgetank_venue::storage::snapshots::{self, Snapshot};
 use surgetank_venue::streams::{StreamBounds, Streams};
-use surgetank_venue::wire::LoggedOn;
+use surgetank_venue::wire::{Gap, GapReason, LoggedOn, StreamState};
 
 use crate::examples::ups;
 use crate::genesis::large;
 use crate::memory_disk::{Disk, Running, Start};
 use crate::session::{digits, keys};
+use crate::session_json::{DESK, acceptor, logged_on};
 
 const EXECUTIONS: u64 = 6_000;
+/// Calls of docs/websocket.md.
+const CALLS: [&str; 12] = [
+    r#"{"jsonrpc": "2.0", "id": 1, "method": "private/buy", "params": {"instrument_name": "BTC", "amount": 0.001, "type": "limit", "price": 100.0, "cl_ord_id": "7", "time_in_force": "good_til_cancelled", "post_only": true}}"#,
+    r#"{"jsonrpc": "2.0", "id": "x", "method": "private/sell", "params": {"instrument_name": "BTC", "amount": "1e-3", "type": "market", "reduce_only": true}}"#,
+    r#"{"jsonrpc": "2.0", "id": 2, "method": "private/edit", "params": {"instrument_name": "BTC", "orig_cl_ord_id": "7", "cl_ord_id": "8", "amount": 1, "price": 99.9}}"#,
+    r#"{"jsonrpc": "2.0", "id": 3, "method": "private/cancel", "params": {"instrument_name": "BTC", "orig_cl_ord_id": "8", "cl_ord_id": "9"}}"#,
+    r#"{"jsonrpc": "2.0", "id": 4, "method": "private/cancel_all", "params": {"instrument_name": "BTC"}}"#,
+    r#"{"jsonrpc": "2.0", "id": 5, "method": "public/subscribe", "params": {"channels": ["book.BTC.raw", "trades.BTC", "ticker.BTC"], "after": {"book.BTC.raw": {"epoch": "1", "change_id": 5}}}}"#,
+    r#"{"jsonrpc": "2.0", "id": 6, "method": "private/subscribe", "params": {"channels": ["user.orders", "user.portfolio", "user.risk"]}}"#,
+    r#"{"jsonrpc": "2.0", "id": 7, "method": "public/get_order_book", "params": {"instrument_name": "BTC", "depth": 10}}"#,
+    r#"{"jsonrpc": "2.0", "id": 8, "method": "private/withdraw", "params": {"amount": 10.5, "cl_ord_id": "77", "signature": "00ff"}}"#,
+    r#"{"jsonrpc": "2.0", "id": 9, "method": "public/set_heartbeat", "params": {"interval": 10}}"#,
+    r#"{"jsonrpc": "2.0", "id": null, "method": "public/unsubscribe", "params": {"channels": ["book.BTC.raw"]}}"#,
+    r#"{"jsonrpc": "2.0", "id": 10, "method": "private/get_order_state", "params": {"cl_ord_id": "7"}}"#,
+];
 const NOW: u64 = 1_000 * SECOND;
 
 /// SplitMix64 (Steele et al., OOPSLA 2014).
@@ -237,6 +255,42 @@ fn session(draws: &mut Draws, bodies: &[Vec<u8>], keys: &Keys) {
     assert!(requests <= bytes.len() && bytes.len() <= 4 * FRAME_BYTES_MAX);
 }
 
+/// Texts of a WebSocket, before and after the logon, with what the venue says in between.
+fn websocket(draws: &mut Draws, keys: &Keys) {
+    let mut acceptor = if draws.below(5) == 0 { acceptor() } else { logged_on("desk", &DESK) };
+    let mut texts = Vec::new();
+    for _ in 0..=draws.below(4) {
+        let mut text = CALLS[draws.below(CALLS.len())].as_bytes().to_vec();
+        if draws.below(4) > 0 {
+            let other = CALLS[draws.below(CALLS.len())];
+            draws.mutate(&mut text, other.as_bytes());
+        }
+        if draws.below(6) == 0 {
+            let others = texts.join(&b","[..]);
+            text = [b"[", &others[..], b",", &text[..], b"]"].concat();
+        }
+        texts.push(text);
+    }
+    for text in &texts {
+        let text = String::from_utf8_lossy(text);
+        let steps = acceptor.receive(NOW, keys, &text);
+        assert!(steps.len() <= 2 + text.len(), "{} steps of {text}", steps.len());
+        let said = steps.iter().map(|step| match step {
+            JsonStep::Say(said) => said.len(),
+            _ => 0,
+        });
+        assert!(said.sum::<usize>() <= 4_096 + 512 * text.len());
+        let number = draws.number();
+        let from = Position { epoch: number as u32, number: draws.number() };
+        let (key, reason) = (StreamKey::Book(number as u16), GapReason::NotKept);
+        let gap = Gap { key, epoch: from.epoch, from: from.number, to: number, reason };
+        acceptor.gap(&gap);
+        let events = vec![Event::Levels(Vec::new())];
+        acceptor.snapshot(&StreamState { key, last: from, sequence: number, events });
+        acceptor.wake(NOW.saturating_add(draws.number()));
+    }
+}
+
 fn disk() -> Disk {
     let mut running = Running::new(Disk::default(), Mode::Serve);
     assert!(matches!(running.start(), Start::Served(_)));
@@ -273,10 +327,11 @@ fn no_mutated_input_panics_hangs_or_grows() {
     for seed in first..first + executions {
         let _named = Named(seed);
         let draws = &mut Draws(seed);
-        match seed % 8 {
+        match seed % 10 {
             0 => journal(draws, &disk),
             1 | 2 => snapshot(draws, &snapshot_bytes, &states, &genesis),
             3 | 4 => files(draws, &texts),
+            8 | 9 => websocket(draws, &keys),
             _ => session(draws, &bodies, &keys),
         }
     }

@@ -26,11 +26,11 @@ use crate::small_venue::genesis;
 
 const NOW: u64 = 1_000 * SECOND;
 const NOW_MS: u64 = 1_000_000;
-const DESK: Secret = Secret::Ed25519([3; 32]);
+pub const DESK: Secret = Secret::Ed25519([3; 32]);
 const SHARED: Secret = Secret::HmacSha256([4; 32]);
 const CHALLENGE: ConnectionChallenge = ConnectionChallenge { venue: [1; 16], nonce: [2; 32] };
 
-fn acceptor() -> JsonAcceptor {
+pub fn acceptor() -> JsonAcceptor {
     let markets = Arc::new(Markets::of(&genesis(Matching::Continuous)));
     JsonAcceptor::open(CHALLENGE, markets, NOW).0
 }
@@ -52,7 +52,7 @@ fn auth(name: &str, secret: &Secret, challenge: &ConnectionChallenge, timestamp:
         "signature": signature}})
 }
 
-fn logged_on(name: &str, secret: &Secret) -> JsonAcceptor {
+pub fn logged_on(name: &str, secret: &Secret) -> JsonAcceptor {
     let mut acceptor = acceptor();
     let text = auth(name, secret, &CHALLENGE, NOW_MS).to_string();
     let steps = acceptor.receive(NOW, &keys(), &text);
