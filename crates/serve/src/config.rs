@@ -92,11 +92,16 @@ impl Config {
         new_journal: [u8; 16],
     ) -> Result<venue::Config, String> {
         let Journal { segment_bytes, segments_ahead, segments_kept, .. } = self.journal;
-        let Connections { subscriptions_max, history_bytes_max, .. } = self.connections;
+        let Connections { subscriptions_max, history_bytes_max, outbound_bytes_max, .. } =
+            self.connections;
         Ok(venue::Config {
             genesis,
             bounds: self.intake,
-            stream_bounds: StreamBounds { history_bytes_max, subscriptions_max },
+            stream_bounds: StreamBounds {
+                history_bytes_max,
+                subscriptions_max,
+                beginning_bytes_max: outbound_bytes_max / 2,
+            },
             ordering: Ordering::parse(&self.ordering)?,
             batches_per_head: self.journal.batches_per_head,
             build: Digest(*blake3::hash(self.build.as_bytes()).as_bytes()),

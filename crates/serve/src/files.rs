@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use surgetank_venue::storage::effect::{Done, Effect, Errno, FileName};
@@ -25,8 +25,13 @@ use surgetank_venue::storage::record::BLOCK;
 /// Zeros that are written and synced at once into a new segment. A flush of a whole segment would make
 /// the journal's own syncs, for which clients wait, tens of milliseconds late.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Rest after each of them while others use the disk, as a multiple of the time that it took.
+/// Rest after each of them while the journal is written, as a multiple of the time that it took; and
+/// the longest one.
 const REST: u32 = 2;
+const REST_MAX: Duration = Duration::from_millis(50);
+/// Without rest, a segment is filled this many times as fast as the journal is written: there must be
+/// a next one in time.
+const LEAD: u64 = 2;
 /// Segments whose files stay open: the current one, and the one before while its slots are written.
 const OPEN_MAX: usize = 2;
 
@@ -89,20 +94,20 @@ pub struct Files {
     directory: PathBuf,
     /// Segments that were used last, the latest one at the end.
     open: Vec<(u64, File)>,
-    /// Syncs of all that work on the directory.
-    syncs: Arc<AtomicU64>,
+    /// Bytes of the journal that were written, by all that work on the directory.
+    written: Arc<AtomicU64>,
 }
 
 impl Files {
     /// Of a directory, which is only read until an effect writes.
     pub fn new(directory: &Path) -> Files {
-        Files { directory: directory.to_owned(), open: Vec::new(), syncs: Arc::default() }
+        Files { directory: directory.to_owned(), open: Vec::new(), written: Arc::default() }
     }
 
     /// For another thread that works on the same directory.
     pub fn beside(&self) -> Files {
-        let (directory, syncs) = (self.directory.clone(), Arc::clone(&self.syncs));
-        Files { directory, open: Vec::new(), syncs }
+        let (directory, written) = (self.directory.clone(), Arc::clone(&self.written));
+        Files { directory, open: Vec::new(), written }
     }
 
     /// Performs an effect.
@@ -131,15 +136,13 @@ impl Files {
                 return fs::read(path).map(Done::Bytes);
             }
             Effect::Allocate { segment, bytes } => {
-                self.create(FileName::Segment(*segment), |file| fill(file, *bytes, &self.syncs))?;
+                self.create(FileName::Segment(*segment), |file| fill(file, *bytes, &self.written))?;
             }
             Effect::Write { segment, offset, bytes } => {
                 self.segment(*segment)?.write_all_at(bytes, *offset)?;
+                self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             }
-            Effect::Sync { segment } => {
-                self.segment(*segment)?.sync_data()?;
-                self.syncs.fetch_add(1, Ordering::Relaxed);
-            }
+            Effect::Sync { segment } => self.segment(*segment)?.sync_data()?,
             Effect::WriteSuperblock { copy, bytes } => self.write_superblock(*copy, bytes)?,
             Effect::WriteSnapshot { number, bytes } => {
                 self.create(FileName::Snapshot(*number), |file| file.write_all(bytes))?;
@@ -244,19 +247,21 @@ impl Files {
     }
 }
 
-/// Fills a new file with zeros, chunk by chunk, and leaves the disk to others in between.
-fn fill(file: &mut File, bytes: u64, syncs: &AtomicU64) -> io::Result<()> {
+/// Fills a new file with zeros, chunk by chunk, and leaves the disk to the journal in between.
+fn fill(file: &mut File, bytes: u64, written: &AtomicU64) -> io::Result<()> {
     let zeros = vec![0; CHUNK_BYTES];
-    let (mut left, mut before) = (bytes, syncs.load(Ordering::Relaxed));
-    while left > 0 {
+    let at_first = written.load(Ordering::Relaxed);
+    let (mut filled, mut before) = (0, at_first);
+    while filled < bytes {
         let began = Instant::now();
-        let chunk = left.min(CHUNK_BYTES as u64);
+        let chunk = (bytes - filled).min(CHUNK_BYTES as u64);
         file.write_all(&zeros[..chunk as usize])?;
         file.sync_data()?;
-        left -= chunk;
-        let now = syncs.load(Ordering::Relaxed);
-        if std::mem::replace(&mut before, now) != now {
-            thread::sleep(began.elapsed() * REST);
+        filled += chunk;
+        let now = written.load(Ordering::Relaxed);
+        let is_written = std::mem::replace(&mut before, now) != now;
+        if is_written && filled >= LEAD * (now - at_first) {
+            thread::sleep((began.elapsed() * REST).min(REST_MAX));
         }
     }
     Ok(())

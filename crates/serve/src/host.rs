@@ -208,6 +208,8 @@ impl Host {
                 self.step(Input::LoggedOn(connection, session));
             }
             Command::Venue(Input::Requests(..)) if self.is_past_drain() => {}
+            // It is congested again since; its connection's task will say when it is not.
+            Command::Venue(Input::Relieved(connection)) if self.is_congested(connection) => {}
             Command::Venue(input) => {
                 if let Input::Gone { connection, .. } = input {
                     self.connections.remove(&connection);
@@ -224,6 +226,10 @@ impl Host {
                 }
             }
         }
+    }
+
+    fn is_congested(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(Outbound::is_congested)
     }
 
     fn is_past_drain(&self) -> bool {
@@ -265,7 +271,7 @@ impl Host {
         let (taken_at, taken) = self.snapshot;
         let new = progress.sequence.saturating_sub(taken);
         let is_due = new >= self.snapshots.requests || taken_at.elapsed() >= self.snapshots.time;
-        if new > 0 && is_due {
+        if new > 0 && is_due && self.recovered.is_none() {
             self.take_snapshot(progress);
         }
         if self.drains_until.is_some()

@@ -105,7 +105,7 @@ impl Running {
         let genesis_hash = of_venue.genesis.hash();
         let venue =
             Venue::new(of_venue).map_err(|error| NotStarted::Configuration(error.to_string()))?;
-        let lock = Lock::take(directory).map_err(|error| match error.kind() {
+        let lock = Lock::take(directory).map(Arc::new).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => NotStarted::Locked,
             _ => NotStarted::System(error),
         })?;
@@ -137,7 +137,7 @@ impl Running {
             telemetry: Arc::clone(&telemetry),
         };
         let edge = edge::start(listeners, shared).map_err(system)?;
-        let (storage, results) = Storage::start(directory, &telemetry).map_err(system)?;
+        let (storage, results) = Storage::start(directory, &lock, &telemetry).map_err(system)?;
         let snapshots = SnapshotEvery {
             requests: config.journal.snapshot_requests.max(1),
             time: Duration::from_secs_f64(config.journal.snapshot_s),

@@ -12,7 +12,7 @@ use std::time::Instant;
 use surgetank_venue::storage::effect::{Effect, Errno, Input};
 use tokio::sync::mpsc;
 
-use crate::files::Files;
+use crate::files::{Files, Lock};
 use crate::telemetry::Telemetry;
 
 /// Effects that may wait for a thread. The storage asks for one group at a time, so that few do.
@@ -38,13 +38,14 @@ impl Storage {
     /// The system starts no thread.
     pub fn start(
         directory: &Path,
+        lock: &Arc<Lock>,
         telemetry: &Arc<Telemetry>,
     ) -> std::io::Result<(Storage, mpsc::Receiver<Input>)> {
         // Both threads' effects together, so that neither ever waits for the venue.
         let (results, receiver) = mpsc::channel(2 * EFFECTS_MAX);
         let files = Files::new(directory);
-        let background = worker("background", files.beside(), results.clone(), telemetry)?;
-        let journal = worker("journal", files, results, telemetry)?;
+        let background = worker("background", files.beside(), lock, results.clone(), telemetry)?;
+        let journal = worker("journal", files, lock, results, telemetry)?;
         Ok((Storage { journal, background }, receiver))
     }
 
@@ -72,12 +73,15 @@ impl Storage {
 fn worker(
     name: &str,
     mut files: Files,
+    lock: &Arc<Lock>,
     results: mpsc::Sender<Input>,
     telemetry: &Arc<Telemetry>,
 ) -> std::io::Result<Worker> {
     let (sender, effects) = std_mpsc::sync_channel::<(u64, Effect)>(EFFECTS_MAX);
-    let telemetry = Arc::clone(telemetry);
+    let (telemetry, lock) = (Arc::clone(telemetry), Arc::clone(lock));
     let work = move || {
+        // Whatever becomes of the venue's thread, nobody else writes before this one has ended.
+        let _lock = lock;
         for (number, effect) in effects {
             // A defect here must not leave the venue waiting.
             let began = Instant::now();

@@ -5,6 +5,7 @@ mod client;
 mod configuration;
 mod files;
 mod full;
+mod outbound;
 mod restart;
 mod started;
 mod verified;

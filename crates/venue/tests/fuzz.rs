@@ -182,7 +182,7 @@ fn snapshot(draws: &mut Draws, whole: &[u8], states: &[Vec<u8>; 3], genesis: &Ge
 }
 
 fn bounds() -> StreamBounds {
-    StreamBounds { history_bytes_max: 1 << 20, subscriptions_max: 8 }
+    StreamBounds { history_bytes_max: 1 << 20, subscriptions_max: 8, ..StreamBounds::default() }
 }
 
 /// Keys and genesis, as JSON and as bytes.

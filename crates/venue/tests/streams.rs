@@ -139,6 +139,62 @@ fn a_connection_follows_a_bounded_number_of_streams() {
     assert_eq!(host.said, [Output::Cut(0, CutReason::TooManySubscriptions)]);
 }
 
+/// Each repetition would be sent the past once more.
+#[test]
+fn a_list_of_subscriptions_is_bounded() {
+    let mut config = plain();
+    config.stream_bounds.subscriptions_max = 2;
+    let mut host = started(Disk::default(), config, 1);
+    let wanted = |key| Subscription { key, after: None, conflate: false };
+    let three = [JOURNAL, StreamKey::Book(0), StreamKey::Trades(0)];
+    for (connection, list) in [(0, vec![JOURNAL, JOURNAL]), (1, three.to_vec())] {
+        host.input(Input::Subscribe(connection, list.into_iter().map(wanted).collect()));
+        let cut = Output::Cut(connection, CutReason::TooManySubscriptions);
+        assert_eq!(std::mem::take(&mut host.said), [cut]);
+    }
+}
+
+#[test]
+fn the_past_that_is_sent_at_once_is_bounded_and_the_rest_is_a_gap() {
+    let mut config = plain();
+    config.stream_bounds.beginning_bytes_max = 3_000;
+    let mut host = started(Disk::default(), config, 1);
+    for number in 1..40 {
+        host.send(0, &[trade(0, number, number.into(), Side::Buy)]);
+    }
+    host.said.clear();
+    let key = StreamKey::Executions(0);
+    subscribe(&mut host, 0, key, Some(0));
+    let (events, gaps) = heard(&mut host, 0);
+    let Some(first) = events.first() else { panic!("the newest are sent") };
+    assert!(first.number > 20 && events.last().is_some_and(|last| last.number == 39));
+    let gap =
+        Gap { key, epoch: first.epoch, from: 1, to: first.number - 1, reason: GapReason::NotKept };
+    assert_eq!(gaps, [gap]);
+    assert!(events.iter().zip(first.number..).all(|(event, number)| event.number == number));
+}
+
+#[test]
+fn a_state_that_is_asked_for_while_a_batch_is_held_comes_once_with_that_batch() {
+    let mut host = started(Disk::default(), plain(), 1);
+    host.send(0, &[trade(0, 1, 1, Side::Buy)]);
+    host.said.clear();
+    host.syncs = false;
+    host.send(0, &[trade(0, 2, 2, Side::Buy)]);
+    let key = StreamKey::Executions(0);
+    for connection in [0, 0, 10] {
+        host.input(Input::StreamState(connection, key));
+    }
+    host.input(Input::Gone { connection: 10, logged_out: true });
+    assert_eq!(host.said, [], "what it would say is not durable");
+    (0..10).for_each(|_| host.sync());
+    let states = host.said.iter().filter_map(|said| match said {
+        Output::StreamState(to, state) => Some((*to, state.last.number, state.events.len())),
+        _ => None,
+    });
+    assert_eq!(states.collect::<Vec<_>>(), [(0, 2, 2)]);
+}
+
 #[test]
 fn a_stream_that_is_not_published_ends_the_connection() {
     // There is one market.

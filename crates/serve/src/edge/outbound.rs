@@ -24,7 +24,7 @@ pub enum Item {
     LoggedOn(u64, Vec<StreamPosition>),
     /// Anything but events, as a value: the connection's task encodes it.
     Say(Down),
-    /// Events, shared with all other connections that are sent them.
+    /// Events, shared with all other connections that are sent them when they are published.
     Events(Vec<Arc<Published>>),
     /// The answer to a question, under its number.
     View(u32, View),
@@ -101,12 +101,19 @@ impl Outbound {
     /// There is no room for it. The connection hears of it and ends; nothing more should be pushed.
     pub fn push(&self, item: Item) -> Result<(), Full> {
         let bytes = item.bytes();
-        if self.queued.fetch_add(bytes, Ordering::SeqCst) + bytes > self.bytes_max {
+        let waits = self.queued.fetch_add(bytes, Ordering::SeqCst);
+        // A large state must be readable for whoever keeps up.
+        if waits > 0 && waits + bytes > self.bytes_max {
             self.overflow.notify_one();
             return Err(Full);
         }
         let _ = self.items.send(item);
         Ok(())
+    }
+
+    /// Whether the client is congested.
+    pub fn is_congested(&self) -> bool {
+        self.is_congested.load(Ordering::SeqCst)
     }
 
     /// Whether the client has become congested: more than a quarter of what may wait does. It is so
@@ -123,7 +130,7 @@ impl Outbound {
 }
 
 impl Inbox {
-    /// The next item; `None` if the venue has forgotten the connection.
+    /// The next item; `None` once nobody can push any more.
     pub async fn next(&mut self) -> Option<Item> {
         let item = self.items.recv().await?;
         self.queued.fetch_sub(item.bytes(), Ordering::SeqCst);

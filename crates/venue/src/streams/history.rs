@@ -48,11 +48,25 @@ impl History {
         self.bytes
     }
 
-    /// The kept events of a stream above a number, in their order.
-    pub fn after(&self, key: StreamKey, number: u64) -> impl Iterator<Item = Arc<Published>> + '_ {
-        self.runs.get(&key).into_iter().flat_map(move |runs| {
-            let from = runs.partition_point(|run| run.last() <= number);
-            runs.range(from..).flat_map(move |run| run.after(number))
-        })
+    /// The newest kept events of a stream above a number, in their order: as many as take at most
+    /// `bytes_left`, which is reduced by what they take.
+    pub fn after(
+        &self,
+        key: StreamKey,
+        number: u64,
+        bytes_left: &mut usize,
+    ) -> Vec<Arc<Published>> {
+        let Some(runs) = self.runs.get(&key) else { return Vec::new() };
+        let first = runs.partition_point(|run| run.last() <= number);
+        let mut from = runs.len();
+        while from > first {
+            let bytes = runs[from - 1].shared_bytes();
+            if bytes > *bytes_left {
+                break;
+            }
+            *bytes_left -= bytes;
+            from -= 1;
+        }
+        runs.range(from..).flat_map(|run| run.after(number)).collect()
     }
 }

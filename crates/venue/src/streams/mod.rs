@@ -67,13 +67,19 @@ use subscription::Subscriptions;
 pub struct StreamBounds {
     /// Published events that are kept, all streams together, in bytes.
     pub history_bytes_max: usize,
-    /// Subscriptions of one connection.
+    /// Subscriptions of one connection, and of one list of wishes.
     pub subscriptions_max: usize,
+    /// Past events that are sent for one list of subscriptions, in bytes.
+    pub beginning_bytes_max: usize,
 }
 
 impl Default for StreamBounds {
     fn default() -> StreamBounds {
-        StreamBounds { history_bytes_max: 64 << 20, subscriptions_max: 1000 }
+        StreamBounds {
+            history_bytes_max: 64 << 20,
+            subscriptions_max: 1000,
+            beginning_bytes_max: 4 << 20,
+        }
     }
 }
 
@@ -132,6 +138,8 @@ pub struct Streams {
     conflation: Conflation,
     /// Connections that are no longer congested, and were not sent yet what was left out.
     relieved: BTreeSet<ConnectionId>,
+    /// States that connections have asked for, and that were not sent yet.
+    states: BTreeSet<(ConnectionId, StreamKey)>,
 }
 
 /// Version of [`State`]. As a number of counters, with which version 1 began, it is none.
@@ -178,6 +186,7 @@ impl Streams {
             subscriptions: Subscriptions::default(),
             conflation: Conflation::default(),
             relieved: BTreeSet::new(),
+            states: BTreeSet::new(),
         }
     }
 
@@ -288,22 +297,33 @@ impl Streams {
         is_published.then_some(()).ok_or(CutReason::NoSuchStream)
     }
 
-    /// The state of a stream after the last batch, for a connection that is logged on for this
-    /// account; it may be shown once that batch is durable. `sequence` is the place in the journal
-    /// of its last request.
+    /// A connection that is logged on for this account asks for the state of a stream.
     ///
     /// # Errors
     /// Why the connection must end.
-    pub fn state_of(
-        &self,
+    pub fn ask_state(
+        &mut self,
+        connection: ConnectionId,
         account: AccountId,
         key: StreamKey,
-        sequence: u64,
-        market: &Market,
-    ) -> Result<StreamState, CutReason> {
+    ) -> Result<(), CutReason> {
         self.check(account, key)?;
-        let events = state::state(key, market, &self.latest, &self.order_numbers);
-        Ok(StreamState { key, last: self.executed(key), sequence, events })
+        self.states.insert((connection, key));
+        Ok(())
+    }
+
+    /// The states that were asked for, except while a batch is held; `sequence` is the place in the
+    /// journal of the last request.
+    pub fn states(&mut self, sequence: u64, market: &Market) -> Vec<(ConnectionId, StreamState)> {
+        if !self.held.is_empty() {
+            return Vec::new();
+        }
+        let asked = std::mem::take(&mut self.states).into_iter();
+        let state = |(connection, key)| {
+            let events = state::state(key, market, &self.latest, &self.order_numbers);
+            (connection, StreamState { key, last: self.last(key), sequence, events })
+        };
+        asked.map(state).collect()
     }
 
     /// The last event of a stream, of what is executed.
@@ -311,7 +331,7 @@ impl Streams {
         Position { epoch: self.epoch, number: self.counters.last(key) }
     }
 
-    /// Begins a subscription of a connection that is logged on for this account.
+    /// Begins subscriptions of a connection that is logged on for this account.
     ///
     /// # Errors
     /// Why the connection must end.
@@ -319,28 +339,38 @@ impl Streams {
         &mut self,
         connection: ConnectionId,
         account: AccountId,
-        wanted: &Subscription,
+        wanted: &[Subscription],
     ) -> Result<Beginning, CutReason> {
-        let Subscription { key, after, conflate } = *wanted;
-        self.check(account, key)?;
         let most = self.bounds.subscriptions_max;
-        if !self.subscriptions.add(connection, key, conflate, most) {
+        let keys: BTreeSet<StreamKey> = wanted.iter().take(most + 1).map(|one| one.key).collect();
+        // Each repetition would be sent the past once more.
+        if keys.len() < wanted.len() || keys.len() > most {
             return Err(CutReason::TooManySubscriptions);
         }
-        // What was left out is in the range that the reader names, and otherwise still due.
-        if after.is_some() {
-            self.conflation.forget(connection, key);
+        let (mut begun, mut bytes_left) = (Beginning::default(), self.bounds.beginning_bytes_max);
+        for &Subscription { key, after, conflate } in wanted {
+            self.check(account, key)?;
+            if !self.subscriptions.add(connection, key, conflate, most) {
+                return Err(CutReason::TooManySubscriptions);
+            }
+            if let Some(after) = after {
+                // What was left out is in the range that the reader names.
+                self.conflation.forget(connection, key);
+                let Beginning { gaps, events } = self.beginning(key, after, &mut bytes_left);
+                begun.gaps.extend(gaps);
+                begun.events.extend(events);
+            }
         }
-        Ok(after.map_or_else(Beginning::default, |after| self.beginning(key, after)))
+        Ok(begun)
     }
 
-    fn beginning(&self, key: StreamKey, after: Position) -> Beginning {
+    fn beginning(&self, key: StreamKey, after: Position, bytes_left: &mut usize) -> Beginning {
         let Position { epoch, number: last } = self.last(key);
         if after.epoch != epoch || after.number > last {
             let (from, to, reason) = (1, last, GapReason::OtherEpoch);
             return Beginning { gaps: vec![Gap { key, epoch, from, to, reason }], events: vec![] };
         }
-        let events: Vec<Arc<Published>> = self.history.after(key, after.number).collect();
+        let events = self.history.after(key, after.number, bytes_left);
         let (from, to) = (after.number + 1, events.first().map_or(last, |first| first.number - 1));
         let restored = self.restored.last(key).min(to);
         let parts = [
@@ -394,6 +424,7 @@ impl Streams {
     pub fn gone(&mut self, connection: ConnectionId) {
         self.subscriptions.gone(connection);
         self.relieved.remove(&connection);
+        self.states.retain(|(of, _)| *of != connection);
         self.conflation.gone(connection);
     }
 }

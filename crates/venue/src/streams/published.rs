@@ -1,10 +1,11 @@
-//! A published event, which all that are sent it share: it is made once and encoded at most once.
+//! A published event, which all that follow its stream share: it is made once, when it is published,
+//! and encoded at most once. Readers that come later have copies of their own.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::encoding::Encoded;
-use crate::event::{Stamped, StreamKey};
+use crate::event::{Event, Stamped, StreamKey};
 use crate::wire::Down;
 
 /// An event with its encoding, which is made when it is first asked for.
@@ -27,9 +28,14 @@ impl Published {
 
     /// Memory that the event takes once it is encoded, roughly.
     pub fn bytes(&self) -> usize {
-        // What it has beside its fields is there twice, as values and as encoding.
-        size_of::<Published>() + 2 * size_of::<StreamKey>() + 100 + 2 * self.stamped.event.bytes()
+        bytes(&self.stamped.event)
     }
+}
+
+/// Memory that an event takes once it is published and encoded, roughly.
+pub fn bytes(event: &Event) -> usize {
+    // What it has beside its fields is there twice, as values and as encoding.
+    size_of::<Published>() + 2 * size_of::<StreamKey>() + 100 + 2 * event.bytes()
 }
 
 impl Deref for Published {

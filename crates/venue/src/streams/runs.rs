@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use surgetank_layer::units::Ns;
 
-use super::published::Published;
+use super::published::{self, Published};
 use crate::event::{Event, Stamped, StreamKey};
 
 /// Events by stream, each stream's in the order in which they happened.
@@ -15,7 +15,8 @@ pub struct EventsByStream(BTreeMap<StreamKey, Vec<Event>>);
 impl EventsByStream {
     /// Adds an event behind all others of its stream.
     pub fn push(&mut self, key: StreamKey, event: Event) {
-        self.0.entry(key).or_default().push(event);
+        // Most streams have one event of a batch.
+        self.0.entry(key).or_insert_with(|| Vec::with_capacity(1)).push(event);
     }
 }
 
@@ -65,10 +66,13 @@ impl Run {
     /// Memory that the run takes, roughly.
     pub fn bytes(&self) -> usize {
         let beside: usize = self.events.iter().map(Event::bytes).sum();
-        size_of::<Run>()
-            + 2 * size_of::<StreamKey>()
-            + 50
-            + self.events.len() * size_of::<Event>()
-            + beside
+        // Places in a queue that may be half empty, and those of its stream.
+        let places = 2 * size_of::<Run>() + 2 * size_of::<StreamKey>() + 100;
+        places + self.events.capacity() * size_of::<Event>() + beside
+    }
+
+    /// Memory that the events take as readers share them, roughly.
+    pub fn shared_bytes(&self) -> usize {
+        self.events.iter().map(|event| published::bytes(event)).sum()
     }
 }

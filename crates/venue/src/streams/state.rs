@@ -1,7 +1,7 @@
 //! States of the streams: what all events of a stream have led to.
 //!
-//! Rule: a state is made of the market as the last batch left it, and shown once that batch is durable,
-//! so that a reader who applies the later events has the state of a reader who applied all.
+//! Rule: a state is made of the market while no batch is held, so that a reader who applies the later
+//! events has the state of a reader who applied all.
 
 use surgetank_layer::message::{ExecType, Side};
 use surgetank_layer::units::AccountId;

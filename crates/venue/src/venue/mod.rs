@@ -288,10 +288,8 @@ impl Venue {
                 return Some(effect::Input::Restored(self.restore(&snapshot)));
             }
             effect::Output::Replay(replayed) => {
-                match self.replay(&replayed) {
-                    // No connection follows a stream before the start is complete.
-                    Ok(()) => drop(self.streams.durable(replayed.number)),
-                    Err(stop) => self.stop(stop, out),
+                if let Err(stop) = self.replay(&replayed) {
+                    self.stop(stop, out);
                 }
             }
             effect::Output::Claim { number, state } => {
@@ -312,7 +310,7 @@ impl Venue {
                 self.intake.durable(self.now, number);
                 let shares = self.streams.durable(number).into_iter();
                 out.extend(shares.map(|(connection, events)| Output::Events(connection, events)));
-                self.relieve(out);
+                self.inform(out);
                 out.extend(self.views.durable(number));
             }
             effect::Output::Space(space) => {
@@ -396,6 +394,13 @@ impl Venue {
         });
     }
 
+    /// A connection has ended.
+    fn gone(&mut self, connection: ConnectionId, logged_out: bool) {
+        self.intake.gone(self.now, connection, logged_out);
+        self.streams.gone(connection);
+        self.views.gone(connection);
+    }
+
     fn logged_on(&mut self, connection: ConnectionId, session: Session, out: &mut Vec<Output>) {
         if self.stage != Stage::Serving {
             return out.push(Output::Cut(connection, CutReason::Stopping));
@@ -405,6 +410,7 @@ impl Venue {
             Ok(earlier) => {
                 if let Some(earlier) = earlier {
                     self.streams.gone(earlier);
+                    self.views.gone(earlier);
                     out.push(Output::Cut(earlier, CutReason::Replaced));
                 }
                 let streams = self.streams.lasts(account);
@@ -429,9 +435,7 @@ impl Machine for Venue {
             Input::Storage(input) => self.storage(input, draws, out),
             Input::LoggedOn(connection, session) => self.logged_on(connection, session, out),
             Input::Gone { connection, logged_out } => {
-                self.intake.gone(self.now, connection, logged_out);
-                self.streams.gone(connection);
-                self.views.gone(connection);
+                self.gone(connection, logged_out);
             }
             Input::Requests(connection, requests) => {
                 self.intake.receive(self.now, connection, &requests);
@@ -453,11 +457,11 @@ impl Machine for Venue {
             Input::Unsubscribe(connection, keys) => {
                 keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
             }
-            Input::StreamState(connection, key) => self.stream_state(connection, key, out),
+            Input::StreamState(connection, key) => self.ask_state(connection, key, out),
             Input::Congested(connection) => self.streams.congested(connection),
             Input::Relieved(connection) => {
                 self.streams.relieved(connection);
-                self.relieve(out);
+                self.inform(out);
             }
             Input::Snapshot => self.wants_snapshot = true,
             Input::Drain => {

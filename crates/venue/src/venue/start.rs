@@ -32,6 +32,7 @@ impl Venue {
     /// events.
     pub(super) fn replay(&mut self, replayed: &Replayed) -> Result<(), Stop> {
         self.execute_replayed(replayed)?;
+        // No connection follows a stream before the start is complete.
         self.streams.durable(replayed.number);
         Ok(())
     }

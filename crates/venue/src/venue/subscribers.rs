@@ -4,7 +4,7 @@ use super::{Output, Venue};
 use crate::event::StreamKey;
 use crate::streams::Beginning;
 use crate::streams::conflation::Relief;
-use crate::wire::{ConnectionId, Subscription};
+use crate::wire::{ConnectionId, CutReason, Subscription};
 
 impl Venue {
     /// Begins subscriptions of a connection that is logged on.
@@ -17,24 +17,19 @@ impl Venue {
         let Some(account) = self.intake.session(connection).map(|session| session.account) else {
             return;
         };
-        for subscription in wanted {
-            match self.streams.subscribe(connection, account, subscription) {
-                Ok(Beginning { gaps, events }) => {
-                    out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
-                    if !events.is_empty() {
-                        out.push(Output::Events(connection, events));
-                    }
-                }
-                Err(reason) => {
-                    self.streams.gone(connection);
-                    return out.push(Output::Cut(connection, reason));
+        match self.streams.subscribe(connection, account, wanted) {
+            Ok(Beginning { gaps, events }) => {
+                out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
+                if !events.is_empty() {
+                    out.push(Output::Events(connection, events));
                 }
             }
+            Err(reason) => self.cut(connection, reason, out),
         }
     }
 
-    /// Answers a client that asks for the state of a stream.
-    pub(super) fn stream_state(
+    /// A client asks for the state of a stream.
+    pub(super) fn ask_state(
         &mut self,
         connection: ConnectionId,
         key: StreamKey,
@@ -43,26 +38,28 @@ impl Venue {
         let Some(account) = self.intake.session(connection).map(|session| session.account) else {
             return;
         };
-        let (sequence, market) = (self.decided.end.sequence, self.execution.market());
-        match self.streams.state_of(account, key, sequence, market) {
-            Ok(state) => {
-                let state = Output::StreamState(connection, state);
-                out.extend(self.views.show(self.record, self.durable, connection, state));
-            }
-            Err(reason) => {
-                self.streams.gone(connection);
-                out.push(Output::Cut(connection, reason));
-            }
+        match self.streams.ask_state(connection, account, key) {
+            Ok(()) => self.inform(out),
+            Err(reason) => self.cut(connection, reason, out),
         }
     }
 
-    /// What was left out for clients that little waits for again.
-    pub(super) fn relieve(&mut self, out: &mut Vec<Output>) {
-        for (connection, Relief { gaps, events }) in self.streams.reliefs(self.execution.market()) {
+    /// States that were asked for, and what was left out for clients that little waits for again,
+    /// unless a batch waits for the disk.
+    pub(super) fn inform(&mut self, out: &mut Vec<Output>) {
+        let market = self.execution.market();
+        for (connection, Relief { gaps, events }) in self.streams.reliefs(market) {
             out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
             if !events.is_empty() {
                 out.push(Output::Events(connection, events));
             }
         }
+        let states = self.streams.states(self.durable_sequence, market).into_iter();
+        out.extend(states.map(|(connection, state)| Output::StreamState(connection, state)));
+    }
+
+    fn cut(&mut self, connection: ConnectionId, reason: CutReason, out: &mut Vec<Output>) {
+        self.gone(connection, false);
+        out.push(Output::Cut(connection, reason));
     }
 }

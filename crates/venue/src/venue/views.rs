@@ -14,28 +14,14 @@ use crate::wire::ConnectionId;
 
 /// Views that wait for their batch, by its record.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Views(VecDeque<(u64, ConnectionId, Output)>);
+pub(super) struct Views(VecDeque<(u64, ConnectionId, u32, View)>);
 
 impl Views {
     /// All records up to this one are durable.
     pub(super) fn durable(&mut self, record: u64) -> Vec<Output> {
         let due = self.0.partition_point(|(of, ..)| *of <= record);
-        self.0.drain(..due).map(|(_, _, view)| view).collect()
-    }
-
-    /// A view of the state after this record: shown at once if that is durable.
-    pub(super) fn show(
-        &mut self,
-        record: u64,
-        durable: u64,
-        connection: ConnectionId,
-        view: Output,
-    ) -> Option<Output> {
-        if durable >= record {
-            return Some(view);
-        }
-        self.0.push_back((record, connection, view));
-        None
+        let shown = self.0.drain(..due);
+        shown.map(|(_, connection, number, view)| Output::View(connection, number, view)).collect()
     }
 
     /// A connection has ended.
@@ -59,8 +45,11 @@ impl Venue {
             Query::Account => View::Account(self.account_view(account)),
             Query::Order(cl_ord_id) => View::Order(self.order_view(account, cl_ord_id)),
         };
-        let view = Output::View(connection, number, view);
-        self.views.show(self.record, self.durable, connection, view)
+        if self.durable >= self.record {
+            return Some(Output::View(connection, number, view));
+        }
+        self.views.0.push_back((self.record, connection, number, view));
+        None
     }
 
     fn book_view(&self, symbol: u16, depth: u32) -> Option<BookView> {

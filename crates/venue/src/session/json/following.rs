@@ -100,6 +100,16 @@ impl Following {
         Some(Ask::Unsubscribe(key))
     }
 
+    /// The events that are missing between the last one of a stream and this one. A stream that was
+    /// left and followed again may begin with the state that was on its way before.
+    pub fn hole(&self, stamped: &Stamped) -> Option<Gap> {
+        let Followed { last, waiting, .. } = self.streams.get(&stamped.key)?;
+        let Stamped { key, epoch, previous, .. } = *stamped;
+        let is_hole = waiting.is_none() && last.epoch == epoch && last.number < previous;
+        let reason = GapReason::NotKept;
+        is_hole.then_some(Gap { key, epoch, from: last.number + 1, to: previous, reason })
+    }
+
     /// An event: the notifications of its channels. `None`: too many wait.
     pub fn hear(&mut self, markets: &Markets, stamped: &Stamped) -> Option<Vec<String>> {
         let Some(followed) = self.streams.get_mut(&stamped.key) else { return Some(Vec::new()) };

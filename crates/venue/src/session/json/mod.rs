@@ -272,6 +272,9 @@ impl JsonAcceptor {
     /// Events of streams.
     pub fn events<'e>(&mut self, events: impl IntoIterator<Item = &'e Stamped>) -> Vec<JsonStep> {
         for stamped in events {
+            if let Some(gap) = self.following.hole(stamped) {
+                self.missing(&gap);
+            }
             match self.following.hear(&self.markets, stamped) {
                 Some(said) => self.steps.extend(said.into_iter().map(JsonStep::Say)),
                 None => self.close(CutReason::SlowReader),
@@ -288,10 +291,14 @@ impl JsonAcceptor {
 
     /// Events that will not be sent.
     pub fn gap(&mut self, gap: &Gap) -> Vec<JsonStep> {
+        self.missing(gap);
+        std::mem::take(&mut self.steps)
+    }
+
+    fn missing(&mut self, gap: &Gap) {
         let (said, ask) = self.following.gap(&self.markets, gap);
         self.steps.extend(said.into_iter().map(JsonStep::Say));
         self.ask(ask, None);
-        std::mem::take(&mut self.steps)
     }
 
     /// A change of the venue's state.
