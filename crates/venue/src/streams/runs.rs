@@ -73,6 +73,6 @@ impl Run {
 
     /// Memory that the events take as readers share them, roughly.
     pub fn shared_bytes(&self) -> usize {
-        self.events.iter().map(|event| published::bytes(event)).sum()
+        self.events.iter().map(published::bytes).sum()
     }
 }
