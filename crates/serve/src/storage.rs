@@ -80,7 +80,7 @@ fn worker(
     let (sender, effects) = std_mpsc::sync_channel::<(u64, Effect)>(EFFECTS_MAX);
     let (telemetry, lock) = (Arc::clone(telemetry), Arc::clone(lock));
     let work = move || {
-        // Whatever becomes of the venue's thread, nobody else writes before this one has ended.
+        // Whatever becomes of the venue's thread, no other process writes before this one has ended.
         let _lock = lock;
         for (number, effect) in effects {
             // A defect here must not leave the venue waiting.

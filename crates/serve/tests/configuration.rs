@@ -1,4 +1,4 @@
-//! A configuration that nobody meant: refused or taken, and never a panic.
+//! Mutated configurations: refused or taken, and never a panic.
 
 use surgetank_serve::config::Config;
 use surgetank_venue::venue::Venue;

@@ -15,7 +15,7 @@ fn state(levels: usize) -> Item {
 }
 
 #[test]
-fn a_large_state_reaches_whoever_keeps_up_and_nobody_else() {
+fn a_large_state_reaches_a_client_that_keeps_up_only() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let (queue, mut inbox) = outbound(10_000);
     assert_eq!(queue.push(state(5_000)), Ok(()));

@@ -130,7 +130,7 @@ impl Outbound {
 }
 
 impl Inbox {
-    /// The next item; `None` once nobody can push any more.
+    /// The next item; `None` once the venue's end is gone.
     pub async fn next(&mut self) -> Option<Item> {
         let item = self.items.recv().await?;
         self.queued.fetch_sub(item.bytes(), Ordering::SeqCst);
