@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from scipy import stats
 
 from answers import coin, find_with, logistic
-from surgetank.search.design import LOOKAHEAD, place
+from surgetank.search.design import LOOKAHEAD, heard, place
 from surgetank.search.posterior import Trial, fit
 
 
@@ -109,6 +109,37 @@ def test_intervals_cover_as_often_as_they_claim(slope: float) -> None:
         low, high = (state.question.level(u) for u in state.posterior.interval())
         covered += low <= line <= high
     assert covered >= stats.binom.ppf(0.001, searches, 0.95)
+
+
+def refined(seed: int, *, moves: bool) -> tuple[float, float, int]:
+    """The interval after 24 refining runs over counts that hang together, and how many of them had
+    no trials. P(u) reaches 1 % at 2.5; below 2.4 there are no trials, as a price that falls by too
+    little liquidates no one."""
+    rng = np.random.default_rng(seed)
+
+    def run(u: float) -> Trial:
+        n = 0 if u < 2.4 else 200
+        p = 1 / (1 + math.exp(-(math.log(1 / 99) + 4.0 * (u - 2.5))))
+        return Trial(u, float(rng.binomial(n, rng.beta(p * 20, (1 - p) * 20))), float(n))
+
+    trials = [run(u) for u in (0.0, 1.0, 3.0, 4.0) for _ in range(2)]
+    first = len(trials)
+    for index in range(24):
+        u = place(fit(trials, 0.0, 4.0, 0.01), index, 0.0, 4.0)
+        trials.append(run(heard(u, index, trials) if moves else u))
+    low, high = fit(trials, 0.0, 4.0, 0.01).interval()
+    return low, high, sum(t.trials == 0 for t in trials[first:])
+
+
+def test_levels_without_trials_are_left() -> None:
+    """The control plays them again and again."""
+    searches = 40
+    found = [refined(seed, moves=True) for seed in range(searches)]
+    stuck = [refined(seed, moves=False) for seed in range(searches)]
+    covered = sum(low <= 2.5 <= high for low, high, _ in found)
+    assert covered >= stats.binom.ppf(0.001, searches, 0.95)
+    silent, again = (sum(count for *_, count in one) for one in (found, stuck))
+    assert silent < 0.7 * again
 
 
 @pytest.mark.soak
