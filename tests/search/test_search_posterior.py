@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from scipy import stats
 
 from answers import coin, find_with, logistic
-from surgetank.search.design import LOOKAHEAD, heard, place
+from surgetank.search.design import LOOKAHEAD, place
 from surgetank.search.posterior import Trial, fit
 
 
@@ -125,8 +125,8 @@ def refined(seed: int, *, moves: bool) -> tuple[float, float, int]:
     trials = [run(u) for u in (0.0, 1.0, 3.0, 4.0) for _ in range(2)]
     first = len(trials)
     for index in range(24):
-        u = place(fit(trials, 0.0, 4.0, 0.01), index, 0.0, 4.0)
-        trials.append(run(heard(u, index, trials) if moves else u))
+        known = trials if moves else ()
+        trials.append(run(place(fit(trials, 0.0, 4.0, 0.01), index, 0.0, 4.0, known)))
     low, high = fit(trials, 0.0, 4.0, 0.01).interval()
     return low, high, sum(t.trials == 0 for t in trials[first:])
 

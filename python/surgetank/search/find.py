@@ -26,7 +26,7 @@ from blake3 import blake3
 from surgetank.measure.statistics import student_t
 from surgetank.scenario import Scenario
 from surgetank.search.bound import Bound, BoundKind, failed_there
-from surgetank.search.design import LOOKAHEAD, heard, place
+from surgetank.search.design import LOOKAHEAD, place
 from surgetank.search.goal import Goal
 from surgetank.search.parameter import Parameter, is_ratio_scale, parameter
 from surgetank.search.pool import Pool, Running
@@ -439,8 +439,7 @@ class Search:
         index = 0
         try:
             while state.bound is None and self.spent < q.runs_max:
-                u = place(state.posterior, index, self._low, self.state.top)
-                u = heard(u, index, self._trials)
+                u = place(state.posterior, index, self._low, state.top, self._trials)
                 pending.append(self.pool.submit(self.task(q.level(u), label, index)))
                 index += 1
                 if len(pending) < q.effort.lookahead:
