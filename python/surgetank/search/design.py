@@ -31,8 +31,8 @@ _OFFSET: Final = 1.1
 def place(
     posterior: Posterior, index: int, low: float, high: float, trials: Sequence[Trial] = ()
 ) -> float:
-    """Level u of the refining run `index` (0, 1, …), inside [low, high]; with the trials so far, above
-    the levels that had none."""
+    """Level u of the refining run `index` (0, 1, …), inside [low, high], and above levels without
+    trials."""
     u = posterior.quantile(0.025 + 0.95 * _van_der_corput(index + 1))
     side = 1 if index % 2 else -1
     left, right = posterior.interval()
