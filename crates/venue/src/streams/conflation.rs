@@ -16,7 +16,7 @@ use surgetank_layer::message::Side;
 use surgetank_layer::units::Price;
 use surgetank_market::Market;
 
-use super::published::Published;
+use super::published::{CatchUp, Published};
 use crate::event::{Event, PriceLevel, Stamped, StreamKey};
 use crate::wire::{ConnectionId, Gap, GapReason};
 
@@ -26,15 +26,6 @@ pub const PRICES_MAX: usize = 10_000;
 /// Whether events of this stream can be merged.
 pub fn is_conflatable(key: StreamKey) -> bool {
     matches!(key, StreamKey::Book(_) | StreamKey::Prices(_))
-}
-
-/// What a connection is sent when it is no longer congested.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Relief {
-    /// Events that were left out, beyond what is remembered.
-    pub gaps: Vec<Gap>,
-    /// The others, merged.
-    pub events: Vec<Arc<Published>>,
 }
 
 /// Congested connections, and what was left out for each.
@@ -99,8 +90,8 @@ impl Conflation {
     }
 
     /// A connection is no longer congested; `market` is as the published events have it.
-    pub fn relieved(&mut self, connection: ConnectionId, market: &Market) -> Relief {
-        let mut relief = Relief::default();
+    pub fn relieved(&mut self, connection: ConnectionId, market: &Market) -> CatchUp {
+        let mut relief = CatchUp::default();
         for (key, merged) in self.0.remove(&connection).unwrap_or_default().streams {
             let (mut previous, last) = (merged.sent, Stamped::clone(&merged.last));
             if merged.is_full {

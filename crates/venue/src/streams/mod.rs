@@ -53,12 +53,12 @@ use crate::storage::record::RecordKind;
 use crate::wire::{
     ConnectionId, CutReason, Gap, GapReason, StreamPosition, StreamState, Subscription,
 };
-use conflation::{Conflation, Relief, is_conflatable};
+use conflation::{Conflation, is_conflatable};
 use counters::{Counter, Counters};
 use history::History;
 use latest::Latest;
 use order_numbers::{OrderNumber, OrderNumbers};
-use published::Published;
+use published::{CatchUp, Published};
 use runs::{EventsByStream, Run};
 use subscription::Subscriptions;
 
@@ -109,15 +109,6 @@ pub struct Outcome<'a> {
     pub requests: &'a [(u32, AccountRequest)],
     /// The market after it.
     pub market: &'a Market,
-}
-
-/// The beginning of a subscription: first what is missing, then what is there already.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Beginning {
-    /// Events that will not be sent.
-    pub gaps: Vec<Gap>,
-    /// Events between the position that was named, or the gaps, and now.
-    pub events: Vec<Arc<Published>>,
 }
 
 /// The streams of a venue.
@@ -340,14 +331,14 @@ impl Streams {
         connection: ConnectionId,
         account: AccountId,
         wanted: &[Subscription],
-    ) -> Result<Beginning, CutReason> {
+    ) -> Result<CatchUp, CutReason> {
         let most = self.bounds.subscriptions_max;
         let keys: BTreeSet<StreamKey> = wanted.iter().take(most + 1).map(|one| one.key).collect();
         // Each repetition would be sent the past once more.
         if keys.len() < wanted.len() || keys.len() > most {
             return Err(CutReason::TooManySubscriptions);
         }
-        let (mut begun, mut bytes_left) = (Beginning::default(), self.bounds.beginning_bytes_max);
+        let (mut begun, mut bytes_left) = (CatchUp::default(), self.bounds.beginning_bytes_max);
         for &Subscription { key, after, conflate } in wanted {
             self.check(account, key)?;
             if !self.subscriptions.add(connection, key, conflate, most) {
@@ -356,7 +347,7 @@ impl Streams {
             if let Some(after) = after {
                 // What was left out is in the range that the reader names.
                 self.conflation.forget(connection, key);
-                let Beginning { gaps, events } = self.beginning(key, after, &mut bytes_left);
+                let CatchUp { gaps, events } = self.beginning(key, after, &mut bytes_left);
                 begun.gaps.extend(gaps);
                 begun.events.extend(events);
             }
@@ -364,11 +355,11 @@ impl Streams {
         Ok(begun)
     }
 
-    fn beginning(&self, key: StreamKey, after: Position, bytes_left: &mut usize) -> Beginning {
+    fn beginning(&self, key: StreamKey, after: Position, bytes_left: &mut usize) -> CatchUp {
         let Position { epoch, number: last } = self.last(key);
         if after.epoch != epoch || after.number > last {
             let (from, to, reason) = (1, last, GapReason::OtherEpoch);
-            return Beginning { gaps: vec![Gap { key, epoch, from, to, reason }], events: vec![] };
+            return CatchUp { gaps: vec![Gap { key, epoch, from, to, reason }], events: vec![] };
         }
         let events = self.history.after(key, after.number, bytes_left);
         let (from, to) = (after.number + 1, events.first().map_or(last, |first| first.number - 1));
@@ -379,7 +370,7 @@ impl Streams {
         ];
         let parts = parts.into_iter().filter(|(from, to, _)| from <= to);
         let gap = |(from, to, reason)| Gap { key, epoch, from, to, reason };
-        Beginning { gaps: parts.map(gap).collect(), events }
+        CatchUp { gaps: parts.map(gap).collect(), events }
     }
 
     /// Number of streams that a connection follows.
@@ -411,7 +402,7 @@ impl Streams {
 
     /// What connections that are no longer congested are sent for what was left out. While a batch is
     /// held, they wait: the market is ahead of the published events.
-    pub fn reliefs(&mut self, market: &Market) -> Vec<(ConnectionId, Relief)> {
+    pub fn reliefs(&mut self, market: &Market) -> Vec<(ConnectionId, CatchUp)> {
         if !self.held.is_empty() {
             return Vec::new();
         }

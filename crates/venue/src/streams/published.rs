@@ -6,7 +6,17 @@ use std::sync::{Arc, OnceLock};
 
 use crate::encoding::Encoded;
 use crate::event::{Event, Stamped, StreamKey};
-use crate::wire::Down;
+use crate::wire::{Down, Gap};
+
+/// What a reader is sent that has missed events: at the beginning of a subscription, and when it is no
+/// longer congested.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatchUp {
+    /// Events that it will not be sent.
+    pub gaps: Vec<Gap>,
+    /// The others; merged where they were left out.
+    pub events: Vec<Arc<Published>>,
+}
 
 /// An event with its encoding, which is made when it is first asked for.
 #[derive(Debug)]

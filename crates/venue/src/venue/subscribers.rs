@@ -2,8 +2,7 @@
 
 use super::{Output, Venue};
 use crate::event::StreamKey;
-use crate::streams::Beginning;
-use crate::streams::conflation::Relief;
+use crate::streams::published::CatchUp;
 use crate::wire::{ConnectionId, CutReason, Subscription};
 
 impl Venue {
@@ -18,12 +17,7 @@ impl Venue {
             return;
         };
         match self.streams.subscribe(connection, account, wanted) {
-            Ok(Beginning { gaps, events }) => {
-                out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
-                if !events.is_empty() {
-                    out.push(Output::Events(connection, events));
-                }
-            }
+            Ok(missed) => catch_up(connection, missed, out),
             Err(reason) => self.cut(connection, reason, out),
         }
     }
@@ -48,11 +42,8 @@ impl Venue {
     /// unless a batch waits for the disk.
     pub(super) fn inform(&mut self, out: &mut Vec<Output>) {
         let market = self.execution.market();
-        for (connection, Relief { gaps, events }) in self.streams.reliefs(market) {
-            out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
-            if !events.is_empty() {
-                out.push(Output::Events(connection, events));
-            }
+        for (connection, missed) in self.streams.reliefs(market) {
+            catch_up(connection, missed, out);
         }
         let states = self.streams.states(self.durable_sequence, market).into_iter();
         out.extend(states.map(|(connection, state)| Output::StreamState(connection, state)));
@@ -61,5 +52,13 @@ impl Venue {
     fn cut(&mut self, connection: ConnectionId, reason: CutReason, out: &mut Vec<Output>) {
         self.gone(connection, false);
         out.push(Output::Cut(connection, reason));
+    }
+}
+
+fn catch_up(connection: ConnectionId, missed: CatchUp, out: &mut Vec<Output>) {
+    let CatchUp { gaps, events } = missed;
+    out.extend(gaps.into_iter().map(|gap| Output::Gap(connection, gap)));
+    if !events.is_empty() {
+        out.push(Output::Events(connection, events));
     }
 }
