@@ -100,7 +100,7 @@ impl Config {
             stream_bounds: StreamBounds {
                 history_bytes_max,
                 subscriptions_max,
-                beginning_bytes_max: outbound_bytes_max / 2,
+                page_bytes_max: outbound_bytes_max / 2,
             },
             ordering: Ordering::parse(&self.ordering)?,
             batches_per_head: self.journal.batches_per_head,

@@ -327,6 +327,7 @@ impl Host {
             Output::Events(connection, events) => {
                 self.push(connection, Item::Events(events));
             }
+            Output::PageEnd(connection) => self.push(connection, Item::PageEnd),
             Output::Gap(connection, gap) => self.say(connection, Down::Gap(gap)),
             Output::StreamState(connection, state) => self.say(connection, Down::Snapshot(state)),
             Output::Cut(connection, reason) => {

@@ -7,5 +7,6 @@ mod files;
 mod full;
 mod outbound;
 mod restart;
+mod slow_reader;
 mod started;
 mod verified;

@@ -74,6 +74,16 @@ pub fn try_start(directory: &Path) -> Result<Running, NotStarted> {
     Running::start(&config(CONNECTIONS), genesis(), keys(), directory)
 }
 
+/// A venue that serves, with these bounds of connections, and large segments.
+pub fn start_with(directory: &Path, connections: &str) -> Running {
+    let text = text(connections).replace("1048576, \"segments_ahead", "67108864, \"segments_ahead");
+    let text = text.replace("\"snapshot_requests\": 200", "\"snapshot_requests\": 1000000000");
+    let config = Config::from_json(&text).expect("valid");
+    let running = Running::start(&config, genesis(), keys(), directory).expect("it starts");
+    assert!(running.wait_started(LONG));
+    running
+}
+
 /// A venue that serves, and what its start has found.
 pub fn start(directory: &Path) -> (Running, Recovery) {
     let running = try_start(directory).expect("it starts");

@@ -155,23 +155,59 @@ fn a_list_of_subscriptions_is_bounded() {
 }
 
 #[test]
-fn the_past_that_is_sent_at_once_is_bounded_and_the_rest_is_a_gap() {
+fn the_past_comes_in_bounded_pages_and_what_is_published_meanwhile_behind_them() {
     let mut config = plain();
-    config.stream_bounds.beginning_bytes_max = 3_000;
+    config.stream_bounds.page_bytes_max = 3_000;
     let mut host = started(Disk::default(), config, 1);
-    for number in 1..40 {
-        host.send(0, &[trade(0, number, number.into(), Side::Buy)]);
-    }
+    let order = |number: u32| [trade(0, number, number.into(), Side::Buy)];
+    (1..40).for_each(|number| host.send(0, &order(number)));
     host.said.clear();
+    host.turns_pages = false;
+    let key = StreamKey::Executions(0);
+    // A second wish while there is a page starts again, behind that page.
+    subscribe(&mut host, 0, key, Some(20));
+    let (page, _) = heard(&mut host, 0);
+    assert!(page.len() > 3 && page.iter().zip(21..).all(|(event, number)| event.number == number));
+    subscribe(&mut host, 0, key, Some(0));
+    let mut events = Vec::new();
+    for number in 40..60 {
+        host.send(0, &order(number));
+        host.input(Input::PageTaken(0));
+        let (page, gaps) = heard(&mut host, 0);
+        assert!(page.len() <= 20 && gaps.is_empty());
+        events.extend(page);
+    }
+    assert_eq!(events.len(), 59);
+    assert!(is_whole(&events));
+    host.send(0, &order(60));
+    host.input(Input::PageTaken(0));
+    let (events, gaps) = heard(&mut host, 0);
+    assert_eq!((events.len(), events[0].number, gaps), (1, 60, vec![]));
+}
+
+#[test]
+fn a_past_that_is_forgotten_while_it_is_read_is_a_gap() {
+    let mut config = plain();
+    config.stream_bounds.page_bytes_max = 1;
+    config.stream_bounds.history_bytes_max = 30_000;
+    let mut host = started(Disk::default(), config, 1);
+    let order = |number: u32| [trade(0, number, number.into(), Side::Buy)];
+    (1..4).for_each(|number| host.send(0, &order(number)));
+    host.said.clear();
+    host.turns_pages = false;
     let key = StreamKey::Executions(0);
     subscribe(&mut host, 0, key, Some(0));
+    assert_eq!(heard(&mut host, 0).0.len(), 1);
+    (4..200).for_each(|number| host.send(0, &order(number)));
+    assert_eq!(heard(&mut host, 0), (vec![], vec![]));
+    host.turns_pages = true;
+    host.input(Input::PageTaken(0));
     let (events, gaps) = heard(&mut host, 0);
-    let Some(first) = events.first() else { panic!("the newest are sent") };
-    assert!(first.number > 20 && events.last().is_some_and(|last| last.number == 39));
-    let gap =
-        Gap { key, epoch: first.epoch, from: 1, to: first.number - 1, reason: GapReason::NotKept };
-    assert_eq!(gaps, [gap]);
-    assert!(events.iter().zip(first.number..).all(|(event, number)| event.number == number));
+    let [Gap { from: 2, to, reason: GapReason::NotKept, .. }] = gaps[..] else {
+        panic!("{gaps:?}")
+    };
+    assert!(events.iter().zip(to + 1..).all(|(event, number)| event.number == number));
+    assert_eq!(events.last().map(|event| event.number), Some(199));
 }
 
 #[test]

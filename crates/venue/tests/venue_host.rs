@@ -60,6 +60,8 @@ pub struct Host {
     pub syncs: bool,
     waiting: VecDeque<(u64, Effect)>,
     pub fails: bool,
+    /// Whether every page of the past is taken at once.
+    pub turns_pages: bool,
     pub said: Vec<Output>,
     draws: Counter,
     epoch: u32,
@@ -77,6 +79,7 @@ impl Host {
             syncs: true,
             waiting: VecDeque::new(),
             fails: false,
+            turns_pages: true,
             said: Vec::new(),
             draws: Counter(start << 32),
             epoch: 0,
@@ -88,7 +91,7 @@ impl Host {
 
     pub fn input(&mut self, input: Input) {
         self.now += 1000;
-        let mut out = Vec::new();
+        let (mut out, mut pages) = (Vec::new(), Vec::new());
         self.venue.step(self.now, input, &mut self.draws, &mut out);
         for output in out {
             match output {
@@ -97,11 +100,18 @@ impl Host {
                     if let Output::Serving(recovered) = &output {
                         self.epoch = recovered.epoch;
                     }
-                    self.said.push(output);
+                    if let Output::PageEnd(connection) = output {
+                        pages.push(connection);
+                    } else {
+                        self.said.push(output);
+                    }
                 }
             }
         }
         self.perform();
+        if self.turns_pages {
+            pages.into_iter().for_each(|connection| self.input(Input::PageTaken(connection)));
+        }
     }
 
     /// Performs what waits, up to a sync that must wait.

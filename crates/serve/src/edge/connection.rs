@@ -217,6 +217,9 @@ impl Connection {
                 let body = events_body(&events);
                 self.pending.extend(self.acceptor.send_body(&body).ok_or(End::Lost)?);
             }
+            Item::PageEnd => {
+                self.commands.push_back(Command::Venue(Input::PageTaken(self.id)));
+            }
             // Its clients ask no questions about the state.
             Item::View(..) => {}
             Item::Cut(reason) => return Err(reason.into()),

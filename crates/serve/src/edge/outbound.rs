@@ -26,6 +26,8 @@ pub enum Item {
     Say(Down),
     /// Events, shared with all other connections that are sent them when they are published.
     Events(Vec<Arc<Published>>),
+    /// The end of a page of the past: the venue hears once it is taken.
+    PageEnd,
     /// The answer to a question, under its number.
     View(u32, View),
     /// The connection ends after what was said before.

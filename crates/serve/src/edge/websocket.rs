@@ -241,6 +241,10 @@ impl Connection {
             Item::Say(Down::Notice(notice)) => acceptor.notice(notice),
             Item::Say(_) => Vec::new(),
             Item::Events(events) => acceptor.events(events.iter().map(|event| &***event)),
+            Item::PageEnd => {
+                self.commands.push_back(Command::Venue(Input::PageTaken(self.id)));
+                Vec::new()
+            }
             Item::View(number, view) => acceptor.view(number, &view),
             Item::Cut(reason) => return Err(reason.into()),
         };

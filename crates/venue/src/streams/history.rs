@@ -48,8 +48,8 @@ impl History {
         self.bytes
     }
 
-    /// The newest kept events of a stream above a number, in their order: as many as take at most
-    /// `bytes_left`, which is reduced by what they take.
+    /// The oldest kept events of a stream above a number, in their order: those of one record, and
+    /// as many more as take at most `bytes_left`, which is reduced by what they take.
     pub fn after(
         &self,
         key: StreamKey,
@@ -58,15 +58,15 @@ impl History {
     ) -> Vec<Arc<Published>> {
         let Some(runs) = self.runs.get(&key) else { return Vec::new() };
         let first = runs.partition_point(|run| run.last() <= number);
-        let mut from = runs.len();
-        while from > first {
-            let bytes = runs[from - 1].shared_bytes();
-            if bytes > *bytes_left {
+        let mut events = Vec::new();
+        for run in runs.range(first..) {
+            let bytes = run.shared_bytes();
+            if bytes > *bytes_left && !events.is_empty() {
                 break;
             }
-            *bytes_left -= bytes;
-            from -= 1;
+            *bytes_left = bytes_left.saturating_sub(bytes);
+            events.extend(run.after(number));
         }
-        runs.range(from..).flat_map(|run| run.after(number)).collect()
+        events
     }
 }

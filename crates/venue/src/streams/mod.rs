@@ -4,8 +4,8 @@
 //! [`public`] (trades, prices, risk), [`order_numbers`] (books), [`holders`] (positions and cash),
 //! [`latest`] (with what they compare); [`runs`] (a batch's events of one stream), [`history`] (what
 //! is kept for late readers), [`published`] (events that readers share), [`state`] (what a stream's
-//! events have led to), [`subscription`] (who follows which stream), [`conflation`] (what slow
-//! readers are sent), and here [`Streams`].
+//! events have led to), [`subscription`] (who follows which stream), [`past`] (who still reads what
+//! was published before), [`conflation`] (what slow readers are sent), and here [`Streams`].
 //!
 //! # Rules
 //! 1. An event's number is given when its batch is executed, new or replayed: numbers are a function
@@ -30,6 +30,7 @@ pub mod history;
 pub mod holders;
 pub mod latest;
 pub mod order_numbers;
+pub mod past;
 pub mod private;
 pub mod public;
 pub mod published;
@@ -58,6 +59,7 @@ use counters::{Counter, Counters};
 use history::History;
 use latest::Latest;
 use order_numbers::{OrderNumber, OrderNumbers};
+use past::Past;
 use published::{CatchUp, Published};
 use runs::{EventsByStream, Run};
 use subscription::Subscriptions;
@@ -69,8 +71,9 @@ pub struct StreamBounds {
     pub history_bytes_max: usize,
     /// Subscriptions of one connection, and of one list of wishes.
     pub subscriptions_max: usize,
-    /// Past events that are sent for one list of subscriptions, in bytes.
-    pub beginning_bytes_max: usize,
+    /// Past events that are sent to a connection before it has taken them, in bytes; more only if one
+    /// record has caused more.
+    pub page_bytes_max: usize,
 }
 
 impl Default for StreamBounds {
@@ -78,7 +81,7 @@ impl Default for StreamBounds {
         StreamBounds {
             history_bytes_max: 64 << 20,
             subscriptions_max: 1000,
-            beginning_bytes_max: 4 << 20,
+            page_bytes_max: 4 << 20,
         }
     }
 }
@@ -126,6 +129,7 @@ pub struct Streams {
     /// Events of records that are not durable yet, by record.
     held: VecDeque<(u64, BTreeMap<StreamKey, Run>)>,
     subscriptions: Subscriptions,
+    past: Past,
     conflation: Conflation,
     /// Connections that are no longer congested, and were not sent yet what was left out.
     relieved: BTreeSet<ConnectionId>,
@@ -175,6 +179,7 @@ impl Streams {
             history: History::new(bounds.history_bytes_max),
             held: VecDeque::new(),
             subscriptions: Subscriptions::default(),
+            past: Past::default(),
             conflation: Conflation::default(),
             relieved: BTreeSet::new(),
             states: BTreeSet::new(),
@@ -248,13 +253,13 @@ impl Streams {
     pub fn durable(&mut self, record: u64) -> BTreeMap<ConnectionId, Vec<Arc<Published>>> {
         let due = self.held.partition_point(|(of, _)| *of <= record);
         let mut shares = BTreeMap::new();
-        for (_, runs) in self.held.drain(..due) {
-            for run in runs.into_values() {
-                if self.subscriptions.has(run.key) {
-                    share(&run, &self.subscriptions, &mut self.conflation, &mut shares);
-                }
-                self.history.push(run);
+        let runs: Vec<_> =
+            self.held.drain(..due).flat_map(|(_, runs)| runs.into_values()).collect();
+        for run in runs {
+            if self.subscriptions.has(run.key) {
+                self.share(&run, &mut shares);
             }
+            self.history.push(run);
         }
         shares
     }
@@ -331,14 +336,13 @@ impl Streams {
         connection: ConnectionId,
         account: AccountId,
         wanted: &[Subscription],
-    ) -> Result<CatchUp, CutReason> {
+    ) -> Result<(), CutReason> {
         let most = self.bounds.subscriptions_max;
         let keys: BTreeSet<StreamKey> = wanted.iter().take(most + 1).map(|one| one.key).collect();
         // Each repetition would be sent the past once more.
         if keys.len() < wanted.len() || keys.len() > most {
             return Err(CutReason::TooManySubscriptions);
         }
-        let (mut begun, mut bytes_left) = (CatchUp::default(), self.bounds.beginning_bytes_max);
         for &Subscription { key, after, conflate } in wanted {
             self.check(account, key)?;
             if !self.subscriptions.add(connection, key, conflate, most) {
@@ -347,15 +351,42 @@ impl Streams {
             if let Some(after) = after {
                 // What was left out is in the range that the reader names.
                 self.conflation.forget(connection, key);
-                let CatchUp { gaps, events } = self.beginning(key, after, &mut bytes_left);
-                begun.gaps.extend(gaps);
-                begun.events.extend(events);
+                self.past.goes_on(connection, key, after);
+            } else {
+                self.past.end(connection, key);
             }
         }
-        Ok(begun)
+        Ok(())
     }
 
-    fn beginning(&self, key: StreamKey, after: Position, bytes_left: &mut usize) -> CatchUp {
+    /// A client has taken the last page of the past that it was sent.
+    pub fn taken(&mut self, connection: ConnectionId) {
+        self.past.taken(connection);
+    }
+
+    /// The next page of the past that a connection wants; nothing while it has one already. Another
+    /// one may follow [`Streams::taken`].
+    pub fn page(&mut self, connection: ConnectionId) -> Option<CatchUp> {
+        let due = self.past.due(connection);
+        let (mut page, mut bytes_left) = (CatchUp::default(), self.bounds.page_bytes_max);
+        for &(key, after) in &due {
+            if bytes_left == 0 {
+                break;
+            }
+            let (last, part) = (self.last(key), self.part(key, after, &mut bytes_left));
+            let sent = part.events.last().map_or(last.number, |event| event.number);
+            if sent < last.number {
+                self.past.goes_on(connection, key, Position { number: sent, ..last });
+            } else {
+                self.past.end(connection, key);
+            }
+            page.gaps.extend(part.gaps);
+            page.events.extend(part.events);
+        }
+        (!due.is_empty()).then_some(page)
+    }
+
+    fn part(&self, key: StreamKey, after: Position, bytes_left: &mut usize) -> CatchUp {
         let Position { epoch, number: last } = self.last(key);
         if after.epoch != epoch || after.number > last {
             let (from, to, reason) = (1, last, GapReason::OtherEpoch);
@@ -386,6 +417,7 @@ impl Streams {
     /// Ends a subscription.
     pub fn unsubscribe(&mut self, connection: ConnectionId, key: StreamKey) {
         self.subscriptions.remove(connection, key);
+        self.past.end(connection, key);
         self.conflation.forget(connection, key);
     }
 
@@ -414,27 +446,26 @@ impl Streams {
     /// Ends all subscriptions of a connection.
     pub fn gone(&mut self, connection: ConnectionId) {
         self.subscriptions.gone(connection);
+        self.past.gone(connection);
         self.relieved.remove(&connection);
         self.states.retain(|(of, _)| *of != connection);
         self.conflation.gone(connection);
     }
-}
 
-/// Gives the events of a run to those that follow its stream.
-fn share(
-    run: &Run,
-    subscriptions: &Subscriptions,
-    conflation: &mut Conflation,
-    shares: &mut BTreeMap<ConnectionId, Vec<Arc<Published>>>,
-) {
-    let key = run.key;
-    for event in run.after(0) {
-        for (connection, conflate) in subscriptions.of(key) {
-            let is_merged = is_conflatable(key)
-                && (conflate || conflation.has_left_out(connection, key))
-                && conflation.merges(connection, &event);
-            if !is_merged {
-                shares.entry(connection).or_default().push(Arc::clone(&event));
+    /// Gives the events of a run to those that follow its stream, and no longer read its past.
+    fn share(&mut self, run: &Run, shares: &mut BTreeMap<ConnectionId, Vec<Arc<Published>>>) {
+        let (key, conflation) = (run.key, &mut self.conflation);
+        for event in run.after(0) {
+            for (connection, conflate) in self.subscriptions.of(key) {
+                if self.past.has(connection, key) {
+                    continue;
+                }
+                let is_merged = is_conflatable(key)
+                    && (conflate || conflation.has_left_out(connection, key))
+                    && conflation.merges(connection, &event);
+                if !is_merged {
+                    shares.entry(connection).or_default().push(Arc::clone(&event));
+                }
             }
         }
     }

@@ -98,6 +98,8 @@ pub enum Input {
     Subscribe(ConnectionId, Vec<Subscription>),
     /// A client wants no further events of these streams.
     Unsubscribe(ConnectionId, Vec<StreamKey>),
+    /// A client has taken everything before [`Output::PageEnd`].
+    PageTaken(ConnectionId),
     /// A client asks for the state of a stream.
     StreamState(ConnectionId, StreamKey),
     /// So much waits for a client that subscriptions that permit it are conflated.
@@ -134,6 +136,8 @@ pub enum Output {
     Events(ConnectionId, Vec<Arc<Published>>),
     /// Events that a subscriber will not be sent.
     Gap(ConnectionId, Gap),
+    /// The end of a page of the past: more may follow [`Input::PageTaken`].
+    PageEnd(ConnectionId),
     /// Answer to [`Input::StreamState`].
     StreamState(ConnectionId, StreamState),
     /// A connection must end.
@@ -457,6 +461,7 @@ impl Machine for Venue {
             Input::Unsubscribe(connection, keys) => {
                 keys.into_iter().for_each(|key| self.streams.unsubscribe(connection, key));
             }
+            Input::PageTaken(connection) => self.taken(connection, out),
             Input::StreamState(connection, key) => self.ask_state(connection, key, out),
             Input::Congested(connection) => self.streams.congested(connection),
             Input::Relieved(connection) => {

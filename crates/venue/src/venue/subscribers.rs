@@ -17,8 +17,21 @@ impl Venue {
             return;
         };
         match self.streams.subscribe(connection, account, wanted) {
-            Ok(missed) => catch_up(connection, missed, out),
+            Ok(()) => self.turn_page(connection, out),
             Err(reason) => self.cut(connection, reason, out),
+        }
+    }
+
+    /// A client has taken the last page of the past.
+    pub(super) fn taken(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
+        self.streams.taken(connection);
+        self.turn_page(connection, out);
+    }
+
+    fn turn_page(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
+        if let Some(page) = self.streams.page(connection) {
+            catch_up(connection, page, out);
+            out.push(Output::PageEnd(connection));
         }
     }
 
