@@ -424,7 +424,7 @@ def test_a_fault_that_cannot_be_injected_makes_the_run_invalid(
         killpg(group, which)
 
     monkeypatch.setattr(os, "killpg", refused)
-    with Rig("redis:", _PATIENT, faults=asked.faults) as rig:
+    with Rig("nats:", _PATIENT, faults=asked.faults) as rig:
         trace = rig.run(asked, seed=7)
     text = "it was not injected as requested: PermissionError: [Errno 1] Operation not permitted"
     assert _fault_checks(trace) == [("fault 0 slow", False, text)]
@@ -435,7 +435,7 @@ def test_a_fault_that_the_run_did_not_reach_makes_it_invalid() -> None:
     """Everything is delivered long before the fault is due, so the run ends without it."""
     crash = {"kind": "crash", "at_s": 30, "duration_s": 1, "nodes": [0]}
     asked = scenario([crash], 1, drain_s=60)
-    with Rig("redis:", _PATIENT, faults=asked.faults) as rig:
+    with Rig("nats:", _PATIENT, faults=asked.faults) as rig:
         trace = rig.run(asked, seed=7)
     assert trace.complete
     ((name, ok, text),) = _fault_checks(trace)
