@@ -94,6 +94,11 @@ class Single(Engine):
     block_bytes_max: Whole = Field(
         4_000_000, ge=1_000, description="number of bytes at which a batch closes"
     )
+    request_ms: PositiveMs = Field(
+        1_000.0,
+        description="time after which a request for missing batches is sent again, until the time "
+        "that answers take has been measured, ms",
+    )
 
     @property
     def leader(self) -> int | None:

@@ -228,10 +228,10 @@ impl Waits {
         self.cells.add();
     }
 
-    /// The first copy of a message of consensus is at a node.
-    pub fn first_arrival(&mut self, now: Ns, node: NodeId, message: MessageId) {
+    /// The first copy of a message of consensus is at a node; `heard`: which has room for it.
+    pub fn first_arrival(&mut self, now: Ns, node: NodeId, message: MessageId, heard: bool) {
         self.nothing();
-        if self.ways[message as usize].is_none() {
+        if !heard || self.ways[message as usize].is_none() {
             return;
         }
         let cell = *self.cells.get(message, node);

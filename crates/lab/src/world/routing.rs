@@ -94,7 +94,7 @@ impl World {
                     self.nodes[node as usize].node.set_builder(builder);
                 }
                 Action::Publish { node, payload, withheld_from } => {
-                    self.publish(node, payload, false, &withheld_from);
+                    self.publish(node, payload, &withheld_from);
                 }
             }
         }

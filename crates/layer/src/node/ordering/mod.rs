@@ -214,6 +214,15 @@ pub struct Pace {
     pub propose_ns: Option<Ns>,
 }
 
+/// How far apart re-broadcasts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spacing {
+    /// At the least: how often to look for progress.
+    pub least_ns: Ns,
+    /// In the present round.
+    pub now_ns: Ns,
+}
+
 /// A node's part in an engine.
 pub trait Engine: fmt::Debug + Send + Sync {
     /// Takes one input and appends what follows from it.
@@ -271,8 +280,11 @@ pub trait Engine: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Without progress for this long, [`Engine::repeats`] is spread again.
-    fn rebroadcast_ns(&self) -> Option<Ns> {
+    /// How long an answer to a request for blocks may take, before any was timed (RFC 6298, 2.1).
+    fn answer_ns(&self) -> Ns;
+
+    /// Without progress for this long, [`Engine::repeats`] is spread again; `None` = never.
+    fn rebroadcast_ns(&self) -> Option<Spacing> {
         None
     }
 
