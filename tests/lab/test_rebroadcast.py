@@ -93,8 +93,8 @@ def slow_mesh(nodes: int, rebroadcast_ms: float, vote_ms: float, **values: Any) 
 
 def test_a_repeat_is_the_same_message() -> None:
     """Nothing is lost, so there is one message for each statement, however often somebody finds
-    that a neighbour lacks it. Before, each time was a message of its own: 66 for each statement in
-    30 s, and the chain with the repeats made fewer blocks than the chain without."""
+    that a neighbour lacks it. Before, each time was a message of its own: 4,100 a round instead of
+    91, of which most were sent to nobody, and each was announced to the whole mesh."""
     often, never = (
         st.simulate(slow_mesh(40, every, 50.0, duration_s=30.0), seed=1) for every in (50.0, 1e6)
     )
@@ -130,7 +130,7 @@ def quiet_s(scenario: st.Scenario, seed: int) -> float:
     down=draw.booleans(),
     seed=draw.integers(0, 1_000),
 )
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_chain_without_faults_goes_on(
     nodes: int,
     work_s: float,

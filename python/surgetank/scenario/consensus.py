@@ -147,7 +147,8 @@ class Tendermint(Engine):
     )
     rebroadcast_ms: PositiveMs = Field(
         1_000.0,
-        description="time without progress after which a node repeats its last messages, ms",
+        description="time without progress after which a node sends its last messages again to "
+        "neighbours that lack them, ms; it grows with the round as the timeouts of a round do",
     )
     adaptive: bool = Field(
         False,
