@@ -94,7 +94,7 @@ def slow_mesh(nodes: int, rebroadcast_ms: float, vote_ms: float, **values: Any) 
 def test_a_repeat_is_the_same_message() -> None:
     """Nothing is lost, so there is one message for each statement, however often somebody finds
     that a neighbour lacks it. Before, each time was a message of its own: 4,100 a round instead of
-    91, of which most were sent to nobody, and each was announced to the whole mesh."""
+    91, of which most were sent to no node, and each was announced to the whole mesh."""
     often, never = (
         st.simulate(slow_mesh(40, every, 50.0, duration_s=30.0), seed=1) for every in (50.0, 1e6)
     )
