@@ -156,7 +156,7 @@ def test_a_chain_without_faults_goes_on(
     faults = [{"kind": "crash", "nodes": fewer_than_a_third, "at_s": 1.0, "duration_s": 1e3}]
     scenario = chain(
         rebroadcast_ms,
-        1e3 * work_s / (2 * nodes),
+        500.0 * work_s / nodes,
         duration_s=150.0,
         network=network,
         faults=faults if fewer_than_a_third else [],

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use surgetank_layer::message::{Block, Class, Envelope, Payload, Statement, Vote, VoteType};
 use surgetank_layer::node::{
-    Config, Done, Input, Node, Ordering, Output, Packet, Timer, Unsealing, Wait, WaitKind,
+    Config, Done, Input, Node, Ordering, Output, Packet, Timer, Unsealing,
 };
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer::chain;
@@ -212,35 +212,6 @@ proptest! {
         let twice: Vec<Ns> = times(1).iter().map(|at| 2 * at).collect();
         prop_assert_eq!(times(2), twice);
     }
-}
-
-/// When it repeats something, if it looks every second.
-fn repeats(node: &mut Node, until: Ns) -> Vec<Ns> {
-    let says = |now: &Ns| {
-        let out = step(node, *now, Input::Timer(Timer::Rebroadcast));
-        out.iter().any(|output| matches!(output, Output::PublishAgain(_)))
-    };
-    (SECOND..=until).step_by(SECOND as usize).filter(says).collect()
-}
-
-/// The longer the rounds are, since shorter ones did not succeed, the longer what was said may be on
-/// its way.
-#[test]
-fn repeats_are_as_far_apart_as_the_timeouts_of_the_round_are_longer() {
-    let mut node = node_with(stretched(1));
-    step(&mut node, 0, Input::Start);
-    let expire = |node: &mut Node, what, round| {
-        let wait = Wait { what, height: 1, round };
-        step(node, 0, Input::Timer(Timer::Engine(wait)));
-    };
-    expire(&mut node, WaitKind::Proposal, 0);
-    assert_eq!(repeats(&mut node, 3 * SECOND), [1, 2, 3].map(|s| s * SECOND));
-    for round in 0..3 {
-        expire(&mut node, WaitKind::Votes(VoteType::Precommit), round);
-        expire(&mut node, WaitKind::Proposal, round + 1);
-    }
-    // A round is longer by a second than the one before.
-    assert_eq!(repeats(&mut node, 14 * SECOND), [7, 11].map(|s| s * SECOND));
 }
 
 #[test]

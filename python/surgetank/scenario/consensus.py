@@ -148,7 +148,7 @@ class Tendermint(Engine):
     rebroadcast_ms: PositiveMs = Field(
         1_000.0,
         description="time without progress after which a node sends its last messages again to "
-        "neighbours that lack them, ms; it grows with the round as the timeouts of a round do",
+        "neighbours that lack them, ms",
     )
     adaptive: bool = Field(
         False,

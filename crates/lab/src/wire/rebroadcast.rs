@@ -109,11 +109,13 @@ impl Wire {
         links.filter(lacks).map(|link| link as u32).collect()
     }
 
-    /// The number under which a statement can reach a node once more, if there is one.
-    pub fn number_for(&mut self, link: u32, payload: &Payload) -> Option<MessageId> {
+    /// The number under which a node can send a statement over a link, if there is one.
+    pub fn number_for(&mut self, node: NodeId, link: u32, payload: &Payload) -> Option<MessageId> {
         let to = self.links.graph.peers[link as usize];
         let numbers = self.rebroadcast.numbers(&payload.statement()?);
-        let number = numbers.iter().copied().find(|&id| self.arrival(id, to) == NEVER)?;
+        let may =
+            |&id: &MessageId| self.arrival(id, to) == NEVER && !self.is_withheld(id, node, to);
+        let number = numbers.iter().copied().find(may)?;
         // From now on it is sent only where it is lacked.
         self.carried[number as usize].again = true;
         Some(number)

@@ -393,7 +393,7 @@ impl World {
     /// Sends a statement again to the neighbours of a node that lack it.
     fn repeat(&mut self, node: NodeId, payload: &Payload) {
         for link in self.wire.lacking_links(self.now, node, payload, &self.nodes) {
-            let number = self.wire.number_for(link, payload);
+            let number = self.wire.number_for(node, link, payload);
             let number = number.unwrap_or_else(|| self.number(node, payload, true).id);
             let envelope = self.wire.envelope(number);
             self.transmit(node, link, &envelope);

@@ -34,8 +34,8 @@ impl Node {
     pub(super) fn start(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         self.gossip_step(now, gossip::Input::Start, draws, out);
         self.begin_tuning(out);
-        if let Some(spacing) = self.engine.rebroadcast_ns() {
-            out.push(Output::After(spacing.least_ns, Timer::Rebroadcast));
+        if let Some(rebroadcast_ns) = self.engine.rebroadcast_ns() {
+            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         }
         if self.started {
             for (after_ns, wait) in std::mem::take(&mut self.pending) {

@@ -4,16 +4,13 @@
 //! back-off; an answer to a repeated request is no sample: Karn & Partridge 1987). So a venue with
 //! slow links or disks does not answer the same request many times.
 //!
-//! Every span follows from the engine's configured times. Re-broadcasts are as far apart as it asks,
-//! and with each round further, as the round's timeouts are: that no round succeeds says that
-//! messages take longer than was thought. Before an answer was timed, one may take as long as
-//! [`Engine::answer_ns`](super::Engine::answer_ns).
+//! Every span follows from the engine's configured times. Before an answer was timed, one may take as
+//! long as [`Engine::answer_ns`](super::Engine::answer_ns).
 
 use std::sync::Arc;
 
-use super::ordering::{self, Spacing};
 use super::smoothed::Smoothed;
-use super::{Node, Output, Packet, Timer, Wait};
+use super::{Node, Output, Packet, Timer, Wait, ordering};
 use crate::machine::Draws;
 use crate::message::{Payload, Proposal, Statement};
 use crate::sequencer::chain;
@@ -42,8 +39,7 @@ pub struct State {
     repeated: bool,
     /// Number of decided blocks at the last check.
     last_look: Height,
-    /// Time of the last progress or re-broadcast, and number of re-broadcasts without progress.
-    spoke_ns: Ns,
+    /// Number of re-broadcasts without progress.
     stuck: u32,
     /// The wait for the next height, which begins when everything decided is executed.
     pub(super) held_commit: Option<(Ns, Wait)>,
@@ -62,7 +58,6 @@ impl State {
             doublings: 0,
             repeated: false,
             last_look: 0,
-            spoke_ns: 0,
             stuck: 0,
             held_commit: None,
         }
@@ -195,13 +190,11 @@ impl Node {
     }
 
     pub(super) fn rebroadcast(&mut self, now: Ns, out: &mut Vec<Output>) {
-        let Some(Spacing { least_ns, now_ns }) = self.engine.rebroadcast_ns() else { return };
-        out.push(Output::After(least_ns, Timer::Rebroadcast));
+        let Some(rebroadcast_ns) = self.engine.rebroadcast_ns() else { return };
+        out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         let decided = self.chain.len() as u64;
-        if decided != self.sync.last_look {
-            (self.sync.stuck, self.sync.spoke_ns) = (0, now);
-        } else if now >= self.sync.spoke_ns.saturating_add(now_ns) {
-            (self.sync.stuck, self.sync.spoke_ns) = (self.sync.stuck + 1, now);
+        self.sync.stuck = if decided == self.sync.last_look { self.sync.stuck + 1 } else { 0 };
+        if self.sync.stuck > 0 {
             // Own statements mostly suffice; after a while, also those of nodes that may have
             // failed.
             for statement in self.engine.repeats(self.sync.stuck.is_multiple_of(STUCK)) {

@@ -214,15 +214,6 @@ pub struct Pace {
     pub propose_ns: Option<Ns>,
 }
 
-/// How far apart re-broadcasts are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spacing {
-    /// At the least: how often to look for progress.
-    pub least_ns: Ns,
-    /// In the present round.
-    pub now_ns: Ns,
-}
-
 /// A node's part in an engine.
 pub trait Engine: fmt::Debug + Send + Sync {
     /// Takes one input and appends what follows from it.
@@ -284,7 +275,7 @@ pub trait Engine: fmt::Debug + Send + Sync {
     fn answer_ns(&self) -> Ns;
 
     /// Without progress for this long, [`Engine::repeats`] is spread again; `None` = never.
-    fn rebroadcast_ns(&self) -> Option<Spacing> {
+    fn rebroadcast_ns(&self) -> Option<Ns> {
         None
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdaptiveTimeouts, Engine, EngineLog, Equivocation, Input, Output, Pace, Spacing, Wait, WaitKind,
+    AdaptiveTimeouts, Engine, EngineLog, Equivocation, Input, Output, Pace, Wait, WaitKind,
 };
 use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
@@ -198,12 +198,8 @@ impl Engine for Voted {
         self.config.timeout_propose_ns
     }
 
-    /// It grows with the round as the round's timeouts do.
-    fn rebroadcast_ns(&self) -> Option<Spacing> {
-        let Config { rebroadcast_ns: least_ns, timeout_propose_delta_ns, .. } = self.config;
-        let growth_ns = timeout_propose_delta_ns + 2 * self.config.timeout_vote_delta_ns;
-        let grown_ns = growth_ns.saturating_mul(Ns::from(self.machine.round()));
-        Some(Spacing { least_ns, now_ns: least_ns.saturating_add(grown_ns) })
+    fn rebroadcast_ns(&self) -> Option<Ns> {
+        Some(self.config.rebroadcast_ns)
     }
 
     fn repeats(&self, all: bool) -> Vec<Statement> {
