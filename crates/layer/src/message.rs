@@ -453,6 +453,24 @@ pub enum Statement {
     Proposal(Proposal),
 }
 
+impl Statement {
+    /// The height about which it is.
+    pub fn height(&self) -> Height {
+        match self {
+            Statement::Vote(vote) => vote.height,
+            Statement::Proposal(proposal) => proposal.height,
+        }
+    }
+
+    /// The validator that made it.
+    pub fn validator(&self) -> u32 {
+        match self {
+            Statement::Vote(vote) => vote.validator,
+            Statement::Proposal(proposal) => proposal.validator,
+        }
+    }
+}
+
 impl Payload {
     /// Its statement; `None` for a client's message.
     pub fn statement(&self) -> Option<Statement> {

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use super::{Node, Output, Packet, Reason, admit, ordering};
+use crate::consensus::single;
 use crate::machine::Draws;
-use crate::message::{Block, Entry, Envelope, Payload, Proposal};
+use crate::message::{Block, Entry, Envelope, Payload, Proposal, Statement};
 use crate::sequencer::chain;
 use crate::units::{Digest, Height, Ns};
+
+/// How far ahead of the decided blocks a batch is kept: others are requested when it is their turn.
+const BATCHES_AHEAD: Height = single::HELD_MAX as Height;
 
 /// A block that is being made.
 struct Draft {
@@ -56,7 +60,10 @@ impl Node {
                     return;
                 }
                 let valid = self.is_valid(&proposal, &block);
-                self.proposed.insert(block.hash, block);
+                // The block of a proposal that the engine does not keep is of no use.
+                if self.engine.lacks(&Statement::Proposal(proposal)) {
+                    self.proposed.insert(block.hash, block);
+                }
                 let input = ordering::Input::Proposal { proposal, valid };
                 self.engine_step(now, input, draws, out);
             }
@@ -246,7 +253,12 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         let (height, hash) = (block.height, block.hash);
-        if height > self.chain.len() as u64 {
+        let decided = self.chain.len() as u64;
+        if height > decided + BATCHES_AHEAD {
+            self.sync.seen(height, block.proposer);
+            return self.ask_for_blocks(now, out);
+        }
+        if height > decided {
             self.proposed.insert(hash, block);
         }
         self.engine_step(now, ordering::Input::Sealed { height, prev, hash }, draws, out);
