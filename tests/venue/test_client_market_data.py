@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from served_venue import venue_in
-from surgetank.client import Book, OrderSide
+from surgetank.client import Book, OrderSide, SealedRequest
 from surgetank.venue import ServedVenue
 
 pytestmark = pytest.mark.live
@@ -49,3 +49,28 @@ def test_a_book_is_that_of_its_orders_over_a_kill(venue: ServedVenue) -> None:
         assert levels_of(book) == [(500_020, 3), (500_010, 2), (500_000, 2)]
         client.cancel_all()
         wait_for(lambda: levels_of(book) == [])
+
+
+def test_orders_are_those_of_the_levels_over_a_kill(venue: ServedVenue) -> None:
+    """By order and by price are two streams with numbers of their own: they must say the same. A
+    smaller order keeps its place in the queue, a larger one loses it."""
+    with venue.client("desk") as client, venue.client("maker") as reader:
+        book, orders = reader.book(), reader.market_by_order()
+        first, second, third = (client.place("buy", 0.004, 50_000.0) for _ in range(3))
+        assert client.replace(first.cl_ord_id, 0.002, 50_000.0).accepted
+        larger = client.replace(second.cl_ord_id, 0.005, 50_000.0)
+        venue.kill()
+        venue.restart()
+        assert client.place("sell", 0.001, 50_001.0).accepted
+        wait_for(lambda: levels_of(book) == [(500_000, 11)] and orders.is_whole)
+        wait_for(lambda: len(orders.orders(OrderSide.SELL)) == 1)
+        sealed = [it for it in (first, third, larger) if isinstance(it, SealedRequest)]
+        places = [answer.sequence for answer in sealed]
+        resting = orders.orders(OrderSide.BUY)
+        assert [(order.order, order.qty) for order in resting] == list(
+            zip(places, [2, 4, 5], strict=True)
+        )
+        assert orders.ahead(places[2]) == 6
+        client.cancel_all()
+        wait_for(lambda: levels_of(book) == [] and orders.is_whole)
+        wait_for(lambda: orders.orders(OrderSide.BUY) == [])

@@ -15,7 +15,7 @@ from surgetank.client.answers import (
     UnansweredRequest,
 )
 from surgetank.client.asynchronous import AsyncClient
-from surgetank.client.blocking import Book, Client, Subscription
+from surgetank.client.blocking import Book, Client, Orders, Subscription
 from surgetank.client.connection import ConnectionEnded, ConnectionState, Patience
 from surgetank.client.credentials import Credentials
 from surgetank.client.enumerations import (
@@ -33,7 +33,9 @@ from surgetank.client.enumerations import (
     RefusalReason,
     TimeInForce,
 )
-from surgetank.client.order_book import BookNotWhole, OrderBook
+from surgetank.client.kept_book import BookNotWhole
+from surgetank.client.market_by_order import MarketByOrder, RestingOrder
+from surgetank.client.order_book import OrderBook
 from surgetank.client.requests import (
     Cancel,
     CancelAll,
@@ -49,6 +51,7 @@ from surgetank.client.requests import (
 )
 from surgetank.client.streams import (
     BookLevels,
+    BookOrders,
     ExecutionReport,
     Gap,
     Stream,
@@ -66,6 +69,7 @@ __all__ = [
     "Book",
     "BookLevels",
     "BookNotWhole",
+    "BookOrders",
     "Cancel",
     "CancelAll",
     "CancelReason",
@@ -84,6 +88,7 @@ __all__ = [
     "Known",
     "Liquidate",
     "MarginMode",
+    "MarketByOrder",
     "Notice",
     "Open",
     "OraclePrice",
@@ -93,11 +98,13 @@ __all__ = [
     "OrderBook",
     "OrderSide",
     "OrderStatus",
+    "Orders",
     "Patience",
     "RefusalReason",
     "RefusedRequest",
     "Replace",
     "Request",
+    "RestingOrder",
     "SealedRequest",
     "Stream",
     "StreamEvent",

@@ -15,6 +15,8 @@ from surgetank.client.connection import ClientConnection, ConnectionEnded, Conne
 from surgetank.client.credentials import Credentials, HmacKey
 from surgetank.client.enumerations import AnswerLevel, Notice
 from surgetank.client.following import Followed
+from surgetank.client.kept_book import KeptBook
+from surgetank.client.market_by_order import MarketByOrder
 from surgetank.client.order_book import OrderBook
 from surgetank.client.pending import Submission
 from surgetank.client.requests import Request
@@ -79,7 +81,7 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         )
         self._waiting_max = waiting_max
         self._subscriptions: dict[Stream, AsyncSubscription] = {}
-        self._books: list[tuple[OrderBook, AsyncSubscription]] = []
+        self._books: list[tuple[KeptBook, AsyncSubscription]] = []
         self._waited: set[_Done] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._logged_on = asyncio.Event()
@@ -185,13 +187,23 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
         """The book of a market, kept while the client lives; returns when it is whole. Raises as
         `send`."""
         book = OrderBook(market, self.units.get(market))
+        await self._begin_book(book)
+        return book
+
+    async def market_by_order(self, market: int = 0) -> MarketByOrder:
+        """The orders of a market, kept while the client lives; returns when they are whole. Raises
+        as `send`."""
+        book = MarketByOrder(market)
+        await self._begin_book(book)
+        return book
+
+    async def _begin_book(self, book: KeptBook) -> None:
         changes = self.subscribe(book.stream)
         self._books.append((book, changes))
         self._spawn(self._keep(book, changes))
         book.load(await self.snapshot(book.stream))
-        return book
 
-    async def _keep(self, book: OrderBook, changes: AsyncSubscription) -> None:
+    async def _keep(self, book: KeptBook, changes: AsyncSubscription) -> None:
         with contextlib.suppress(ConnectionEnded):
             while True:
                 for item in await changes.take():
@@ -200,7 +212,7 @@ class AsyncClient(Trading[Coroutine[Any, Any, Answer]]):
                     if (was_whole or isinstance(item, Gap)) and not book.is_whole:
                         self._renew(book)
 
-    def _renew(self, book: OrderBook) -> None:
+    def _renew(self, book: KeptBook) -> None:
         self._session.snapshot(book.stream, book.load)
         self._connection.flush()
 

@@ -16,6 +16,7 @@ from surgetank.client.asynchronous import AsyncClient
 from surgetank.client.connection import ConnectionEnded, ConnectionState, Patience
 from surgetank.client.credentials import Credentials, HmacKey
 from surgetank.client.enumerations import AnswerLevel, Notice, OrderSide
+from surgetank.client.market_by_order import MarketByOrder, RestingOrder
 from surgetank.client.order_book import OrderBook
 from surgetank.client.requests import Request
 from surgetank.client.streams import Gap, Place, Stream, StreamEvent, StreamSnapshot
@@ -91,6 +92,28 @@ class Book:
     def best_usd(self, side: OrderSide) -> tuple[float, float] | None:
         """(Price in USD, quantity in coins) of the best level."""
         return self._client.call(lambda: self._book.best_usd(side))
+
+
+class Orders:
+    """The orders of a market as they are when they are read. Methods and errors are
+    `MarketByOrder`'s."""
+
+    def __init__(self, client: Client, book: MarketByOrder) -> None:
+        self._client = client
+        self._book = book
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether they can be read."""
+        return self._book.is_whole
+
+    def orders(self, side: OrderSide) -> list[RestingOrder]:
+        """The orders of a side, in the order in which they trade."""
+        return self._client.call(lambda: self._book.orders(side))
+
+    def ahead(self, order: int) -> int | None:
+        """Lots that trade before an order; None: it does not rest."""
+        return self._client.call(lambda: self._book.ahead(order))
 
 
 class Client(Trading[Answer]):
@@ -231,6 +254,11 @@ class Client(Trading[Answer]):
         """The book of a market, kept while the client lives; returns when it is whole. Raises as
         `send`."""
         return Book(self, self.wait(self._client.book(market)))
+
+    def market_by_order(self, market: int = 0) -> Orders:
+        """The orders of a market, kept while the client lives; returns when they are whole. Raises
+        as `send`."""
+        return Orders(self, self.wait(self._client.market_by_order(market)))
 
     def call(self, function: Callable[[], T]) -> T:
         """Calls a function on the client's thread."""
