@@ -31,7 +31,7 @@ EDGES = python_edges(Path(st.__file__).parent)
 #: Of the package, lower floors first: a module imports from floors below its own, or its own room.
 FLOORS = [
     {"_core", "errors", "free_memory", "lazy", "number_format", "shown", "version"},
-    {"csv_file"},
+    {"csv_file", "grafana"},
     {"catalogue", "extras", "native", "output_folder", "plugins", "positions", "tape"},
     {"client", "scenario", "starter"},
     {"network_file"},

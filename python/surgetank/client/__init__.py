@@ -15,7 +15,7 @@ from surgetank.client.answers import (
     UnansweredRequest,
 )
 from surgetank.client.asynchronous import AsyncClient
-from surgetank.client.blocking import Book, Client, Orders, Subscription
+from surgetank.client.blocking import Book, Client, OrdersView, Subscription
 from surgetank.client.connection import ConnectionEnded, ConnectionState, Patience
 from surgetank.client.credentials import Credentials
 from surgetank.client.enumerations import (
@@ -98,7 +98,7 @@ __all__ = [
     "OrderBook",
     "OrderSide",
     "OrderStatus",
-    "Orders",
+    "OrdersView",
     "Patience",
     "RefusalReason",
     "RefusedRequest",

@@ -94,7 +94,7 @@ class Book:
         return self._client.call(lambda: self._book.best_usd(side))
 
 
-class Orders:
+class OrdersView:
     """The orders of a market as they are when they are read. Methods and errors are
     `MarketByOrder`'s."""
 
@@ -255,10 +255,10 @@ class Client(Trading[Answer]):
         `send`."""
         return Book(self, self.wait(self._client.book(market)))
 
-    def market_by_order(self, market: int = 0) -> Orders:
+    def market_by_order(self, market: int = 0) -> OrdersView:
         """The orders of a market, kept while the client lives; returns when they are whole. Raises
         as `send`."""
-        return Orders(self, self.wait(self._client.market_by_order(market)))
+        return OrdersView(self, self.wait(self._client.market_by_order(market)))
 
     def call(self, function: Callable[[], T]) -> T:
         """Calls a function on the client's thread."""

@@ -1,4 +1,5 @@
-"""The metrics of a venue for Prometheus, each declared once; docs/operations.md lists them.
+"""The metrics of a venue for Prometheus, each declared once; docs/operations.md lists them, and
+`dashboard.py` draws them.
 
 Nothing is counted here: counters are the venue's own, and start from 0 with its process.
 """
@@ -6,7 +7,7 @@ Nothing is counted here: counters are the venue's own, and start from 0 with its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from prometheus_client.core import (
@@ -39,6 +40,8 @@ class VenueMetric:
     """Of a distribution: what one of its units is in the metric's unit."""
     powers: tuple[int, ...] = ()
     """Of a distribution: the powers of two that are its bounds."""
+    panel: str = ""
+    """Title of the panel of the dashboard that draws it."""
 
     @property
     def family(self) -> str:
@@ -134,80 +137,164 @@ def _of_market(name: str, what: str, path: str, kind: Kind, unit: str | None = N
     return VenueMetric(name, what, kind, _market(path, unit), ("market",))
 
 
+def _panel(title: str, *metrics: VenueMetric) -> Iterator[VenueMetric]:
+    """Those that a panel of the dashboard draws; all in one unit."""
+    return (replace(metric, panel=title) for metric in metrics)
+
+
 _TALLY: Final = "venue.intake.tally"
 _SINCE: Final = "since the start, replayed batches included"
 METRICS: Final = (
-    VenueMetric("state", "1 for the state that the venue is in", "gauge", _states, ("state",)),
-    _gauge(
-        "thread_silent_seconds", "Since the venue's thread looked at its clock", "health.silent_s"
+    *_panel(
+        "State",
+        VenueMetric("state", "1 for the state that the venue is in", "gauge", _states, ("state",)),
     ),
-    _counter("requests_received", "Requests of clients", f"{_TALLY}.received"),
-    _counter("requests_sealed", "Answered with a place in the journal", f"{_TALLY}.sealed"),
-    _counter("requests_duplicate", "Answered as copies", f"{_TALLY}.duplicates"),
-    _counters("requests_refused", "Not accepted", f"{_TALLY}.refused", "reason"),
-    _counters("requests_rejected", "Sealed, refused by the market", f"{_TALLY}.rejected", "code"),
-    VenueMetric(
-        "requests_waiting",
-        "Wait for their place in the journal",
-        "gauge",
-        _each("venue.intake.waiting"),
-        ("class",),
+    *_panel(
+        "Silence of the venue's thread",
+        _gauge(
+            "thread_silent_seconds",
+            "Since the venue's thread looked at its clock",
+            "health.silent_s",
+        ),
     ),
-    _gauge("requests_waiting_bytes", "Size of those that wait", "venue.intake.waiting_bytes"),
-    _gauge("requests_held", "Executed, not durable yet", "venue.intake.held"),
-    _gauge(
-        "account_unanswered_max",
-        "Most unanswered requests of an account",
-        "venue.intake.account_unanswered_max",
+    *_panel(
+        "Requests",
+        _counter("requests_received", "Requests of clients", f"{_TALLY}.received"),
+        _counter("requests_sealed", "Answered with a place in the journal", f"{_TALLY}.sealed"),
+        _counter("requests_duplicate", "Answered as copies", f"{_TALLY}.duplicates"),
     ),
-    VenueMetric(
-        "batch_requests",
-        "Requests of a batch: one sync makes them durable",
-        "histogram",
-        _one(f"{_TALLY}.batch_requests"),
-        powers=tuple(range(0, 17, 2)),
+    *_panel(
+        "Refused and rejected",
+        _counters("requests_refused", "Not accepted", f"{_TALLY}.refused", "reason"),
+        _counters(
+            "requests_rejected", "Sealed, refused by the market", f"{_TALLY}.rejected", "code"
+        ),
     ),
-    _times("durable_seconds", "From receipt to the end of the sync", f"{_TALLY}.durable_ns"),
-    _gauge("journal_record", "Number of the last record", "venue.progress.record"),
-    _gauge("journal_durable_record", "Last durable record", "venue.progress.durable"),
-    _gauge("journal_sequence", "Last durable request", "venue.progress.sequence"),
-    _counter("journal_bytes", "Written into the journal", "disk.journal_bytes"),
-    _times("sync_seconds", "Of the journal", "disk.sync_ns"),
-    _counter("segments_allocated", "Segments of the journal", "disk.segments"),
-    _counter("files_archived", "Moved into the archive", "disk.archived"),
-    _counter("snapshots", "Snapshots written", "disk.snapshots"),
-    VenueMetric("snapshot_bytes", "Size of the newest", "gauge", _snapshot("bytes")),
-    VenueMetric(
-        "snapshot_seconds", "Writing and syncing the newest", "gauge", _snapshot("took_ns", 1e-9)
+    *_panel(
+        "Requests that wait",
+        VenueMetric(
+            "requests_waiting",
+            "Wait for their place in the journal",
+            "gauge",
+            _each("venue.intake.waiting"),
+            ("class",),
+        ),
     ),
-    VenueMetric(
-        "snapshot_pause_seconds",
-        "For how long clients waited for the newest",
-        "gauge",
-        _snapshot("pause_ns", 1e-9),
+    *_panel(
+        "Size of requests that wait",
+        _gauge("requests_waiting_bytes", "Size of those that wait", "venue.intake.waiting_bytes"),
     ),
-    _counters("disk_failures", "Effects on the disk that failed", "disk.failed", "effect"),
-    _gauge("disk_free_bytes", "Room on the filesystem of the data folder", "free_bytes"),
-    _gauge("disk_total_bytes", "Size of that filesystem", "total_bytes"),
-    _counter("connections_opened", "Connections accepted", "connections.opened"),
-    _counter("connections_lost", "Ended by client or network", "connections.lost"),
-    _counters("connections_cut", "Ended by the venue", "connections.cut", "reason"),
-    _gauge("connections_open", "Logged on or not", "connections.open"),
-    _gauge("sessions", "Connections that are logged on", "venue.intake.connections"),
-    VenueMetric("outbound_bytes_max", "Most that waits for a client", "gauge", _outbound),
-    _gauge("history_bytes", "Events kept for late readers", "venue.history_bytes"),
-    _of_market("mark_price", "Mark price, USD", "mark", "gauge", "tick_usd"),
-    _of_market("oracle_price", "Oracle price, USD", "oracle", "gauge", "tick_usd"),
-    _of_market("open_interest", "Long positions, coins", "open_interest", "gauge", "lot"),
-    _of_market("resting_orders", "Orders in the book", "orders", "gauge"),
-    _of_market("trades", f"Trades {_SINCE}", "happened.trades", "counter"),
-    _of_market("traded", f"Coins traded {_SINCE}", "happened.traded", "counter", "lot"),
-    _of_market("liquidations", f"Liquidations {_SINCE}", "happened.liquidations", "counter"),
-    _of_market("margin_calls", f"Margin calls {_SINCE}", "happened.margin_calls", "counter"),
-    VenueMetric("insurance_usd", "The insurance fund", "gauge", _usd("insurance")),
-    VenueMetric("bad_debt_usd", "All losses beyond collateral", "gauge", _usd("bad_debt")),
-    VenueMetric("deficit_usd", "Bad debt that no party bears", "gauge", _usd("deficit")),
-    VenueMetric("fees_usd", "Trading fees taken", "gauge", _usd("fees")),
+    *_panel(
+        "Requests executed, not durable",
+        _gauge("requests_held", "Executed, not durable yet", "venue.intake.held"),
+        _gauge(
+            "account_unanswered_max",
+            "Most unanswered requests of an account",
+            "venue.intake.account_unanswered_max",
+        ),
+    ),
+    *_panel(
+        "Requests of a batch",
+        VenueMetric(
+            "batch_requests",
+            "Requests of a batch: one sync makes them durable",
+            "histogram",
+            _one(f"{_TALLY}.batch_requests"),
+            powers=tuple(range(0, 17, 2)),
+        ),
+    ),
+    *_panel(
+        "Receipt to durable",
+        _times("durable_seconds", "From receipt to the end of the sync", f"{_TALLY}.durable_ns"),
+    ),
+    *_panel(
+        "Journal",
+        _gauge("journal_record", "Number of the last record", "venue.progress.record"),
+        _gauge("journal_durable_record", "Last durable record", "venue.progress.durable"),
+        _gauge("journal_sequence", "Last durable request", "venue.progress.sequence"),
+    ),
+    *_panel(
+        "Written into the journal",
+        _counter("journal_bytes", "Written into the journal", "disk.journal_bytes"),
+    ),
+    *_panel(
+        "Syncs of the journal",
+        _times("sync_seconds", "Of the journal", "disk.sync_ns"),
+    ),
+    *_panel(
+        "Files",
+        _counter("segments_allocated", "Segments of the journal", "disk.segments"),
+        _counter("files_archived", "Moved into the archive", "disk.archived"),
+        _counter("snapshots", "Snapshots written", "disk.snapshots"),
+    ),
+    *_panel(
+        "Size of the newest snapshot",
+        VenueMetric("snapshot_bytes", "Size of the newest", "gauge", _snapshot("bytes")),
+    ),
+    *_panel(
+        "Times of the newest snapshot",
+        VenueMetric(
+            "snapshot_seconds",
+            "Writing and syncing the newest",
+            "gauge",
+            _snapshot("took_ns", 1e-9),
+        ),
+        VenueMetric(
+            "snapshot_pause_seconds",
+            "For how long clients waited for the newest",
+            "gauge",
+            _snapshot("pause_ns", 1e-9),
+        ),
+    ),
+    *_panel(
+        "Failures of the disk",
+        _counters("disk_failures", "Effects on the disk that failed", "disk.failed", "effect"),
+    ),
+    *_panel(
+        "Room on the disk",
+        _gauge("disk_free_bytes", "Room on the filesystem of the data folder", "free_bytes"),
+        _gauge("disk_total_bytes", "Size of that filesystem", "total_bytes"),
+    ),
+    *_panel(
+        "Connections that begin and end",
+        _counter("connections_opened", "Connections accepted", "connections.opened"),
+        _counter("connections_lost", "Ended by client or network", "connections.lost"),
+        _counters("connections_cut", "Ended by the venue", "connections.cut", "reason"),
+    ),
+    *_panel(
+        "Connections",
+        _gauge("connections_open", "Logged on or not", "connections.open"),
+        _gauge("sessions", "Connections that are logged on", "venue.intake.connections"),
+    ),
+    *_panel(
+        "Memory for readers",
+        VenueMetric("outbound_bytes_max", "Most that waits for a client", "gauge", _outbound),
+        _gauge("history_bytes", "Events kept for late readers", "venue.history_bytes"),
+    ),
+    *_panel(
+        "Prices",
+        _of_market("mark_price", "Mark price, USD", "mark", "gauge", "tick_usd"),
+        _of_market("oracle_price", "Oracle price, USD", "oracle", "gauge", "tick_usd"),
+    ),
+    *_panel(
+        "Open interest and orders",
+        _of_market("open_interest", "Long positions, coins", "open_interest", "gauge", "lot"),
+        _of_market("resting_orders", "Orders in the book", "orders", "gauge"),
+    ),
+    *_panel(
+        "Trades and liquidations",
+        _of_market("trades", f"Trades {_SINCE}", "happened.trades", "counter"),
+        _of_market("traded", f"Coins traded {_SINCE}", "happened.traded", "counter", "lot"),
+        _of_market("liquidations", f"Liquidations {_SINCE}", "happened.liquidations", "counter"),
+        _of_market("margin_calls", f"Margin calls {_SINCE}", "happened.margin_calls", "counter"),
+    ),
+    *_panel(
+        "Money",
+        VenueMetric("insurance_usd", "The insurance fund", "gauge", _usd("insurance")),
+        VenueMetric("bad_debt_usd", "All losses beyond collateral", "gauge", _usd("bad_debt")),
+        VenueMetric("deficit_usd", "Bad debt that no party bears", "gauge", _usd("deficit")),
+        VenueMetric("fees_usd", "Trading fees taken", "gauge", _usd("fees")),
+    ),
 )
 
 
