@@ -38,7 +38,7 @@ FLOORS = [
     {"fit", "trace"},
     {"measure"},
     {"verdict"},
-    {"keypers", "options", "pipe", "simulate", "testing"},
+    {"keypers", "options", "pipe", "sketch", "simulate", "testing"},
     {"venue"},
     {"journal", "live"},
     {"calibrate"},

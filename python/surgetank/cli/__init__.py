@@ -21,6 +21,7 @@ from surgetank.cli import (
     scenarios,
     searches,
     serves,
+    sketches,
     tapes,
     views,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "scenarios",
     "searches",
     "serves",
+    "sketches",
     "tapes",
     "views",
 ]
@@ -59,6 +61,7 @@ _ORDER = [
     "explain",
     "book",
     "frontier",
+    "sketch",
     "calibrate",
     "tape",
     "fit",
