@@ -8,6 +8,7 @@ use surgetank_layer::message::{Body, Side};
 use surgetank_serve::running::Running;
 use surgetank_venue::event::{Event, Position, Stamped, StreamKey};
 use surgetank_venue::request::{Action, Request};
+use surgetank_venue::session::initiator::Identity;
 use surgetank_venue::wire::{CutReason, Down, StreamState, Subscription, Up};
 
 use crate::client::{Client, identity, order};
@@ -132,5 +133,49 @@ fn a_slow_reader_that_conflates_is_sent_less_and_has_the_book() {
     let chained = seen.windows(2).all(|pair| pair[1].previous == pair[0].number);
     assert!(merged > 0 && chained && seen.len() < truth.last.number as usize);
     assert_eq!(book(seen.into_iter().map(|event| event.event)), book(truth.events));
+    drain(&running);
+}
+
+/// All events from the beginning to the one of this number.
+fn read_all(mut reader: Client, until: u64) -> Vec<Stamped> {
+    let first = Position { epoch: 1, number: 0 };
+    reader.send(&subscribe(Some(first), false));
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|event: &Stamped| event.number < until) {
+        seen.extend(next(&mut reader).expect("it keeps up"));
+    }
+    seen
+}
+
+#[test]
+fn many_readers_of_a_long_past_each_have_it_while_others_are_answered() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let running = venue(directory.path());
+    let mut desk = Client::log_on(running.address(), identity("desk", DESK));
+    // Several times what may wait for a client, so that each reads many pages.
+    flood(&mut desk, |number| number == 400);
+    let truth = state(&mut desk);
+    let last = truth.last.number;
+    let log_on = |reader: usize| {
+        let who = Identity { session: format!("reader {reader}"), ..identity("other", OTHER) };
+        Client::log_on(running.address(), who)
+    };
+    let clients: Vec<Client> = (0..12).map(log_on).collect();
+    let reads: Vec<Vec<Stamped>> = std::thread::scope(|scope| {
+        let begin = |client| scope.spawn(move || read_all(client, last));
+        let readers: Vec<_> = clients.into_iter().map(begin).collect();
+        // The venue goes on while they read: each of these frames is one more event of the book.
+        for number in 401..=440 {
+            assert_eq!(desk.ask(&mut frame(number)).len(), PRICES as usize);
+        }
+        readers.into_iter().map(|reader| reader.join().expect("it read all")).collect()
+    });
+    let expected = book(truth.events);
+    for seen in reads {
+        let numbers: Vec<u64> = seen.iter().map(|event| event.number).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        let past = seen.into_iter().take(last as usize).map(|event| event.event);
+        assert_eq!(book(past), expected);
+    }
     drain(&running);
 }
