@@ -225,6 +225,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<venue::Venue>()?;
     #[cfg(unix)]
     module.add_function(wrap_pyfunction!(rig::attack_needs, module)?)?;
+    #[cfg(unix)]
     module.add_function(wrap_pyfunction!(rig::run_venue, module)?)?;
     initiator::register(module)?;
     #[cfg(unix)]

@@ -212,7 +212,7 @@ def _say(log: Log, event: str, content: dict[str, Any]) -> None:
 def _notify(state: str) -> None:
     """Tells systemd, if it has started the process and waits for it (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
+    if not address or sys.platform == "win32":
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.sendto(state.encode(), f"\0{address[1:]}" if address[0] == "@" else address)

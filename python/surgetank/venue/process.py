@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -148,8 +149,12 @@ def start(
     """Starts the venue of a file in this process. It serves once it has read its journal.
 
     Raises:
-        SurgetankError: a file is wrong, the address is taken, or another process has the data.
+        SurgetankError: the system is Windows, a file is wrong, the address is taken, or another
+            process has the data.
     """
+    if sys.platform == "win32":
+        hint = "Run it there, or in WSL"
+        raise SurgetankError("a venue needs Linux or macOS", place=str(file), hint=hint)
     config, base = read_config(file, listen=listen, listen_http=listen_http), file.parent
     if listen_ws is not None:
         config = config.model_copy(update={"listen_ws": listen_ws})

@@ -135,8 +135,8 @@ class ServedVenue:
         end. Safe to call twice."""
         child = self._child
         if child is not None and child.poll() is None:
-            child.send_signal(signal.SIGTERM)
-            child.send_signal(signal.SIGCONT)  # A paused process could not act on it.
+            child.terminate()
+            self.resume()  # A paused process could not act on it.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(seconds)
             with self._said:
@@ -152,12 +152,12 @@ class ServedVenue:
 
     def pause(self) -> None:
         """SIGSTOP: it stops and keeps its connections."""
-        if self._child is not None:
+        if self._child is not None and sys.platform != "win32":
             self._child.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """SIGCONT: it goes on."""
-        if self._child is not None:
+        if self._child is not None and sys.platform != "win32":
             self._child.send_signal(signal.SIGCONT)
 
     def restart(self) -> None:
