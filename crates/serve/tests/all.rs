@@ -5,6 +5,7 @@ mod client;
 mod configuration;
 mod files;
 mod full;
+mod mishaps;
 mod outbound;
 mod restart;
 mod slow_reader;

@@ -19,9 +19,9 @@ use crate::started::{DESK, OTHER, drain, start};
 /// Places at which a bit is flipped; `SURGETANK_FLIPS=n` flips more.
 const FLIPS: u64 = 16;
 
-type Tree = BTreeMap<PathBuf, Vec<u8>>;
+pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
-fn tree(directory: &Path) -> Tree {
+pub fn tree(directory: &Path) -> Tree {
     let mut found = Tree::new();
     for entry in fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
@@ -35,7 +35,7 @@ fn tree(directory: &Path) -> Tree {
 }
 
 /// The files of a directory, at another place.
-fn placed(files: &Tree, from: &Path, to: &Path) {
+pub fn placed(files: &Tree, from: &Path, to: &Path) {
     for (path, bytes) in files {
         let path = to.join(path.strip_prefix(from).expect("below it"));
         fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
@@ -44,7 +44,7 @@ fn placed(files: &Tree, from: &Path, to: &Path) {
 }
 
 /// Files of a venue as a kill would leave them, and the hash of its state.
-fn killed(directory: &Path) -> (Tree, Digest, u64) {
+pub fn killed(directory: &Path) -> (Tree, Digest, u64) {
     let (running, _) = start(directory);
     let mut desk = Client::log_on(running.address(), identity("desk", DESK));
     let mut other = Client::log_on(running.address(), identity("other", OTHER));
@@ -164,7 +164,7 @@ fn is_journal(path: &Path) -> bool {
     !is_archived && (is_kind("segment") || is_kind("snapshot") || path.ends_with("venue"))
 }
 
-fn ignoring_lock(mut tree: Tree) -> Tree {
+pub fn ignoring_lock(mut tree: Tree) -> Tree {
     tree.retain(|path, _| !path.ends_with("lock"));
     tree
 }

@@ -130,6 +130,33 @@ impl<'a> Segment<'a> {
         here.map(|(_, record)| record.number)
     }
 
+    /// Of a segment without a header of its own: what says that it is another file, a header of
+    /// another segment in its place or anything of another journal. Such a file was renamed or
+    /// copied, and nothing of it may be taken for a torn tail.
+    fn stranger(self, journal: &JournalId) -> Option<Damage> {
+        let place = Place::File(FileName::Segment(self.number));
+        let damage =
+            |kind, offset, number| Damage { kind, place, offset, first: number, last: number };
+        let whole = [0, BLOCK].into_iter().find_map(|at| {
+            let header = SegmentHeader::from_bytes(self.from(at))?;
+            (header.journal == *journal && header.segment != self.number)
+                .then(|| damage(DamageKind::Misdirected, at, header.first_number))
+        });
+        whole.or_else(|| {
+            self.bytes.chunks(SLOT_BYTES).zip(0..).find_map(|(sector, index)| {
+                let (of, number) = match RecordHeader::from_bytes(sector) {
+                    Some(record) => (record.journal, record.number),
+                    None => {
+                        let header = SegmentHeader::from_bytes(sector)?;
+                        (header.journal, header.first_number)
+                    }
+                };
+                let offset = index * SLOT_BYTES as u64;
+                (of != *journal).then(|| damage(DamageKind::Foreign, offset, number))
+            })
+        })
+    }
+
     /// What this segment proves. Whatever stands in any of its sectors counts, also what a
     /// misdirected write has brought there: a slot, for one, that covers the record which it
     /// certifies.
@@ -205,6 +232,11 @@ pub fn walk(bounds: &mut Bounds, chain: &mut Chain, segment: Segment<'_>) -> Wal
             }
         }
         None => {
+            if let Some(stranger) = segment.stranger(&bounds.journal) {
+                walk.damage.push(stranger);
+                walk.end = segment.end(0, 0);
+                return walk;
+            }
             let last = bounds.durable;
             let first = chain.number.saturating_add(1);
             let record = segment.header_at(walk.end.offset);

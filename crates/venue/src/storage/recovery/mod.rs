@@ -15,13 +15,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use surgetank_layer::units::{Digest, Ns};
 
-use super::bytes::is_zero;
 use super::damage::{Damage, DamageKind, FileReport, Place};
 use super::effect::{
     Append, Done, Effect, Errno, FileName, Halt, Input, Output, Recovered, Replayed,
 };
 use super::record::{BLOCK, HEADER_BYTES};
-use super::segment::{Geometry, SLOTS_START};
+use super::segment::Geometry;
 use super::slot::SLOT_BYTES;
 use super::snapshots::Snapshot;
 use super::superblock::{COPIES, Superblock, agreed};
@@ -81,7 +80,6 @@ enum Stage {
     List,
     Snapshot(usize),
     Restoring(Box<Snapshot>, usize),
-    Peek(usize),
     Survey(usize, Reading),
     Walk(usize, Reading),
     Claims,
@@ -146,7 +144,6 @@ impl Recovery {
             Stage::Superblock => self.superblock(result, host),
             Stage::List => self.list(result, host),
             Stage::Snapshot(index) => self.snapshot(index, result, host),
-            Stage::Peek(index) => self.peeked(index, result, host),
             Stage::Survey(index, mut reading) => match reading.take(result) {
                 None => {
                     let effect = reading.effect();
@@ -157,7 +154,7 @@ impl Recovery {
                     let segment = Segment { number: reading.segment, bytes: &bytes };
                     let proved = segment.proved(&self.bounds.journal);
                     self.bounds.durable = self.bounds.durable.max(proved.durable);
-                    if proved.is_begun { self.walk_from(0, host) } else { self.peek(index, host) }
+                    if proved.is_begun { self.walk_from(0, host) } else { self.survey(index, host) }
                 }
             },
             Stage::Walk(index, mut reading) => match reading.take(result) {
@@ -224,11 +221,17 @@ impl Recovery {
         }
         let Superblock { journal, epoch, epoch_first, term, durable, begun, .. } = superblock;
         self.bounds = Bounds { journal, epoch, epoch_first, term, durable, kept: durable };
-        if !begun && host.config.mode == Mode::Serve {
+        if !begun && is_empty && host.config.mode == Mode::Serve {
             return self.create(superblock, host);
         }
         if begun && self.segments.is_empty() {
             self.note(DamageKind::Missing, Place::File(FileName::Segment(1)), 0);
+        }
+        for (segment, bytes) in self.segments.clone() {
+            // A file gets its name when it has its size.
+            if (Geometry { bytes }).records_start() >= bytes {
+                self.note(DamageKind::Missing, Place::File(FileName::Segment(segment)), bytes);
+            }
         }
         self.next_snapshot(self.snapshots.len(), host)
     }
@@ -250,26 +253,15 @@ impl Recovery {
         }
     }
 
-    /// Reads the header of the segment before `index`: is there anything in it?
-    fn peek(&mut self, index: usize, host: &mut Host<'_>) -> Next {
+    /// Reads the segment before `index`: does anything of it stand in it? All of it is read, since
+    /// a header that has become zero says nothing about what is behind it.
+    fn survey(&mut self, index: usize, host: &mut Host<'_>) -> Next {
         let Some(index) = index.checked_sub(1) else { return self.walk_from(0, host) };
         let (segment, bytes) = self.segments[index];
-        self.stage = Stage::Peek(index);
-        let length = SLOTS_START.min(bytes);
-        self.ask(Effect::Read { segment, offset: 0, length }, host)
-    }
-
-    fn peeked(&mut self, index: usize, result: Result<Done, Errno>, host: &mut Host<'_>) -> Next {
-        match result {
-            Ok(Done::Bytes(bytes)) if is_zero(&bytes) => self.peek(index, host),
-            _ => {
-                let (segment, bytes) = self.segments[index];
-                let reading = Reading::new(segment, bytes);
-                let effect = reading.effect();
-                self.stage = Stage::Survey(index, reading);
-                self.ask(effect, host)
-            }
-        }
+        let reading = Reading::new(segment, bytes);
+        let effect = reading.effect();
+        self.stage = Stage::Survey(index, reading);
+        self.ask(effect, host)
     }
 
     fn walk_from(&mut self, index: usize, host: &mut Host<'_>) -> Next {
@@ -407,13 +399,27 @@ impl Recovery {
             let place = Place::File(FileName::Segment(segment));
             self.damage.push(Damage { kind, place, offset, first, last });
         }
+        if let Some((first, _)) = self.segments.first().filter(|(first, _)| *first > 1)
+            && !self.tail.begun
+        {
+            // The segment that was written last is never archived.
+            self.note(DamageKind::Missing, Place::File(FileName::Segment(first - 1)), 0);
+        }
+        let unbegun = self.superblock.clone().filter(|superblock| !superblock.begun);
+        if unbegun.is_some() && (self.tail.begun || !self.snapshots.is_empty()) {
+            // It is another folder's, or of a time before all that stands here.
+            self.note(DamageKind::Superblock, Place::Superblock, 0);
+        }
         if self.refuses() {
             let files = std::mem::take(&mut self.files);
             let damage = std::mem::take(&mut self.damage);
             host.out.push(Output::Refused { files, damage });
             return Next::Stop;
         }
-        self.repair(host)
+        match unbegun {
+            Some(superblock) if host.config.mode == Mode::Serve => self.create(superblock, host),
+            _ => self.repair(host),
+        }
     }
 }
 

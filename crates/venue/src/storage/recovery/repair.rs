@@ -22,7 +22,7 @@ impl Recovery {
         let number = segment.number;
         let Some(header) = &walk.header else {
             // Not begun, or torn while it was begun: all of it becomes zero again.
-            if walk.end.written_to > 0 {
+            if walk.end.written_to > 0 && walk.damage.is_empty() {
                 self.torn(number, 0, self.chain.number);
                 self.zero(number, 0, walk.end.written_to);
             }

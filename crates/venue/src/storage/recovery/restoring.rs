@@ -22,7 +22,7 @@ impl Recovery {
                 self.stage = Stage::Snapshot(index);
                 self.ask(Effect::ReadSnapshot { number: self.snapshots[index] }, host)
             }
-            None => self.peek(self.segments.len(), host),
+            None => self.survey(self.segments.len(), host),
         }
     }
 
