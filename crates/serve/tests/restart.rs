@@ -126,3 +126,28 @@ fn a_directory_has_one_writer() {
     drain(&running);
     drain(&start(directory.path()).0);
 }
+
+#[test]
+fn after_a_first_stop_all_events_can_still_be_read() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (running, _) = start(directory.path());
+    let mut desk = Client::log_on(running.address(), identity("desk", DESK));
+    for id in 1..=20 {
+        desk.ask(&mut [order(7, id, Side::Buy)]);
+    }
+    drain(&running);
+    let (running, _) = start(directory.path());
+    let mut reader = Client::log_on(running.address(), identity("other", OTHER));
+    let (key, first) = (StreamKey::Book(0), Position { epoch: 1, number: 0 });
+    reader.send(&Up::Subscribe(vec![Subscription { key, after: Some(first), conflate: false }]));
+    let mut numbers = Vec::new();
+    while numbers.len() < 20 {
+        numbers.extend(reader.wait(|down| match down {
+            Down::Events(events) => Some(events.iter().map(|one| one.number).collect::<Vec<_>>()),
+            Down::Gap(gap) => panic!("{gap:?}"),
+            _ => None,
+        }));
+    }
+    assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+    drain(&running);
+}

@@ -114,6 +114,8 @@ pub enum Refusal {
     Draining = 11,
     /// This venue does not lead. Reserved.
     NotLeader = 12,
+    /// A price is said to have been observed in the future.
+    FutureTime = 13,
 }
 
 numbered!(Refusal {
@@ -129,6 +131,7 @@ numbered!(Refusal {
     DiskFull,
     Draining,
     NotLeader,
+    FutureTime,
 });
 
 impl Refusal {
@@ -147,6 +150,7 @@ impl Refusal {
             Refusal::DiskFull => "disk-full",
             Refusal::Draining => "draining",
             Refusal::NotLeader => "not-leader",
+            Refusal::FutureTime => "future-time",
         }
     }
 }

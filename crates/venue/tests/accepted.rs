@@ -280,11 +280,26 @@ proptest! {
                     accepted.place(account, id, place);
                 }
             }
-            prop_assert_eq!(accepted.remembered(), placed.len().min(remembered_max));
+            let bound = remembered_max..=remembered_max + 3;
+            prop_assert!(placed.len() <= remembered_max || bound.contains(&accepted.remembered()));
             let restored = Accepted::restore(remembered_max, &accepted.state()).expect("a state");
             prop_assert_eq!(restored.state(), accepted.state());
             prop_assert_eq!(restored.known(account, id), accepted.known(account, id));
         }
+    }
+
+    #[test]
+    fn one_high_id_does_not_end_an_account(high in 1_000..=u64::MAX, remembered_max in 1..20usize) {
+        let mut accepted = Accepted::new(remembered_max);
+        let place = |sequence| JournalPlace { sequence, ord_rej_reason: 0 };
+        accepted.place(7, high, place(1));
+        for id in 1..100 {
+            // Other accounts push it out as well.
+            prop_assert_eq!(accepted.known(7, id), Known::Never);
+            accepted.place(7, id, place(2 * id));
+            accepted.place(8, id, place(2 * id + 1));
+        }
+        prop_assert!(accepted.known(7, high) != Known::Never);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! IntakeBounds, refusals and their hints, batches, sessions, halts.
 
 use surgetank_layer::admission::limit::Limit;
+use surgetank_layer::message::{Body, PriceUpdate};
 use surgetank_layer::units::{Ns, SECOND};
 use surgetank_venue::answer::{Answer, Refusal};
 use surgetank_venue::intake::bounds::{IntakeBounds, Load, Pace};
@@ -246,4 +247,17 @@ fn orders_are_cancelled_on_disconnect_if_that_was_asked_for() {
     let mut intake = connected(IntakeBounds::default());
     let zero = message(1, order(0));
     assert_eq!(refusals(&mut intake, 0, &[zero]), [(1, Refusal::TooOld, 0)], "the venue's own");
+}
+
+#[test]
+fn a_price_of_the_future_is_refused() {
+    let mut intake = connected(IntakeBounds::default());
+    let observed = |number, observed_ns| {
+        let update = PriceUpdate { symbol: 0, price: 1000, observed_ns };
+        message(number, Body::PriceUpdate(update))
+    };
+    let now = 1_000 * SECOND;
+    let sent = [observed(1, now + 30 * SECOND), observed(2, now + 30 * SECOND + 1)];
+    assert_eq!(refusals(&mut intake, now, &sent), [(2, Refusal::FutureTime, 0)]);
+    assert_eq!(execute(&mut intake, 1, 1), [sent[0]]);
 }

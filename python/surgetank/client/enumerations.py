@@ -101,6 +101,7 @@ class RefusalReason(IntEnum):
     DISK_FULL = 10
     DRAINING = 11
     NOT_LEADER = 12
+    FUTURE_TIME = 13
 
 
 class CutReason(IntEnum):

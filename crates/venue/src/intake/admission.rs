@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use surgetank_layer::admission::Kind;
 use surgetank_layer::admission::bucket::Bucket;
+use surgetank_layer::message::Body;
 use surgetank_layer::units::{AccountId, Ns, SECOND};
 
 use super::bounds::{IntakeBounds, Load, Pace};
 use crate::answer::Refusal;
 use crate::encoding::fields;
 use crate::request::{AccountRequest, Action, Request};
+use crate::session::logon::CLOCK_SKEW_MAX_NS;
 use crate::storage::effect::Space;
 
 /// Whose new orders are stopped: an account's, a market's, an account's in a market, or all. A
@@ -55,6 +57,17 @@ impl Halts {
     }
 }
 
+/// Whether a price was observed later than clocks may differ. The market takes no price that was
+/// observed before the one in force, so that one such would stop all that come after it.
+fn is_of_the_future(now: Ns, request: &Request) -> bool {
+    match request.action {
+        Action::Message { body: Body::PriceUpdate(update), .. } => {
+            update.observed_ns > now.saturating_add(CLOCK_SKEW_MAX_NS)
+        }
+        _ => false,
+    }
+}
+
 /// A halt in force; `None`: of all accounts, or of all markets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HaltedOrders {
@@ -97,6 +110,9 @@ impl Conditions<'_> {
         bucket: Option<&mut Bucket>,
     ) -> Result<(), (Refusal, Ns)> {
         let reduces_risk = request.reduces_risk();
+        if is_of_the_future(now, request) {
+            return Err((Refusal::FutureTime, 0));
+        }
         if self.halts.stop(request) {
             return Err((Refusal::Halted, 0));
         }

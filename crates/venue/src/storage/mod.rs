@@ -66,8 +66,8 @@ pub struct Config {
     pub segments_ahead: usize,
     /// Full segments that stay in the journal although a snapshot covers them.
     pub segments_kept: usize,
-    /// Whether a start restores the snapshot before the newest, if there is one, and replays the
-    /// journal from there: so that events of before the start can be sent to late readers.
+    /// Whether a start restores the snapshot before the newest, or none if that is the first, and
+    /// replays the journal from there: so that events of before the start can be sent to late readers.
     pub replays_for_readers: bool,
     /// Identifier of a journal that is created now; drawn at random and not shown to clients, so
     /// that no client can send a payload that passes for a record.

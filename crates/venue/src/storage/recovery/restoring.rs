@@ -49,9 +49,11 @@ impl Recovery {
                 first: number,
                 records: 0,
             });
+            // Of a first snapshot, what is before it is the whole journal.
+            let has_before = index > 0 || self.segments.first().is_some_and(|(at, _)| *at == 1);
             if host.config.mode == Mode::Serve
                 && host.config.replays_for_readers
-                && index > 0
+                && has_before
                 && self.claims.is_empty()
             {
                 self.claims.insert(number, snapshot.state_hash);

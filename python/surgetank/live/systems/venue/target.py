@@ -34,6 +34,7 @@ _REFUSALS: Final = {
     9: "disk reserve",
     10: "disk full",
     11: "draining",
+    13: "future time",
 }
 
 
