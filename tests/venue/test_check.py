@@ -110,3 +110,30 @@ def test_a_folder_that_is_no_venues_is_refused(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "has no journal of a venue" in refused.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_rules_of_the_opening_are_missed(killed: tuple[Path, str], venue_file: Path) -> None:
+    """By a check, and by a start, which writes none of its own over it."""
+    data, _ = killed
+    kept = (data / "genesis.json").read_text("utf-8")
+    for content in (None, kept[:-9]):
+        (data / "genesis.json").unlink()
+        if content is not None:
+            (data / "genesis.json").write_text(content)
+        before = digest(data)
+        checked = surgetank("check", "data", cwd=data.parent)
+        assert checked.returncode == 1 and "✘ genesis.json: missing, or no JSON" in checked.stdout
+        served = surgetank("serve", str(venue_file), "--data", "data", cwd=data.parent)
+        assert served.returncode == 2 and "genesis.json" in served.stderr
+        assert "Restore it from a backup" in served.stderr and digest(data) == before
+        (data / "genesis.json").write_text(kept)
+    assert surgetank("check", "data", cwd=data.parent).returncode == 0
+
+
+def test_a_refused_start_names_the_place(killed: tuple[Path, str], venue_file: Path) -> None:
+    data, _ = killed
+    (data / "journal" / f"{1:020}.segment").write_bytes(b"")
+    served = surgetank("serve", str(venue_file), "--data", "data", cwd=data.parent)
+    assert served.returncode == 1 and "Ended at request" not in served.stdout
+    assert f"journal/{1:020}.segment: missing" in served.stderr
+    assert "surgetank check" in served.stderr

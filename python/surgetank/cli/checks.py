@@ -66,9 +66,16 @@ def _show(found: CheckedFolder) -> None:
         line = f"  repaired: {damage.file}: {damage.text}"
         out_.print(Text(printable(line)), soft_wrap=True)
     style = _STYLES[found.verdict][1]
-    out_.print(Text(_SAID[found.verdict].format(record=found.record), style), soft_wrap=True)
+    said = _SAID[found.verdict].format(record=found.record)
+    if found.verdict == "repairable" and all(damage.kind == "snapshot" for damage in found.damage):
+        said = _SNAPSHOT.format(record=found.record)
+    out_.print(Text(said, style), soft_wrap=True)
 
 
+_SNAPSHOT: Final = (
+    "repairable: a venue starts at record {record} without the snapshot that is damaged, "
+    "which stays where it is"
+)
 _SAID: Final = {
     "whole": "whole: a venue starts at record {record}",
     "repairable": "repairable: a venue starts at record {record}, and repairs this",

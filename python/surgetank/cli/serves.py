@@ -94,9 +94,11 @@ def serve_command(
             _say(log, "serving", _serving(venue, recovery, page))
             _notify("READY=1")
         ended = _until_end(venue, readings, wanted, log)
-        _say(log, "ended", ended.content | {"text": ended.text})
+        if ended.has_served or log is Log.JSON:
+            _say(log, "ended", ended.content | {"text": ended.text})
     if ended.exit_code:
-        raise SurgetankError(ended.text, place=str(venue.data), exit_code=ended.exit_code)
+        place, code = str(venue.data), ended.exit_code
+        raise SurgetankError(ended.text, place=place, hint=ended.hint, exit_code=code)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from surgetank.errors import EXIT_MACHINE, SurgetankError
 __all__ = ["ClientConnection", "ConnectionEnded", "ConnectionState", "Patience"]
 
 _READ_BYTES: Final = 1 << 18
+_PORT_MAX: Final = 2**16 - 1
 #: Time after which a request that waits at the venue is asked for again, s.
 _AGAIN_S: Final = 0.05
 #: What another connection would end with too.
@@ -39,8 +40,16 @@ _FINAL: Final = {
 class ConnectionEnded(SurgetankError):
     """The client has no connection and makes no further one."""
 
-    def __init__(self, message: str, place: str, reason: CutReason | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        place: str,
+        reason: CutReason | None = None,
+        *,
+        unanswered: bool = False,
+    ) -> None:
         hint = "Requests without an answer may have been executed: ask for their status"
+        hint = hint if unanswered else ""
         super().__init__(message, place=place, hint=hint, exit_code=EXIT_MACHINE)
         self.reason = reason
         """Why the venue ended it; None: it could not be reached, or the client was closed."""
@@ -48,9 +57,9 @@ class ConnectionEnded(SurgetankError):
         """Whether the client was closed."""
 
     @classmethod
-    def of_closing(cls, place: str) -> ConnectionEnded:
+    def of_closing(cls, place: str, *, unanswered: bool = False) -> ConnectionEnded:
         """Of a client that was closed."""
-        ended = cls("the client is closed", place)
+        ended = cls("the client is closed", place, unanswered=unanswered)
         ended.is_closed = True
         return ended
 
@@ -89,7 +98,6 @@ class ClientConnection:
         patience: Patience,
         on_state: Callable[[ConnectionState], None],
     ) -> None:
-        host, _, port = address.rpartition(":")
         self.address = address
         self.session = session
         self.state = ConnectionState.CONNECTING
@@ -98,7 +106,7 @@ class ClientConnection:
         """How often it has logged on."""
         self.last_cut: CutReason | None = None
         """Why the venue ended the last connection."""
-        self._where = host.strip("[]"), int(port)
+        self._where = _host_and_port(address)
         self._patience = patience
         self._on_state = on_state
         self._writer: asyncio.StreamWriter | None = None
@@ -107,7 +115,8 @@ class ClientConnection:
     def flush(self) -> None:
         """Sends what the session has to send."""
         data = self.session.take()
-        if data and self._writer is not None:
+        # A transport that is lost says so on standard error when it is written to.
+        if data and self._writer is not None and not self._writer.is_closing():
             self._writer.write(data)
 
     async def drained(self) -> None:
@@ -126,7 +135,7 @@ class ClientConnection:
                 wait_s, since = self._patience.first_s, time.monotonic()
             give_up_s = self._patience.give_up_s
             if give_up_s is not None and time.monotonic() - since > give_up_s:
-                self._end(ConnectionEnded("cannot be reached", self.address, self.last_cut))
+                self._end(self._ended("cannot be reached", self.last_cut))
             if self.ended is None:
                 await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
                 wait_s = min(2 * wait_s, self._patience.most_s)
@@ -141,7 +150,7 @@ class ClientConnection:
         except Cut as cut:
             self.last_cut = cut.reason
             if cut.reason in _FINAL:
-                self._end(ConnectionEnded(f"{cut}", self.address, cut.reason))
+                self._end(self._ended(f"{cut}", cut.reason))
         except (OSError, TimeoutError):
             pass
         finally:
@@ -182,6 +191,10 @@ class ClientConnection:
             self.session.ping(lambda: None)
             self.flush()
 
+    def _ended(self, message: str, reason: CutReason | None = None) -> ConnectionEnded:
+        unanswered = bool(self.session.unresolved.all())
+        return ConnectionEnded(message, self.address, reason, unanswered=unanswered)
+
     def _end(self, why: ConnectionEnded) -> None:
         if self.ended is None:
             self.ended = why
@@ -194,10 +207,19 @@ class ClientConnection:
 
     def close(self) -> None:
         """Makes no further connection."""
-        self._end(ConnectionEnded.of_closing(self.address))
+        unanswered = bool(self.session.unresolved.all())
+        self._end(ConnectionEnded.of_closing(self.address, unanswered=unanswered))
 
     def fail(self, error: Exception) -> None:
         """Ends since the client itself has failed."""
-        ended = ConnectionEnded(f"the client has failed: {error!r}", self.address)
+        ended = self._ended(f"the client has failed: {error!r}")
         ended.__cause__ = error
         self._end(ended)
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > _PORT_MAX:
+        hint = "Give HOST:PORT, such as 127.0.0.1:7400"
+        raise SurgetankError("is no address", place=str(address), hint=hint)
+    return host.strip("[]"), int(port)

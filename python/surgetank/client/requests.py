@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from functools import cache
+from typing import Any, ClassVar, Final
 
 from surgetank.client.enumerations import MarginMode, OrderSide, OrdType, TimeInForce
+from surgetank.errors import SurgetankError
 
 __all__ = [
     "Cancel",
@@ -22,6 +26,7 @@ __all__ = [
     "Replace",
     "Request",
     "Withdraw",
+    "check_bounds",
 ]
 
 
@@ -209,3 +214,59 @@ Request = (
     | OraclePrice
     | Liquidate
 )
+
+#: Numbers of the protocol by the names of their fields (docs/venue-protocol.md).
+_U16, _U32, _U64 = (0, 2**16 - 1), (0, 2**32 - 1), (0, 2**64 - 1)
+_I64, _I128 = (-(2**63), 2**63 - 1), (-(2**127), 2**127 - 1)
+_BOUNDS: Final = {
+    "account": _U32,
+    "sender": _U32,
+    "market": _U16,
+    "cl_ord_id": _U64,
+    "orig_cl_ord_id": _U64,
+    "observed_ns": _U64,
+    "price": _I64,
+    "qty": _I64,
+    "trigger_price": _I64,
+    "cash": _I128,
+}
+_KINDS: Final[dict[str, type[IntEnum]]] = {
+    "side": OrderSide,
+    "ord_type": OrdType,
+    "time_in_force": TimeInForce,
+    "mode": MarginMode,
+}
+
+
+@cache
+def _fields(kind: Hashable) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
+    """Of a class of requests: its numbers, its enumerations, and the numbers that may be None."""
+    declared = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    names = list(declared)
+    optional = {name for name, of in declared.items() if of.endswith("| None")}
+    numbers, kinds = (tuple(name for name in names if name in of) for of in (_BOUNDS, _KINDS))
+    return numbers, kinds, frozenset(optional)
+
+
+def check_bounds(request: Request) -> None:
+    """Checks that the protocol has a place for every field.
+
+    Raises:
+        SurgetankError: a number is out of its bounds, or a value none of its enumeration.
+    """
+    numbers, kinds, optional = _fields(type(request))  # type: ignore[arg-type]
+    for name in numbers:
+        value = getattr(request, name)
+        low, high = _BOUNDS[name]
+        if value is None and name in optional:
+            continue
+        if not isinstance(value, int) or not low <= value <= high:
+            hint = f"Give a whole number from {low} to {high}"
+            place = f"{request.name}: {name}"
+            raise SurgetankError(f"{value!r} cannot be sent", place=place, hint=hint)
+    for name in kinds:
+        value = getattr(request, name)
+        if not isinstance(value, _KINDS[name]):
+            hint = f"Give one of {_KINDS[name].__name__}"
+            place = f"{request.name}: {name}"
+            raise SurgetankError(f"{value!r} cannot be sent", place=place, hint=hint)

@@ -34,7 +34,7 @@ from surgetank.client.enumerations import (
 )
 from surgetank.client.following import Followed
 from surgetank.client.pending import Pending, Submission, Unresolved
-from surgetank.client.requests import ClOrdIds, Liquidate, OraclePrice, Request
+from surgetank.client.requests import ClOrdIds, Liquidate, OraclePrice, Request, check_bounds
 from surgetank.client.streams import Place, Stream, StreamSnapshot, event_of
 from surgetank.native import compiled
 
@@ -136,8 +136,14 @@ class Session:
             self._handlers[kind](self, *fields)
 
     def submit(self, now_ns: int, requests: Sequence[Request], batch: Submission) -> None:
-        """Requests to be answered. Each without a ClOrdID is given one."""
+        """Requests to be answered. Each without a ClOrdID is given one.
+
+        Raises:
+            SurgetankError: one of them cannot be sent; nothing of any is noted then.
+        """
         account = self.logon.credentials.account
+        for request in requests:
+            check_bounds(request)
         for request in requests:
             cl_ord_id = 0
             if not isinstance(request, (OraclePrice, Liquidate)):

@@ -62,7 +62,7 @@ class Trading(ABC, Generic[Reply]):
             SurgetankError: price or quantity is no multiple of the market's tick or lot.
         """
         units = self._units(market)
-        of_side = OrderSide[side.upper()] if isinstance(side, str) else side
+        of_side = _side(side)
         at_once = immediate_or_cancel or price is None
         force = TimeInForce.IMMEDIATE_OR_CANCEL if at_once else TimeInForce.GOOD_TILL_CANCEL
         return Order(
@@ -174,3 +174,12 @@ class Trading(ABC, Generic[Reply]):
             hint = "Give the client `units`, or use `request` with ticks and lots"
             place = f"market {market}"
             raise SurgetankError("tick and lot are not known", place=place, hint=hint) from None
+
+
+def _side(side: SideName) -> OrderSide:
+    if isinstance(side, OrderSide):
+        return side
+    found = OrderSide.__members__.get(str(side).upper())
+    if found is None:
+        raise SurgetankError(f"{side!r} is no side", place="side", hint="Give buy or sell")
+    return found

@@ -57,7 +57,13 @@ class Units:
         return float(quanta * _exact(self.tick_usd) * _exact(self.lot))
 
     def _whole(self, value: Real, step: Real, what: str) -> int:
-        count = _exact(value) / _exact(step)
+        try:
+            count = _exact(value) / _exact(step)
+        except ArithmeticError:
+            hint = "Give a decimal number"
+            raise SurgetankError(f"{value!r} is no number", place=what, hint=hint) from None
+        if not count.is_finite():
+            raise SurgetankError(f"{value!r} is not finite", place=what, hint="Give a finite one")
         if count != count.to_integral_value():
             hint = f"Give a multiple of {step}"
             raise SurgetankError(f"{value} is no multiple of {step}", place=what, hint=hint)

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from surgetank.errors import SurgetankError
 from surgetank.native import compiled
+from surgetank.venue.genesis import FILE, SUPERBLOCK
 
 __all__ = ["CheckedFile", "CheckedFolder", "Damage", "FolderVerdict", "check_folder"]
 
-#: The file of the superblock.
-_SUPERBLOCK: Final = "venue"
+#: Kind of damage of the file with the rules of the opening.
+_GENESIS: Final = "genesis"
 
 
 class FolderVerdict(enum.StrEnum):
@@ -51,6 +52,8 @@ class Damage:
             records = f", records {self.first} to {self.last}"
         if self.kind == "missing":
             return f"missing{records}"
+        if self.kind == _GENESIS:
+            return "missing, or no JSON"
         where = f"cut at byte {self.offset}" if self.kind == "torn-tail" else f"byte {self.offset}"
         return f"{self.kind} ({where}{records})"
 
@@ -78,8 +81,10 @@ class CheckedFile:
         """The verdict on it for a person, without its name."""
         if self.damage:
             return ", ".join(damage.text for damage in self.damage)
-        if self.file == _SUPERBLOCK:
+        if self.file == SUPERBLOCK:
             return "whole, four copies"
+        if self.file == FILE:
+            return "whole, if it is that of the opening"
         if self.file.startswith("snapshots/"):
             return f"whole, state after record {self.first}"
         if not self.records:
@@ -161,10 +166,12 @@ def _found(folder: Path, *, repair: bool) -> CheckedFolder:
     except OSError as error:
         raise SurgetankError.of_machine(error) from None
     damage = [Damage(**entry) for entry in content["damage"]]
+    if not _is_json(folder / FILE):
+        damage.append(Damage(_GENESIS, True, FILE, 0, 0, 0))
     counts = {entry["file"]: (entry["first"], entry["records"]) for entry in content["files"]}
-    names = {_SUPERBLOCK, *counts, *(entry.file for entry in damage)}
-    # The superblock, segments, snapshots.
-    names_sorted = sorted(names, key=lambda name: (name != _SUPERBLOCK, name))
+    names = {SUPERBLOCK, FILE, *counts, *(entry.file for entry in damage)}
+    # The superblock, the genesis, segments, snapshots.
+    names_sorted = sorted(names, key=lambda name: (name != SUPERBLOCK, name != FILE, name))
     files = (
         CheckedFile(
             name,
@@ -174,3 +181,11 @@ def _found(folder: Path, *, repair: bool) -> CheckedFolder:
         for name in names_sorted
     )
     return CheckedFolder(folder, content["record"], tuple(files))
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True

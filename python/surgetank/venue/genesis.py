@@ -19,6 +19,9 @@ __all__ = ["genesis_of", "of_scenario", "opened", "read_genesis"]
 
 #: File of the data folder with what the venue opened with.
 FILE: Final = "genesis.json"
+#: The superblock of the journal beside it.
+SUPERBLOCK: Final = "venue"
+_LOST: Final = "Restore it from a backup; the journal's first record has the same content"
 _OPENED: Final = "start_ns"
 
 
@@ -60,16 +63,18 @@ def opened(genesis: dict[str, Any], data: Path) -> dict[str, Any]:
     try:
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if (data / SUPERBLOCK).exists():
+            raise SurgetankError("is missing", place=str(path), hint=_LOST) from None
         made = genesis | {_OPENED: genesis[_OPENED] or time.time_ns()}
         data.mkdir(parents=True, exist_ok=True)
         _write_durably(path, json.dumps(made) + "\n")
         return made
     except ValueError:
-        hint = "Restore it from a backup; the journal's first record has the same content"
-        raise SurgetankError("is damaged", place=str(path), hint=hint) from None
+        raise SurgetankError("is damaged", place=str(path), hint=_LOST) from None
     if kept | {_OPENED: 0} != genesis | {_OPENED: 0}:
         hint = (
-            "Rules and accounts of the opening cannot change; give another --data for a new venue"
+            "Rules and accounts of the opening cannot change. If the venue's file has not changed, "
+            "restore this one from a backup; for a new venue give another --data"
         )
         raise SurgetankError("the venue opened with other rules", place=str(path), hint=hint)
     return kept

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from surgetank.errors import EXIT_BROKE, EXIT_MACHINE, SurgetankError
 from surgetank.native import compiled
+from surgetank.venue.check import Damage
 from surgetank.venue.config import VenueConfig, read_config
 from surgetank.venue.genesis import genesis_of, opened
 from surgetank.venue.keys import read_keys
@@ -22,13 +23,19 @@ EXIT_DAMAGED: Final = 1
 
 _STOPS: Final = {
     "drained": (0, "drained"),
-    "damaged": (EXIT_DAMAGED, "the journal is damaged; nothing was changed (docs/storage.md)"),
+    "damaged": (EXIT_DAMAGED, "the journal is damaged; nothing was changed"),
     "other-genesis": (EXIT_DAMAGED, "the journal is that of a venue with other rules"),
     "unknown-record": (EXIT_DAMAGED, "the journal has a record of a later version"),
     "storage-failed": (EXIT_MACHINE, "the disk has failed; nothing more is answered"),
     "record-too-large": (EXIT_BROKE, "a record does not fit into a segment"),
     "not-conserved": (EXIT_BROKE, "a batch has made or lost money"),
     "defect": (EXIT_BROKE, "a thread has ended"),
+}
+#: Of ends before anything was served.
+_REMEDIES: Final = {
+    "damaged": "`surgetank check` on the folder names every place; docs/check.md says what to do",
+    "other-genesis": "Restore the folder's genesis.json from a backup, or give the venue's own",
+    "unknown-record": "Start it with the version that wrote it, or a later one",
 }
 
 
@@ -46,8 +53,24 @@ class Ended:
 
     @property
     def text(self) -> str:
-        """The reason for a person."""
-        return _STOPS[self.why][1]
+        """The reason for a person, with the first place of damage."""
+        text = _STOPS[self.why][1]
+        found = (self.content.get("detail") or {}) if self.why == "damaged" else {}
+        places = [Damage(**entry) for entry in found.get("damage", ()) if entry["refuses"]]
+        if not places:
+            return text
+        more = f" and {len(places) - 1} more" if places[1:] else ""
+        return f"{text}. {places[0].file}: {places[0].text}{more}"
+
+    @property
+    def hint(self) -> str:
+        """What to do about it; empty if there is nothing."""
+        return _REMEDIES.get(self.why, "")
+
+    @property
+    def has_served(self) -> bool:
+        """Whether its journal was read and taken."""
+        return self.why not in _REMEDIES
 
 
 class RunningVenue:

@@ -31,8 +31,10 @@ impl Recovery {
         let geometry = Geometry { bytes: header.bytes };
         let kept = walk.records.iter().filter(|record| !record.durable);
         let mut kept: Vec<_> = kept.map(|record| record.header.clone()).collect();
-        // With the records that are written again, both copies: they may be of the same sync.
-        let copies = if kept.is_empty() { walk.bad_copies } else { vec![0, 1] };
+        // Both copies, unless a durable record says that they were synced with it: what is read may
+        // stand in the system's cache only, since a sync of an earlier process has failed.
+        let is_synced = kept.is_empty() && !walk.records.is_empty();
+        let copies = if is_synced { walk.bad_copies } else { vec![0, 1] };
         for copy in copies {
             let offset = u64::from(copy) * BLOCK;
             self.write(number, offset, header.to_bytes().into());
