@@ -9,6 +9,7 @@ use surgetank_venue::answer::Refusal;
 use surgetank_venue::encoding::Encoded;
 use surgetank_venue::event::{Stamped, StreamKey};
 use surgetank_venue::request::{PADDING_MAX, REQUEST_BYTES_MAX, Request};
+use surgetank_venue::session::json::fault::rejection;
 use surgetank_venue::streams::published::{Published, events_body};
 use surgetank_venue::wire::{CutReason, Down, Frame, HEADER_BYTES, SignedRequest, Up, encode};
 
@@ -161,6 +162,9 @@ fn the_documented_numbers_are_those_of_the_code() {
     assert_eq!(numbers(down, "| event |"), events);
     let named = Refusal::ALL.iter().map(|one| (*one as u8, one.name().to_owned()));
     assert_eq!(documented(down, "| refusal |"), named.collect::<Vec<_>>());
+    let named = (1..=u8::MAX).map(|number| (number, rejection(number).to_owned()));
+    let named: Vec<_> = named.filter(|(_, name)| name != "other").collect();
+    assert_eq!(documented(down, "| ord_rej_reason |"), named);
     let cuts: Vec<u8> = CutReason::ALL.iter().map(|reason| *reason as u8).collect();
     assert_eq!(numbers(down, "| cut |"), cuts);
 }

@@ -23,7 +23,7 @@ def dashboard_command(
         bool, typer.Option("--venue", help="of a venue (`serve --listen-http ADDRESS`)")
     ] = False,
 ) -> None:
-    """Print a Grafana dashboard of live runs, for what `run --prometheus PORT` serves."""
+    """Print a Grafana dashboard: of live runs (`run --prometheus PORT`), or of a venue."""
     with part_of("live", place="dashboard"):
         from surgetank.live.export.dashboard import dashboard_json
         from surgetank.operations.dashboard import venue_dashboard_json

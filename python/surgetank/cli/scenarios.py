@@ -84,7 +84,7 @@ def schema_command() -> None:
 )
 def init_command(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name of the scenario; writes NAME.toml.")
+        str, typer.Argument(metavar="NAME", help="Name of the scenario or venue; writes NAME.toml.")
     ],
     source: Annotated[
         str | None,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from surgetank.client.enumerations import OrdRejReason
 from surgetank.operations.readings import Sample, VenueReading
 
 __all__ = ["page", "parts"]
@@ -33,6 +34,9 @@ _SENTENCES: Final = {
     "stalled": "The venue's thread has not looked at its clock for some seconds.",
     "disk-full": "The disk is full: nothing is accepted until there is room.",
 }
+
+#: Names of the market's reasons, by their number.
+_REJECTIONS: Final = {int(one): one.name.lower().replace("_", "-") for one in OrdRejReason}
 
 
 def page(reading: VenueReading, history: Sequence[Sample], address: str) -> str:
@@ -69,7 +73,7 @@ def parts(reading: VenueReading, history: Sequence[Sample]) -> dict[str, Markup]
         "markets": made.markets([_market(one) for one in _markets(venue)]),
         "queue": made.queue(venue, _times(venue)),
         "sessions": made.sessions(sessions, venue["intake"]["connections"] if venue else 0),
-        "connections": made.connections(reading.connections, venue),
+        "connections": made.connections(reading.connections, venue, _REJECTIONS),
         "storage": made.storage(reading, _quantile(disk["sync_ns"], 0.5)),
     }
     return found

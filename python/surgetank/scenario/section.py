@@ -20,6 +20,7 @@ __all__ = [
     "NonNegative",
     "Number",
     "Positive",
+    "PositiveCount",
     "PositiveMs",
     "PositiveS",
     "PositiveUs",
@@ -71,6 +72,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_n
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Whole = Annotated[int, BeforeValidator(_count)]
 Count = Annotated[int, Field(ge=0, le=2**31), BeforeValidator(_count)]
+PositiveCount = Annotated[int, Field(ge=1, le=2**31), BeforeValidator(_count)]
 
 
 def nearest(value: float) -> int:

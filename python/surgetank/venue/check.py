@@ -145,6 +145,9 @@ def check_folder(folder: Path, *, repair: bool = False) -> CheckedFolder:
     Raises:
         SurgetankError: the folder is no venue's, or a process has it; the disk has failed.
     """
+    if folder.exists() and not folder.is_dir():
+        hint = "Name the folder that has the venue's journal"
+        raise SurgetankError("is no folder", place=str(folder), hint=hint)
     found = _found(folder, repair=False)
     if not repair or found.verdict is not FolderVerdict.REPAIRABLE:
         return found

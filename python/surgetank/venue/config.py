@@ -8,19 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from surgetank.errors import SurgetankError
 from surgetank.native import build
 from surgetank.scenario.market import Market
 from surgetank.scenario.problem import explain
-from surgetank.scenario.section import Count, Positive, PositiveS, Section, Whole
-from surgetank.venue.http_address import OFF, http_address, is_loopback
+from surgetank.scenario.section import Count, Positive, PositiveCount, PositiveS, Section, Whole
+from surgetank.venue.http_address import OFF, http_address, is_loopback, listen_address
 
 __all__ = ["Account", "VenueConfig", "read_config"]
 
 #: A scenario's market draws positions; a venue's accounts trade them.
 _NO_POSITIONS: Final = {"count": 0, "leverage_min": 1.0, "leverage_max": 1.0}
+_ADDRESS: Final = "Give an IP address of this machine and a port, such as 127.0.0.1:7400"
 Bytes = Annotated[Whole, Field(ge=1)]
 
 
@@ -38,14 +39,14 @@ class Intake(Section):
     """Bounds of requests that wait. At a bound, orders that may add risk are refused with a hint
     when to try again; a fifth of the room is left to cancels, liquidations and prices."""
 
-    waiting_max: Count = Field(65_536, ge=1, description="requests that wait to be sealed")
+    waiting_max: PositiveCount = Field(65_536, description="requests that wait to be sealed")
     waiting_bytes_max: Bytes = Field(16 << 20, description="their size, bytes")
-    account_open_max: Count = Field(4096, ge=1, description="unanswered requests of an account")
-    remembered_max: Count = Field(
-        1_000_000, ge=1, description="ClOrdIDs remembered, so that no request is executed twice"
+    account_open_max: PositiveCount = Field(4096, description="unanswered requests of an account")
+    remembered_max: PositiveCount = Field(
+        1_000_000, description="ClOrdIDs remembered, so that no request is executed twice"
     )
-    connections_max: Count = Field(1024, ge=1, description="connections that are logged on")
-    batch_requests_max: Count = Field(4096, ge=1, description="requests of a batch")
+    connections_max: PositiveCount = Field(1024, description="connections that are logged on")
+    batch_requests_max: PositiveCount = Field(4096, description="requests of a batch")
     batch_bytes_max: Bytes = Field(1 << 20, description="their size, bytes")
 
 
@@ -53,15 +54,15 @@ class JournalFiles(Section):
     """The journal and its snapshots: docs/storage.md."""
 
     segment_bytes: Whole = Field(64 << 20, ge=1 << 20, description="size of a new segment, bytes")
-    segments_ahead: Count = Field(2, ge=1, description="segments allocated ahead of need")
+    segments_ahead: PositiveCount = Field(2, description="segments allocated ahead of need")
     segments_kept: Count = Field(
         4, description="full segments that are not archived although a snapshot covers them"
     )
-    batches_per_head: Count = Field(
-        1 << 16, ge=1, description="batches for which seeds are drawn at once"
+    batches_per_head: PositiveCount = Field(
+        1 << 16, description="batches for which seeds are drawn at once"
     )
-    snapshot_requests: Count = Field(
-        1_000_000, ge=1, description="requests after which a snapshot is taken"
+    snapshot_requests: PositiveCount = Field(
+        1_000_000, description="requests after which a snapshot is taken"
     )
     snapshot_s: PositiveS = Field(
         300.0, description="time after which one is taken if there were requests, s"
@@ -71,13 +72,13 @@ class JournalFiles(Section):
 class Connections(Section):
     """Bounds of connections and of what is kept for them."""
 
-    unauthenticated_max: Count = Field(64, ge=1, description="connections not logged on")
+    unauthenticated_max: PositiveCount = Field(64, description="connections not logged on")
     logon_s: PositiveS = Field(10.0, description="time in which a client must log on, s")
     silent_s: PositiveS = Field(60.0, description="silence after which a client is cut, s")
     outbound_bytes_max: Bytes = Field(
         8 << 20, description="what waits for a client, bytes, above which it is cut"
     )
-    subscriptions_max: Count = Field(256, ge=1, description="streams that a client follows")
+    subscriptions_max: PositiveCount = Field(256, description="streams that a client follows")
     history_bytes_max: Bytes = Field(
         64 << 20, description="published events kept for late readers, bytes"
     )
@@ -136,6 +137,11 @@ class VenueConfig(Section):
             raise ValueError("`market.positions` are a scenario's: accounts open without any")
         return {**values, "market": {**market, "positions": _NO_POSITIONS}}
 
+    @field_validator("listen", "listen_ws")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else listen_address(value)
+
     @model_validator(mode="after")
     def _page_is_private(self) -> Self:
         address = http_address(self.listen_http)
@@ -189,10 +195,19 @@ def read_config(path: Path, **instead: str | None) -> VenueConfig:
     except FileNotFoundError:
         hint = "Write one: surgetank init --venue my-venue"
         raise SurgetankError("there is no such file", place=str(path), hint=hint) from None
+    except IsADirectoryError:
+        hint = "Name the venue's file, such as my-venue.toml"
+        raise SurgetankError("is a folder", place=str(path), hint=hint) from None
     except UnicodeDecodeError:
         raise SurgetankError("not a text in UTF-8", place=str(path)) from None
+    given = {name: value for name, value in instead.items() if value is not None}
+    for name, value in given.items():
+        try:
+            http_address(value) if name == "listen_http" else listen_address(value)
+        except ValueError as error:
+            option = "--" + name.replace("_", "-")
+            raise SurgetankError(str(error), place=option, hint=_ADDRESS) from None
     try:
-        given = {name: value for name, value in instead.items() if value is not None}
         return of_mapping(tomllib.loads(text) | given, str(path))
     except tomllib.TOMLDecodeError as error:
         raise SurgetankError(f"not TOML: {error}", place=str(path)) from None

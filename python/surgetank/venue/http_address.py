@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-__all__ = ["OFF", "http_address", "is_loopback"]
+__all__ = ["OFF", "http_address", "is_loopback", "listen_address"]
 
 #: No page, no metrics.
 OFF: Final = "off"
@@ -17,12 +17,24 @@ def http_address(text: str) -> tuple[str, int] | None:
     Raises:
         ValueError: it is neither.
     """
-    if text == OFF:
-        return None
+    return None if text == OFF else _parsed(text, f"neither HOST:PORT nor `{OFF}`")
+
+
+def listen_address(text: str) -> str:
+    """HOST:PORT of a gateway, with an IP address in place of `localhost`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    host, port = _parsed(text, "not HOST:PORT")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _parsed(text: str, what_else: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"`{text}` is neither HOST:PORT nor `{OFF}`")
+        raise ValueError(f"`{text}` is {what_else}")
     if host == "localhost":
         return "127.0.0.1", int(port)
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,10 +180,13 @@ def start(
     if sys.platform == "win32":
         hint = "Run it there, or in WSL"
         raise SurgetankError("a venue needs Linux or macOS", place=str(file), hint=hint)
-    config, base = read_config(file, listen=listen, listen_http=listen_http), file.parent
-    if listen_ws is not None:
-        config = config.model_copy(update={"listen_ws": listen_ws})
+    given = {"listen": listen, "listen_ws": listen_ws, "listen_http": listen_http}
+    config, base = read_config(file, **given), file.parent
     folder = base / config.data if data is None else data
+    if folder.exists() and not folder.is_dir():
+        hint = "Give the folder of the venue's journal, or a new one, by --data"
+        raise SurgetankError("is a file", place=str(folder), hint=hint)
+    is_new = not folder.exists()
     keys = base / config.keys
     keys_json, tls = read_keys(keys), read_tls(config, base)
     genesis = opened(genesis_of(config, base), folder)
@@ -193,7 +198,13 @@ def start(
         hint = "Stop that one, or give another --data"
         raise SurgetankError(str(error), place=str(folder), hint=hint) from None
     except OSError as error:
-        raise SurgetankError.of_machine(error) from None
+        if is_new:
+            # Nothing was begun in it.
+            shutil.rmtree(folder, ignore_errors=True)
+        found = SurgetankError.of_machine(error)
+        if error.errno == errno.EADDRINUSE:
+            found.hint = "Stop what listens there, or give another --listen"
+        raise found from None
     return RunningVenue(config, base, keys, folder, core)
 
 
