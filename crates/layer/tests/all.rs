@@ -29,6 +29,8 @@ mod gossip_mesh_graft_prune;
 mod gossip_mesh_heartbeat;
 mod gossip_mesh_iwant;
 mod gossip_seen;
+mod hotstuff_safety;
+mod hotstuff_world;
 mod lone_mesh;
 mod neighbours;
 mod node_admission;

@@ -45,6 +45,7 @@ fn height(statement: &Statement) -> Height {
     match statement {
         Statement::Vote(vote) => vote.height,
         Statement::Proposal(proposal) => proposal.height,
+        Statement::Chained(message) => message.height(),
     }
 }
 

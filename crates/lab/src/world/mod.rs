@@ -225,6 +225,9 @@ impl World {
                 }
                 if let Some(waits) = &mut self.waits {
                     waits.packet_arrives(sent, matches!(packet, Packet::Blocks(_)));
+                    if matches!(packet, Packet::Chained(_)) && self.nodes[to as usize].is_up() {
+                        waits.arrives_alone(self.now, to);
+                    }
                 }
                 self.step_if_up(to, Input::Packet { from, packet });
             }

@@ -236,7 +236,7 @@ impl Node {
     }
 
     /// Queues a consensus message for verification.
-    fn queue_consensus(
+    pub(super) fn queue_consensus(
         &mut self,
         envelope: Envelope,
         payload: Payload,

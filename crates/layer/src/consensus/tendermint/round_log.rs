@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::electorate::Electorate;
+use crate::consensus::electorate::Electorate;
 use super::tally::{Counted, Tally};
 use crate::message::{Proposal, Vote, VoteType};
 use crate::units::{Digest, Height, Round, Weight};

@@ -1,0 +1,79 @@
+//! The blocks above the last decided one: a tree, of which one branch will be decided.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::message::BlockProposal;
+use crate::units::{Digest, Height, Round};
+
+/// Different proposals of one round that are kept: of an equivocating leader, the first ones.
+const PER_ROUND_MAX: usize = 4;
+
+/// Known blocks that are not decided, and the last decided one.
+#[derive(Clone, Debug)]
+pub(super) struct Tree {
+    /// Height and hash of the last decided block.
+    root: (Height, Digest),
+    /// Valid proposals above it, by their blocks.
+    blocks: BTreeMap<Digest, Arc<BlockProposal>>,
+}
+
+impl Tree {
+    pub(super) fn new(height: Height, value: Digest) -> Tree {
+        Tree { root: (height, value), blocks: BTreeMap::new() }
+    }
+
+    /// Height of the last decided block.
+    pub(super) fn decided(&self) -> Height {
+        self.root.0
+    }
+
+    pub(super) fn get(&self, value: &Digest) -> Option<&Arc<BlockProposal>> {
+        self.blocks.get(value)
+    }
+
+    pub(super) fn of_round(&self, round: Round) -> impl Iterator<Item = &Arc<BlockProposal>> {
+        self.blocks.values().filter(move |block| block.round == round)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<BlockProposal>> {
+        self.blocks.values()
+    }
+
+    /// Adds a valid block above the root. Of its round it must be one of the first, or the
+    /// certified one: that is one by itself, or as the parent of another.
+    pub(super) fn add(&mut self, block: Arc<BlockProposal>, is_certified: bool) {
+        let wanted = || {
+            self.of_round(block.round).count() < PER_ROUND_MAX
+                || is_certified
+                || self.blocks.values().any(|child| child.qc.value == block.value)
+        };
+        if block.height > self.root.0 && wanted() {
+            self.blocks.entry(block.value).or_insert(block);
+        }
+    }
+
+    /// The undecided blocks from the root to this one, oldest first; `None` if one is unknown or
+    /// the branch does not grow from the root.
+    pub(super) fn branch(&self, height: Height, value: Digest) -> Option<Vec<Arc<BlockProposal>>> {
+        let mut branch = Vec::new();
+        let mut at = (height, value);
+        while at.0 > self.root.0 {
+            let block = self.blocks.get(&at.1)?;
+            at = (block.qc.height, block.qc.value);
+            branch.push(Arc::clone(block));
+        }
+        branch.reverse();
+        (at == self.root).then_some(branch)
+    }
+
+    /// This block is the last decided one now.
+    pub(super) fn decide(&mut self, height: Height, value: Digest) {
+        self.root = (height, value);
+        self.blocks.retain(|_, block| block.height > height);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+}
