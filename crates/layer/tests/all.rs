@@ -37,6 +37,7 @@ mod node_admission;
 mod node_fair;
 mod node_fair_forged;
 mod node_fair_rig;
+mod node_hotstuff;
 mod node_intake;
 mod node_order;
 mod node_recovery;

@@ -163,7 +163,7 @@ impl Liars {
         // Each face is shown another parent where there are two, and another block in any case.
         let qc = fitting.get(face as usize).or(fitting.first()).copied()?;
         let height = qc.height + 1;
-        let mut made_up = SplitMix(u64::from(round) * 1_000 + face + qc.height * 7);
+        let mut made_up = SplitMix(u64::from(round) * 1_000 + face + u64::from(qc.round) * 7);
         let value = fresh_value(&mut made_up, height, draws.below(20) > 0);
         let tc = tc.filter(|tc| qc.round + 1 != round && qc.round >= tc.high_round());
         let qc = Arc::clone(qc);

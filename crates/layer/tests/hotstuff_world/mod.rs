@@ -306,8 +306,12 @@ impl World {
         let place = self.places[node].as_mut().expect("honest");
         let Some(machine) = &mut place.machine else { return };
         machine.step(self.now, input, &mut self.draws, &mut outbox);
+        let high = Arc::clone(machine.high());
         for output in outbox {
             self.obey(node, output);
+        }
+        if self.seeded == Seeded::CommitsOneChain {
+            self.commit_one_chain(node, &high);
         }
     }
 
@@ -401,18 +405,13 @@ impl World {
             ChainMessage::Proposal(proposal) => is_valid(proposal.height, proposal.value),
             _ => true,
         };
-        match (self.seeded, &*message) {
-            (Seeded::VotesTwice, ChainMessage::Proposal(_)) => self.vote_twice(to, &message),
-            (Seeded::CommitsOneChain, ChainMessage::Proposal(proposal)) => {
-                self.feed(to, Input::Message { message: Arc::clone(&message), valid });
-                return self.commit_one_chain(to, &Arc::clone(&proposal.qc));
-            }
-            _ => {}
+        if self.seeded == Seeded::VotesTwice {
+            self.vote_twice(to, &message);
         }
         self.feed(to, Input::Message { message, valid });
     }
 
-    /// A copy of the machine as it was before its vote in this round votes, too.
+    /// A vote for whatever is proposed in the round, beside that of the machine.
     fn vote_twice(&mut self, to: usize, message: &Arc<ChainMessage>) {
         let place = self.places[to].as_ref().expect("honest");
         let Some(machine) = &place.machine else { return };

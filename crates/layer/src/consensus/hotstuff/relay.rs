@@ -27,7 +27,7 @@ impl HotStuff {
     pub fn lacks(&self, message: &ChainMessage) -> bool {
         match message {
             ChainMessage::Proposal(block) => {
-                block.height > self.decided() && self.tree.get(&block.value).is_none()
+                block.height > self.decided() && self.tree.get(block.round, block.value).is_none()
             }
             ChainMessage::Timeout(timeout) => {
                 timeout.round > self.round

@@ -39,7 +39,7 @@ impl HotStuff {
         if !self.is_due || self.asked.is_some() {
             return;
         }
-        let Some(branch) = self.tree.branch(self.high.height, self.high.value) else { return };
+        let Some(branch) = self.tree.branch(&self.high) else { return };
         self.asked = Some(Arc::clone(&self.high));
         let after = branch.iter().map(|block| block.value).collect();
         outbox.push(Output::GetValue { height: self.high.height + 1, round: self.round, after });
@@ -94,7 +94,7 @@ impl HotStuff {
             self.accuse(validator, height, round, outbox);
         }
         if valid {
-            let is_certified = self.high.value == proposal.value;
+            let is_certified = (self.high.round, self.high.value) == (round, proposal.value);
             self.tree.add(Arc::new(proposal.clone()), is_certified);
         }
         self.see(&proposal.qc, outbox);
@@ -110,9 +110,7 @@ impl HotStuff {
         if self.round <= self.voted {
             return;
         }
-        let whole = |block: &&Arc<BlockProposal>| {
-            self.tree.branch(block.height, block.value).is_some()
-        };
+        let whole = |block: &&Arc<BlockProposal>| self.tree.branch(&block.qc).is_some();
         let Some(block) = self.tree.of_round(self.round).find(whole).cloned() else { return };
         self.voted = self.round;
         let by_qc = block.qc.round + 1 == block.round;
@@ -191,12 +189,12 @@ impl HotStuff {
     /// Commit: whenever two adjacent blocks B, B′ of the chain are certified and B′.r = B.r + 1, B
     /// and all its ancestors are decided. `qc` is that of B′, whose own QC is that of B.
     fn commit(&mut self, qc: &QuorumCertificate, outbox: &mut Vec<Output>) {
-        let Some(child) = self.tree.get(&qc.value) else { return };
+        let Some(child) = self.tree.get(qc.round, qc.value) else { return };
         let parent = Arc::clone(&child.qc);
         if child.round != parent.round + 1 || parent.height <= self.decided() {
             return;
         }
-        let Some(branch) = self.tree.branch(parent.height, parent.value) else { return };
+        let Some(branch) = self.tree.branch(&parent) else { return };
         self.fire(Clause::Commit);
         for block in branch {
             let BlockProposal { height, round, value, .. } = *block;
@@ -210,9 +208,6 @@ impl HotStuff {
     /// The node's own knowledge of a decision.
     pub(super) fn catch_up(&mut self, height: Height, value: Digest) {
         if height > self.decided() {
-            if let Some(block) = self.tree.get(&value) {
-                self.committed = self.committed.max(block.round);
-            }
             self.tree.decide(height, value);
         }
     }

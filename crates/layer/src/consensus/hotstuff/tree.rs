@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::message::BlockProposal;
+use super::message::{BlockProposal, QuorumCertificate};
 use crate::units::{Digest, Height, Round};
 
 /// Different proposals of one round that are kept: of an equivocating leader, the first ones.
@@ -14,8 +14,9 @@ const PER_ROUND_MAX: usize = 4;
 pub(super) struct Tree {
     /// Height and hash of the last decided block.
     root: (Height, Digest),
-    /// Valid proposals above it, by their blocks.
-    blocks: BTreeMap<Digest, Arc<BlockProposal>>,
+    /// Valid proposals above it. The hash of a block does not contain its round, so that the same
+    /// block, such as an empty one, may be proposed in several rounds.
+    blocks: BTreeMap<(Round, Digest), Arc<BlockProposal>>,
 }
 
 impl Tree {
@@ -28,12 +29,13 @@ impl Tree {
         self.root.0
     }
 
-    pub(super) fn get(&self, value: &Digest) -> Option<&Arc<BlockProposal>> {
-        self.blocks.get(value)
+    pub(super) fn get(&self, round: Round, value: Digest) -> Option<&Arc<BlockProposal>> {
+        self.blocks.get(&(round, value))
     }
 
     pub(super) fn of_round(&self, round: Round) -> impl Iterator<Item = &Arc<BlockProposal>> {
-        self.blocks.values().filter(move |block| block.round == round)
+        let all = (round, Digest([0; 32]))..=(round, Digest([0xff; 32]));
+        self.blocks.range(all).map(|(_, block)| block)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<BlockProposal>> {
@@ -46,25 +48,27 @@ impl Tree {
         let wanted = || {
             self.of_round(block.round).count() < PER_ROUND_MAX
                 || is_certified
-                || self.blocks.values().any(|child| child.qc.value == block.value)
+                || self.blocks.values().any(|child| {
+                    (child.qc.round, child.qc.value) == (block.round, block.value)
+                })
         };
         if block.height > self.root.0 && wanted() {
-            self.blocks.entry(block.value).or_insert(block);
+            self.blocks.entry((block.round, block.value)).or_insert(block);
         }
     }
 
-    /// The undecided blocks from the root to this one, oldest first; `None` if one is unknown or
-    /// the branch does not grow from the root.
-    pub(super) fn branch(&self, height: Height, value: Digest) -> Option<Vec<Arc<BlockProposal>>> {
+    /// The undecided blocks from the root to the certified one, oldest first; `None` if one is
+    /// unknown or the branch does not grow from the root.
+    pub(super) fn branch(&self, qc: &QuorumCertificate) -> Option<Vec<Arc<BlockProposal>>> {
         let mut branch = Vec::new();
-        let mut at = (height, value);
-        while at.0 > self.root.0 {
-            let block = self.blocks.get(&at.1)?;
-            at = (block.qc.height, block.qc.value);
+        let mut at = qc;
+        while at.height > self.root.0 {
+            let block = self.blocks.get(&(at.round, at.value))?;
+            at = &block.qc;
             branch.push(Arc::clone(block));
         }
         branch.reverse();
-        (at == self.root).then_some(branch)
+        ((at.height, at.value) == self.root).then_some(branch)
     }
 
     /// This block is the last decided one now.
