@@ -78,8 +78,7 @@ impl Node {
     fn keep_if_valid(&mut self, message: &ChainMessage, block: Arc<Block>) -> bool {
         let ChainMessage::Proposal(proposal) = message else { return false };
         let names = block.height == proposal.height && block.hash == proposal.value;
-        let valid =
-            names && chain(&proposal.qc.value, block.height, &block.entries) == block.hash;
+        let valid = names && chain(&proposal.qc.value, block.height, &block.entries) == block.hash;
         if valid && block.height > self.chain.len() as u64 {
             self.proposed.insert(block.hash, block);
         }
@@ -206,7 +205,8 @@ impl Node {
     fn make_block(&mut self, now: Ns, mut draft: Draft, after: &[Digest]) -> Arc<Block> {
         let height = draft.height;
         self.below = [0; 8];
-        for entry in after.iter().filter_map(|hash| self.proposed.get(hash)).flat_map(|b| &b.entries)
+        for entry in
+            after.iter().filter_map(|hash| self.proposed.get(hash)).flat_map(|b| &b.entries)
         {
             draft.below.insert(entry.envelope.id);
             self.below[entry.envelope.class as usize] += 1;

@@ -197,7 +197,8 @@ impl Node {
 
     /// Whether a statement is unknown here: neither known nor waiting for verification.
     pub fn lacks(&self, statement: &Statement) -> bool {
-        let waits = || self.hearing.iter().any(|(_, said, _)| said.statement().as_ref() == Some(statement));
+        let waits =
+            || self.hearing.iter().any(|(_, said, _)| said.statement().as_ref() == Some(statement));
         self.engine.lacks(statement) && !waits()
     }
 

@@ -72,7 +72,9 @@ impl Signed {
     fn timeout(&self, round: Round, liars: &BTreeSet<u32>) -> Option<Arc<TimeoutCertificate>> {
         let mut claims: Vec<(Round, u32)> = liars.iter().map(|&who| (0, who)).collect();
         let honest = self.timeouts.get(&round).into_iter().flatten();
-        claims.extend(honest.filter(|(who, _)| !liars.contains(who)).map(|(&who, &high)| (high, who)));
+        claims.extend(
+            honest.filter(|(who, _)| !liars.contains(who)).map(|(&who, &high)| (high, who)),
+        );
         claims.sort_unstable();
         let mut signers = BTreeSet::new();
         let mut timeouts = Vec::new();

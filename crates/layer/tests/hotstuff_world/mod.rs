@@ -29,8 +29,6 @@ pub enum Seeded {
     VotesTwice,
     /// All nodes decide a block as soon as they know its certificate.
     CommitsOneChain,
-    /// A validator that comes back knows what is decided, and not what it has voted.
-    ForgetsVotes,
 }
 
 /// What a world came to.
@@ -269,29 +267,18 @@ impl World {
 
     /// The next process. Its timers are set again, one that may have gone off before included.
     fn back(&mut self, node: usize) {
-        let config = Config {
-            validator: node as u32,
-            weights: self.weights.clone(),
-            times: self.times,
-        };
+        let config =
+            Config { validator: node as u32, weights: self.weights.clone(), times: self.times };
         let place = self.places[node].as_mut().expect("honest");
         place.life += 1;
         let log = place.log.take().expect("it crashed");
-        let mut machine = HotStuff::from_log(config.clone(), log);
+        let machine = HotStuff::from_log(config, log);
         let round = machine.round();
-        if self.seeded == Seeded::ForgetsVotes {
-            machine = HotStuff::new(config);
-            let mut ignored = Vec::new();
-            for (height, &value) in (1..).zip(&place.decided) {
-                let input = Input::CatchUp { height, value };
-                machine.step(self.now, input, &mut self.draws, &mut ignored);
-            }
-        }
         place.machine = Some(machine);
         for (due, after_ns) in [(Due::Round, self.times.timeout_ns), (Due::Propose, 0)] {
             self.schedule(node, due, round, after_ns);
         }
-        if round == 0 || self.seeded == Seeded::ForgetsVotes {
+        if round == 0 {
             self.feed(node, Input::Start);
         }
     }
@@ -319,8 +306,10 @@ impl World {
         match output {
             Output::GetValue { height, round, after } => {
                 let place = self.places[node].as_ref().expect("honest");
-                assert_eq!(height, (place.decided.len() + after.len()) as Height + 1);
-                let last = place.decided.last().copied().unwrap_or_default();
+                let machine = place.machine.as_ref().expect("it asked");
+                assert_eq!(height, machine.decided() + after.len() as Height + 1);
+                let last = (machine.decided() as usize).checked_sub(1);
+                let last = last.map_or(Digest::default(), |index| place.decided[index]);
                 let parent = after.last().copied().unwrap_or(last);
                 let life = place.life;
                 let at = self.now + self.draws.below(5) * MS;
@@ -345,7 +334,7 @@ impl World {
                 }
             }
             Output::Equivocation { validator, .. } => {
-                let seeded = matches!(self.seeded, Seeded::VotesTwice | Seeded::ForgetsVotes);
+                let seeded = self.seeded == Seeded::VotesTwice;
                 assert!(seeded || self.liars.are(validator), "{validator} accused wrongly");
             }
         }
@@ -364,7 +353,7 @@ impl World {
             }
             ChainMessage::Timeout(_) => None,
         };
-        let errs = matches!(self.seeded, Seeded::VotesTwice | Seeded::ForgetsVotes);
+        let errs = self.seeded == Seeded::VotesTwice;
         if let Some((first, now)) = first {
             assert!(errs || *first == now, "an honest validator contradicted itself: {message:?}");
         }

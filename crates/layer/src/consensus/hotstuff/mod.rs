@@ -229,12 +229,8 @@ impl HotStuff {
         let electorate = Electorate::new(config.weights);
         let me = config.validator;
         assert!((me as usize) < electorate.len(), "consensus: validator {me} has no weight");
-        let genesis = QuorumCertificate {
-            round: 0,
-            height: 0,
-            value: Digest::default(),
-            voters: Vec::new(),
-        };
+        let genesis =
+            QuorumCertificate { round: 0, height: 0, value: Digest::default(), voters: Vec::new() };
         HotStuff {
             me,
             electorate,

@@ -16,11 +16,7 @@ impl HotStuff {
     }
 
     /// Advance Round: upon a TC of round r − 1 ≥ r_cur enter round r.
-    pub(super) fn advance_by_tc(
-        &mut self,
-        tc: &Arc<TimeoutCertificate>,
-        outbox: &mut Vec<Output>,
-    ) {
+    pub(super) fn advance_by_tc(&mut self, tc: &Arc<TimeoutCertificate>, outbox: &mut Vec<Output>) {
         if tc.round >= self.round && self.started {
             self.fire(Clause::AdvanceByTc);
             self.enter(tc.round + 1, Some(Arc::clone(tc)), outbox);

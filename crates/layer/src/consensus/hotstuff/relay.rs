@@ -36,9 +36,10 @@ impl HotStuff {
             }
             ChainMessage::Vote(vote) => {
                 vote.round >= self.round
-                    && self.votes.get(&vote.round).is_none_or(|round| {
-                        !round.votes.contains_key(&vote.validator)
-                    })
+                    && self
+                        .votes
+                        .get(&vote.round)
+                        .is_none_or(|round| !round.votes.contains_key(&vote.validator))
             }
         }
     }

@@ -48,9 +48,10 @@ impl Tree {
         let wanted = || {
             self.of_round(block.round).count() < PER_ROUND_MAX
                 || is_certified
-                || self.blocks.values().any(|child| {
-                    (child.qc.round, child.qc.value) == (block.round, block.value)
-                })
+                || self
+                    .blocks
+                    .values()
+                    .any(|child| (child.qc.round, child.qc.value) == (block.round, block.value))
         };
         if block.height > self.root.0 && wanted() {
             self.blocks.entry((block.round, block.value)).or_insert(block);
