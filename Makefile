@@ -55,7 +55,7 @@ lint: build ## format, lints, types
 test: lint ## build, lint, types, Rust tests, live tests (by themselves), all others
 	cargo test --quiet --workspace --exclude surgetank-bindings
 	@rm -f $(SKIPPED)
-	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "live and not soak" -n 2 --dist loadfile --reruns 1 --timeout 900
+	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "live and not soak" -n 3 --dist loadfile --reruns 1 --timeout 900
 	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "not live and not soak" -n auto --dist worksteal
 	@! test -s $(SKIPPED) || { echo "Not tested here, in both runs:"; cat $(SKIPPED); }
 

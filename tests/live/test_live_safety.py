@@ -272,7 +272,7 @@ def test_a_killed_driver_leaves_no_process_and_its_folder_goes_with_the_next(
     processes = command.in_the_middle()
     monkeypatch.setattr(tempfile, "tempdir", str(command.temporary))
     (command.temporary / "surgetank-of-somebody").mkdir()
-    (held,) = command.temporary.glob("surgetank-*/lock")
+    (held,) = command.temporary.glob("surgetank-*/surgetank-workplace.lock")
     running = Workplace()
     assert held.exists()
     command.process.kill()

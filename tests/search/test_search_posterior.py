@@ -93,7 +93,7 @@ def test_counts_that_hang_together_widen_the_interval() -> None:
     assert width[1] > 1.5 * width[0]
 
 
-@pytest.mark.parametrize("slope", [30.0, 300.0])
+@pytest.mark.parametrize("slope", [30.0])
 def test_intervals_cover_as_often_as_they_claim(slope: float) -> None:
     """Searches with other seeds, over coins with a known line, stopping rule included.
 

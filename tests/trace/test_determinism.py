@@ -43,7 +43,7 @@ def hash_elsewhere(name: str, seed: int, hash_seed: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("name", ["black-thursday", "burst"])
+@pytest.mark.parametrize("name", ["burst"])
 def test_same_name_same_bytes(name: str) -> None:
     """Two processes, two hash seeds, this one: one hash. Another seed: another."""
     here = st.run(short(name), seed=5).trace.trace_hash

@@ -199,7 +199,8 @@ def test_every_connection_is_counted_once(venue: ServedVenue) -> None:
 
 def test_health_says_what_the_venue_does(venue_file: Path, tmp_path: Path) -> None:
     """On a venue in this process, whose server outlives it."""
-    running = start(venue_file, data=tmp_path / "data", listen_http="127.0.0.1:0")
+    any_port = "127.0.0.1:0"
+    running = start(venue_file, data=tmp_path / "data", listen=any_port, listen_http=any_port)
     readings = Readings(running)
     server = serve_operations(readings, running.config)
     assert server is not None

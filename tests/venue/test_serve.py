@@ -13,6 +13,7 @@ import pytest
 
 import surgetank as st
 from command_line import surgetank
+from surgetank.live.driver.workplace import Workplace
 from surgetank.venue.config import VenueConfig, read_config
 from surgetank.venue.keys import read_keys
 
@@ -105,6 +106,14 @@ def test_keys_that_others_can_read_are_refused(venue_file: Path) -> None:
     refused = surgetank("serve", "demo.toml", cwd=venue_file.parent)
     assert refused.returncode == 2
     assert "chmod 600" in refused.stderr
+
+
+def test_a_live_run_leaves_the_data_of_a_killed_venue(venue_file: Path) -> None:
+    """A folder of the system's temporary one, with a lock that no process holds any more."""
+    with st.serve(venue_file) as venue:
+        venue.kill()
+        Workplace().remove()
+        assert (venue.data / "genesis.json").is_file()
 
 
 def test_the_rules_of_the_opening_cannot_change(venue_file: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ use surgetank_layer::message::{Class, Envelope};
 use surgetank_layer::node::ordering::{none, single};
 use surgetank_layer::node::{Config, Costs, Done, Input, Node, Ordering, Output, Task, Unsealing};
 use surgetank_layer::queue::Rule;
-use surgetank_layer::units::{MS, Ns};
+use surgetank_layer::units::{MS, Ns, SECOND};
 
 fn service(servers: u32, distribution: Distribution, validation_ns: Ns) -> Service {
     Service {
@@ -113,8 +113,13 @@ fn a_crash_ends_the_work_and_an_earlier_epoch() {
 
 #[test]
 fn execution_is_work_of_its_own() {
-    let sequencer =
-        single::Config { node: 0, window_ns: 0, block_messages_max: 1, block_bytes_max: 1_000_000 };
+    let sequencer = single::Config {
+        node: 0,
+        window_ns: 0,
+        block_messages_max: 1,
+        block_bytes_max: 1_000_000,
+        request_ns: SECOND,
+    };
     let mut host = fixed(1, Ordering::Single(sequencer));
     let validated = step(&mut host, 0, client(1)).0[0].1;
     let begun = step(&mut host, 5 * MS, Input::Done(validated)).0;

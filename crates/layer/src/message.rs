@@ -456,6 +456,26 @@ pub enum Statement {
     Chained(Arc<ChainMessage>),
 }
 
+impl Statement {
+    /// The height about which it is.
+    pub fn height(&self) -> Height {
+        match self {
+            Statement::Vote(vote) => vote.height,
+            Statement::Proposal(proposal) => proposal.height,
+            Statement::Chained(message) => message.height(),
+        }
+    }
+
+    /// The validator that made it.
+    pub fn validator(&self) -> u32 {
+        match self {
+            Statement::Vote(vote) => vote.validator,
+            Statement::Proposal(proposal) => proposal.validator,
+            Statement::Chained(message) => message.validator(),
+        }
+    }
+}
+
 impl Payload {
     /// The class of a message of consensus.
     pub fn class(&self) -> Class {

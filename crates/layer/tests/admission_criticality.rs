@@ -22,7 +22,7 @@ use surgetank_layer::node::{
 };
 use surgetank_layer::queue::Rule;
 use surgetank_layer::tuning::{Bounds, Controller, Observation, Recommendation, Setting, Why};
-use surgetank_layer::units::{MS, Ns};
+use surgetank_layer::units::{MS, Ns, SECOND};
 
 use fixed_host::Times;
 
@@ -79,6 +79,7 @@ fn config(rule: Rule, ordering: Ordering) -> Config {
 /// A sequencer whose admission limit a controller moves.
 fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
     let sequencer = single::Config {
+        request_ns: SECOND,
         node: 0,
         block_messages_max: 5,
         block_bytes_max: 10_000,

@@ -54,6 +54,7 @@ fn gated(rule: Rule, ordering: Ordering, admission: Admission) -> Node {
 
 fn single(window_ns: Ns, batch_messages_max: u32) -> Ordering {
     let sequencer = single::Config {
+        request_ns: SECOND,
         node: 0,
         block_messages_max: batch_messages_max,
         block_bytes_max: 10_000,

@@ -137,8 +137,13 @@ fn the_high_lane_is_served_first() {
 }
 
 fn single(window_ns: Ns) -> Ordering {
-    let sequencer =
-        single::Config { node: 0, block_messages_max: 2, block_bytes_max: 1_000, window_ns };
+    let sequencer = single::Config {
+        node: 0,
+        block_messages_max: 2,
+        block_bytes_max: 1_000,
+        window_ns,
+        request_ns: SECOND,
+    };
     Ordering::Single(sequencer)
 }
 
@@ -188,6 +193,7 @@ fn a_full_mempool_refuses_with_a_reason() {
 #[test]
 fn a_refusal_names_the_queue_that_was_full() {
     let sequencer = single::Config {
+        request_ns: SECOND,
         node: 0,
         block_messages_max: 50,
         block_bytes_max: 10_000,

@@ -36,6 +36,7 @@ impl BlockBuilder for NoCancels {
 /// One sequencer, and a lone validator.
 fn engines() -> [Ordering; 2] {
     let sequencer = single::Config {
+        request_ns: SECOND,
         node: 0,
         block_messages_max: 50,
         block_bytes_max: BLOCK_BYTES,

@@ -40,7 +40,13 @@ fn config(nodes: u32, ordering: Ordering) -> Config {
 
 fn single(window_ns: Ns) -> Ordering {
     let block_bytes_max = 10_000;
-    Ordering::Single(single::Config { node: 0, block_messages_max: 10, block_bytes_max, window_ns })
+    Ordering::Single(single::Config {
+        node: 0,
+        block_messages_max: 10,
+        block_bytes_max,
+        window_ns,
+        request_ns: SECOND,
+    })
 }
 
 fn step(node: &mut Node, now: Ns, input: Input) -> Vec<Output> {

@@ -5,8 +5,11 @@ use crate::fixed_host;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use surgetank_layer::message::{Block, Class, Envelope, Payload, Statement, Vote, VoteType};
-use surgetank_layer::node::{Config, Done, Input, Node, Output, Packet, Timer, Unsealing};
+use surgetank_layer::node::{
+    Config, Done, Input, Node, Ordering, Output, Packet, Timer, Unsealing,
+};
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, MS, Ns, SECOND};
@@ -16,6 +19,10 @@ use fixed_host::Times;
 const FREE: Times = Times { validation_ns: 0, execution_ns: 0 };
 
 fn node() -> Node {
+    node_with(fixed_host::tendermint(SECOND, 10))
+}
+
+fn node_with(ordering: Ordering) -> Node {
     Node::new(Config {
         id: 0,
         weights: [1; 4].into(),
@@ -29,7 +36,7 @@ fn node() -> Node {
         mempool_max: 100,
         validations_max: 1,
         costs: FREE.costs(),
-        ordering: fixed_host::tendermint(SECOND, 10),
+        ordering,
         fair: None,
     })
 }
@@ -74,10 +81,20 @@ fn empty_chain(blocks: usize) -> Vec<Arc<Block>> {
 /// When a node that is behind asks, looked at every 10 ms up to `until`; each request is answered
 /// with one block, if at all, so long `after` it.
 fn asked(node: &mut Node, until: Ns, after: Option<Ns>) -> Vec<Ns> {
+    asked_every(node, 10 * MS, until, |_| after)
+}
+
+/// The same, looked at at other intervals; `after`: by the request's number.
+fn asked_every(
+    node: &mut Node,
+    look_ns: Ns,
+    until: Ns,
+    after: impl Fn(usize) -> Option<Ns>,
+) -> Vec<Ns> {
     let blocks = empty_chain(2_000);
     let (mut times, mut answers) = (Vec::new(), VecDeque::new());
     let mut out = hear(node, 0, 0, vote(3_000, 1));
-    for now in (0..until).step_by(10 * MS as usize) {
+    for now in (0..until).step_by(look_ns as usize) {
         out.extend(step(node, now, Input::Timer(Timer::Rebroadcast)));
         while let Some((at, height)) = answers.pop_front() {
             if at > now {
@@ -90,7 +107,7 @@ fn asked(node: &mut Node, until: Ns, after: Option<Ns>) -> Vec<Ns> {
         for output in std::mem::take(&mut out) {
             if let Output::Packet { packet: Packet::BlocksWanted(height), .. } = output {
                 times.push(now);
-                answers.extend(after.map(|after| (now + after, height)));
+                answers.extend(after(times.len()).map(|after| (now + after, height)));
             }
         }
     }
@@ -158,4 +175,61 @@ fn a_crash_forgets_what_waited() {
     let mut node = self::node();
     node.recover(disk);
     assert!(node.lacks(&Statement::Vote(vote(1, 1))));
+}
+
+/// Tendermint with all its times, and no others, multiplied.
+fn stretched(by: Ns) -> Ordering {
+    let Ordering::Tendermint(mut config) = fixed_host::tendermint(SECOND, 10) else {
+        unreachable!("it is asked for above")
+    };
+    config.timeout_propose_delta_ns = 500 * MS;
+    config.timeout_vote_delta_ns = 250 * MS;
+    for span in [
+        &mut config.timeout_commit_ns,
+        &mut config.timeout_propose_ns,
+        &mut config.timeout_propose_delta_ns,
+        &mut config.timeout_vote_ns,
+        &mut config.timeout_vote_delta_ns,
+        &mut config.rebroadcast_ns,
+    ] {
+        *span *= by;
+    }
+    Ordering::Tendermint(config)
+}
+
+proptest! {
+    /// Before, the first timeout was a second whatever was configured, and the later ones were
+    /// rounded to eighths of a nanosecond.
+    #[test]
+    fn where_every_time_is_doubled_requests_come_after_exactly_twice_the_time(
+        answers in proptest::collection::vec(proptest::option::of(1..3 * SECOND), 1..20),
+        look_ns in MS..40 * MS,
+    ) {
+        let times = |by: Ns| {
+            let after = |nth: usize| answers[nth % answers.len()].map(|after| by * after);
+            asked_every(&mut node_with(stretched(by)), by * look_ns, by * 20 * SECOND, after)
+        };
+        let twice: Vec<Ns> = times(1).iter().map(|at| 2 * at).collect();
+        prop_assert_eq!(times(2), twice);
+    }
+}
+
+#[test]
+fn a_validator_that_says_too_much_is_not_heard_and_the_others_are() {
+    let mut node = node();
+    step(&mut node, 0, Input::Start);
+    let hear = |node: &mut Node, id: u32, vote: Vote| {
+        let envelope = Envelope::plain(id, Class::Vote, 170, vote.validator);
+        let frame = surgetank_layer::gossip::Frame::Message(envelope);
+        step(node, 1, Input::Receive { from: 0, frame, payload: Payload::Vote(vote) });
+    };
+    let said = |round: u32, validator| Vote { round, ..vote(1, validator) };
+    (0..1_000).for_each(|round| hear(&mut node, round, said(round, 1)));
+    assert!(!node.hears(&Payload::Vote(said(0, 1))));
+    assert!(node.hears(&Payload::Vote(said(0, 2))));
+    let last = |round| Statement::Vote(said(round, 1));
+    assert!(!node.lacks(&last(0)), "it waits to be heard");
+    assert!(node.lacks(&last(64)), "it was dropped, and must be sent again");
+    step(&mut node, 2, Input::Done(Done::Verified));
+    assert!(node.hears(&Payload::Vote(said(0, 1))), "there is room again");
 }

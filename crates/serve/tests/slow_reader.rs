@@ -1,5 +1,5 @@
-//! A reader that does not read: it is cut and can go on where it was, or is sent less; and delays
-//! nobody else meanwhile.
+//! A reader that does not read: it is cut and can go on where it was, or is sent less. Others are
+//! answered meanwhile.
 
 use std::path::Path;
 use std::time::Instant;

@@ -10,7 +10,6 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from surgetank.operations.readings import Sample, VenueReading
-from surgetank.report.shell import macros, render_template
 
 __all__ = ["page", "parts"]
 
@@ -38,6 +37,8 @@ _SENTENCES: Final = {
 
 def page(reading: VenueReading, history: Sequence[Sample], address: str) -> str:
     """The whole page, which needs no script to be read."""
+    from surgetank.report.shell import render_template  # slow to import, and not needed to serve
+
     return render_template(
         "operator.html.j2",
         scripts=("operator.js",),
@@ -50,6 +51,8 @@ def page(reading: VenueReading, history: Sequence[Sample], address: str) -> str:
 
 def parts(reading: VenueReading, history: Sequence[Sample]) -> dict[str, Markup]:
     """The content of each part by its name."""
+    from surgetank.report.shell import macros
+
     made = macros("operator_parts.html.j2")
     venue, disk = reading.venue, reading.disk
     sessions = [] if venue is None else [_session(one, venue, reading) for one in _sessions(venue)]

@@ -94,6 +94,11 @@ class Single(Engine):
     block_bytes_max: Whole = Field(
         4_000_000, ge=1_000, description="number of bytes at which a batch closes"
     )
+    request_ms: PositiveMs = Field(
+        1_000.0,
+        description="time after which a request for missing batches is sent again, until the time "
+        "that answers take has been measured, ms",
+    )
 
     @property
     def leader(self) -> int | None:
@@ -142,7 +147,8 @@ class Tendermint(Engine):
     )
     rebroadcast_ms: PositiveMs = Field(
         1_000.0,
-        description="time without progress after which a node repeats its last messages, ms",
+        description="time without progress after which a node sends its last messages again to "
+        "neighbours that lack them, ms",
     )
     adaptive: bool = Field(
         False,

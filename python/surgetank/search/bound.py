@@ -38,8 +38,7 @@ class BoundKind(StrEnum):
 
 
 _TEXTS: Final = {
-    BoundKind.NOT_REACHED: "the threshold was not reached ({level:g}{detail}); "
-    "widen --range",
+    BoundKind.NOT_REACHED: "the threshold was not reached ({level:g}{detail}); widen --range",
     BoundKind.BREAKS_ALREADY: "runs fail already at the low end of the range ({level:g}{detail})",
     BoundKind.GENERATOR_LIMIT: "at least {level:g}: the generator reached its limit ({detail})",
     BoundKind.GENERATOR_TOO_SLOW: "even the lowest level could not be generated: the generator "

@@ -103,6 +103,11 @@ impl Cycles {
         self.cycles.last().map_or(0, |cycle| cycle.end)
     }
 
+    /// When the block of a height was proposed.
+    pub fn end(&self, height: Height) -> Ns {
+        self.cycles[height as usize - 1].end
+    }
+
     /// Adds the cycle that ends with this proposal; `charged` is the path from the previous block
     /// to it.
     pub fn add(&mut self, proposal: Proposal, charged: Charged) {

@@ -232,10 +232,10 @@ impl Waits {
         self.cells.add();
     }
 
-    /// The first copy of a message of consensus is at a node.
-    pub fn first_arrival(&mut self, now: Ns, node: NodeId, message: MessageId) {
+    /// The first copy of a message of consensus is at a node; `heard`: which has room for it.
+    pub fn first_arrival(&mut self, now: Ns, node: NodeId, message: MessageId, heard: bool) {
         self.nothing();
-        if self.ways[message as usize].is_none() {
+        if !heard || self.ways[message as usize].is_none() {
             return;
         }
         let cell = *self.cells.get(message, node);
@@ -455,8 +455,10 @@ impl Waits {
         self.cause = self.segment(why, Resource::Faults, Place::at(node), since, now);
     }
 
-    /// A node reports a block; records the path from its proposal to the report.
-    pub fn reports(&mut self, now: Ns, proposed: Ns) {
+    /// A node reports a block; records the path from its proposal to the report. Proposers of two
+    /// rounds may have made the same block: the cycle says which proposal is meant.
+    pub fn reports(&mut self, now: Ns, height: Height) {
+        let proposed = self.cycles.end(height);
         if let Some(places) = &mut self.places {
             places.carry(&self.tail.parts, std::mem::take(&mut self.carried));
         }

@@ -4,6 +4,15 @@
 //! (NewRoundStep, HasVote, HasProposalBlockPart), and missing messages are sent again. Those
 //! announcements are not simulated; their content is read from the neighbour directly. So a chain
 //! without progress repeats only lost messages, and the others cost neither link nor processor.
+//!
+//! # Rules
+//! 1. A repeat goes from a node to each of its neighbours that lacks the statement, and to which no
+//!    copy is in flight. How gossip spreads new messages (to mesh peers, say) does not matter.
+//! 2. It keeps the statement's number. So whichever copy comes first is the one that is verified, and
+//!    no mesh announces a known statement as news.
+//! 3. A node that has had every number of a statement, and has lost it again (by a crash, or because
+//!    it was too far behind to keep it), is sent it under one more. There are never more numbers than
+//!    a node has lost copies.
 
 use std::collections::BTreeMap;
 
@@ -28,24 +37,20 @@ pub struct Rebroadcast {
 impl Rebroadcast {
     fn number(&mut self, payload: &Payload, id: MessageId) {
         let Some(statement) = payload.statement() else { return };
-        let height = height(&statement);
+        let height = statement.height();
         self.numbers.entry(height).or_default().entry(statement).or_default().push(id);
         while self.numbers.keys().next().is_some_and(|first| first + HEIGHTS < height) {
             self.numbers.pop_first();
         }
     }
 
-    fn numbers(&self, statement: &Statement) -> &[MessageId] {
-        let numbers = self.numbers.get(&height(statement)).and_then(|all| all.get(statement));
-        numbers.map_or(&[], Vec::as_slice)
+    fn is_recorded(&self, statement: &Statement) -> bool {
+        !self.numbers(statement).is_empty()
     }
-}
 
-fn height(statement: &Statement) -> Height {
-    match statement {
-        Statement::Vote(vote) => vote.height,
-        Statement::Proposal(proposal) => proposal.height,
-        Statement::Chained(message) => message.height(),
+    fn numbers(&self, statement: &Statement) -> &[MessageId] {
+        let numbers = self.numbers.get(&statement.height()).and_then(|all| all.get(statement));
+        numbers.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -89,10 +94,31 @@ impl Wire {
         })
     }
 
-    /// Whether some neighbour of a node lacks the content of a message.
-    pub fn is_lacked_near(&self, now: Ns, node: NodeId, payload: &Payload, nodes: &[Host]) -> bool {
-        let links = self.links.graph.links_of(node);
-        self.links.graph.peers[links].iter().any(|&to| self.lacks(now, to, payload, nodes))
+    /// Links of a node to neighbours that lack the content of a message: none for a height so old
+    /// that it is caught up on by blocks.
+    pub fn lacking_links(
+        &self,
+        now: Ns,
+        node: NodeId,
+        payload: &Payload,
+        nodes: &[Host],
+    ) -> Vec<u32> {
+        let recorded = payload.statement().is_some_and(|one| self.rebroadcast.is_recorded(&one));
+        let links = if recorded { self.links.graph.links_of(node) } else { 0..0 };
+        let lacks = |link: &usize| self.lacks(now, self.links.graph.peers[*link], payload, nodes);
+        links.filter(lacks).map(|link| link as u32).collect()
+    }
+
+    /// The number under which a node can send a statement over a link, if there is one.
+    pub fn number_for(&mut self, node: NodeId, link: u32, payload: &Payload) -> Option<MessageId> {
+        let to = self.links.graph.peers[link as usize];
+        let numbers = self.rebroadcast.numbers(&payload.statement()?);
+        let may =
+            |&id: &MessageId| self.arrival(id, to) == NEVER && !self.is_withheld(id, node, to);
+        let number = numbers.iter().copied().find(may)?;
+        // From now on it is sent only where it is lacked.
+        self.carried[number as usize].again = true;
+        Some(number)
     }
 
     /// Whether a re-broadcast message need not be sent to a node.

@@ -19,6 +19,8 @@ mod faults;
 mod routing;
 mod summary;
 
+use std::sync::Arc;
+
 use surgetank_layer::gossip::Frame;
 use surgetank_layer::message::{Envelope, Payload};
 use surgetank_layer::node::{Input, Output, Packet, Task, Timer, Wait};
@@ -198,15 +200,20 @@ impl World {
         }
         self.pass_by(to, message);
         let envelope = self.wire.envelope(message);
+        let payload = self.wire.payload(message);
         if let Some(waits) = &mut self.waits {
             if envelope.class.is_consensus() {
-                waits.first_arrival(self.now, to, message);
+                waits.first_arrival(
+                    self.now,
+                    to,
+                    message,
+                    self.nodes[to as usize].node.hears(&payload),
+                );
             } else if self.wire.is_every_copy() {
                 // Where only first copies are events, it is here at the time known when it was sent.
                 waits.gets(self.now, to, message);
             }
         }
-        let payload = self.wire.payload(message);
         let from = self.wire.links.graph.peer_at_receiver(link);
         self.step(to, Input::Receive { from, frame: Frame::Message(envelope), payload });
     }
@@ -225,8 +232,11 @@ impl World {
                 }
                 if let Some(waits) = &mut self.waits {
                     waits.packet_arrives(sent, matches!(packet, Packet::Blocks(_)));
-                    if matches!(packet, Packet::Chained(_)) && self.nodes[to as usize].is_up() {
-                        waits.arrives_alone(self.now, to);
+                    if let Packet::Chained(message) = &packet {
+                        let (at, said) = (&self.nodes[to as usize], Arc::clone(message));
+                        if at.is_up() && at.node.hears(&Payload::Chained(said, None)) {
+                            waits.arrives_alone(self.now, to);
+                        }
                     }
                 }
                 self.step_if_up(to, Input::Packet { from, packet });
@@ -316,11 +326,7 @@ impl World {
             Output::Send { to, frame } => self.send_frame(node, to, frame),
             Output::Packet { to, packet } => self.send_packet(node, to, packet),
             Output::Publish(payload) => self.publish_or_replace(node, payload),
-            Output::PublishAgain(payload) => {
-                if self.wire.is_lacked_near(self.now, node, &payload, &self.nodes) {
-                    self.publish(node, payload, true, &[]);
-                }
-            }
+            Output::PublishAgain(payload) => self.repeat(node, &payload),
             Output::Admitted(message) => {
                 self.clients.admitted(self.now, self.wire.slot(message));
             }
@@ -388,19 +394,35 @@ impl World {
             let last_hash = self.nodes[node as usize].node.last_hash();
             self.notify_attacker(ActorEvent::Publishes { node, payload: &payload, last_hash });
         } else {
-            self.publish(node, payload, false, &[]);
+            self.publish(node, payload, &[]);
+        }
+    }
+
+    /// Sends a statement again to the neighbours of a node that lack it.
+    fn repeat(&mut self, node: NodeId, payload: &Payload) {
+        for link in self.wire.lacking_links(self.now, node, payload, &self.nodes) {
+            let number = self.wire.number_for(node, link, payload);
+            let number = number.unwrap_or_else(|| self.number(node, payload, true).id);
+            let envelope = self.wire.envelope(number);
+            self.transmit(node, link, &envelope);
         }
     }
 
     /// Publishes a consensus message of a node, which does not send it to some of the others itself.
-    fn publish(&mut self, node: NodeId, payload: Payload, again: bool, withheld_from: &[NodeId]) {
+    fn publish(&mut self, node: NodeId, payload: Payload, withheld_from: &[NodeId]) {
+        let envelope = self.number(node, &payload, false);
+        self.wire.withhold(envelope.id, node, withheld_from);
+        self.step(node, Input::Publish(envelope, payload));
+    }
+
+    /// Gives a consensus message of a node a number; `again`: one more.
+    fn number(&mut self, node: NodeId, payload: &Payload, again: bool) -> Envelope {
         if let Some(waits) = &mut self.waits {
             let publisher = &self.nodes[node as usize].node;
-            waits.publishes(self.now, node, &payload, again, publisher);
+            waits.publishes(self.now, node, payload, again, publisher);
         }
-        let envelope = self.wire.publish(self.now, node, &payload, again);
-        self.wire.withhold(envelope.id, node, withheld_from);
+        let envelope = self.wire.publish(self.now, node, payload, again);
         self.waits.iter_mut().for_each(|waits| waits.carried(envelope.id));
-        self.step(node, Input::Publish(envelope, payload));
+        envelope
     }
 }

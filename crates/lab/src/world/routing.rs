@@ -94,7 +94,7 @@ impl World {
                     self.nodes[node as usize].node.set_builder(builder);
                 }
                 Action::Publish { node, payload, withheld_from } => {
-                    self.publish(node, payload, false, &withheld_from);
+                    self.publish(node, payload, &withheld_from);
                 }
             }
         }
@@ -261,7 +261,7 @@ impl World {
         let now = self.now;
         self.chain.executed(now, node, block);
         self.ask_to_reveal(block);
-        self.waits.iter_mut().for_each(|waits| waits.reports(now, block.proposed_ns));
+        self.waits.iter_mut().for_each(|waits| waits.reports(now, block.height));
         for (position, entry) in (0..).zip(&block.entries) {
             let Envelope { id, fee_micros, .. } = entry.envelope;
             let slot = self.wire.slot(id);

@@ -14,6 +14,8 @@ pub struct Work {
     from: Peer,
 }
 
+/// Messages of one validator that may wait for verification: 32 rounds of votes.
+pub(super) const HEARING_PER_VALIDATOR: u32 = 64;
 /// Origin: a client of this gateway.
 const CLIENT: Peer = Peer::MAX;
 /// Origin: a gateway that sends directly to the sequencer.
@@ -235,7 +237,22 @@ impl Node {
         }
     }
 
-    /// Queues a consensus message for verification.
+    /// Whether there is room for a consensus message to wait for verification.
+    pub fn hears(&self, payload: &Payload) -> bool {
+        payload.statement().is_none_or(|said| {
+            let waiting = self.hearing_by.get(said.validator() as usize);
+            waiting.is_some_and(|&waiting| waiting < HEARING_PER_VALIDATOR)
+        })
+    }
+
+    fn count_hearing(&mut self, payload: &Payload, change: i32) {
+        let validator = payload.statement().map(|said| said.validator());
+        let waiting = validator.and_then(|of| self.hearing_by.get_mut(of as usize));
+        waiting.into_iter().for_each(|waiting| *waiting = waiting.saturating_add_signed(change));
+    }
+
+    /// Queues a consensus message for verification; for one too many nothing happens, and it must be
+    /// sent again.
     pub(super) fn queue_consensus(
         &mut self,
         envelope: Envelope,
@@ -243,6 +260,10 @@ impl Node {
         from: Option<Peer>,
         out: &mut Vec<Output>,
     ) {
+        if !self.hears(&payload) {
+            return;
+        }
+        self.count_hearing(&payload, 1);
         self.hearing.push_back((envelope, payload, from));
         if self.hearing.len() == 1 {
             out.push(Output::Work(Task::Verify(envelope.class)));
@@ -251,6 +272,7 @@ impl Node {
 
     pub(super) fn verified(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let Some((envelope, payload, from)) = self.hearing.pop_front() else { return };
+        self.count_hearing(&payload, -1);
         if let Some((next, ..)) = self.hearing.front() {
             out.push(Output::Work(Task::Verify(next.class)));
         }

@@ -210,7 +210,7 @@ pub enum Output {
     },
     /// Number this message of consensus and hand it back as [`Input::Publish`].
     Publish(Payload),
-    /// Re-broadcast: as `Publish`, for neighbours that lack the message.
+    /// Re-broadcast: send this to the neighbours that lack it, as the same message.
     PublishAgain(Payload),
     /// Set a timer.
     After(Ns, Timer),
@@ -251,7 +251,9 @@ pub struct Node {
     validating: u32,
     validations_max: u32,
     costs: Costs,
+    /// Messages of consensus that wait for verification, and how many there are of each validator.
     hearing: VecDeque<(Envelope, Payload, Option<Peer>)>,
+    hearing_by: Vec<u32>,
     mempool: Queue<Envelope>,
     mempool_bytes: u64,
     /// Messages that are in a decided block, or in the mempool: not to be queued again.
@@ -295,6 +297,7 @@ impl Node {
             let leader = engine.leader().expect("Config::fair: the engine has a leader");
             Box::new(fair::State::new(&fair, nodes, config.id, leader))
         });
+        let sync = sync::State::new(engine.answer_ns());
         let mut node = Node {
             id: config.id,
             nodes,
@@ -308,6 +311,7 @@ impl Node {
             validations_max: config.validations_max,
             costs: config.costs,
             hearing: VecDeque::new(),
+            hearing_by: vec![0; nodes as usize],
             mempool: Queue::new(&queue::Config {
                 // A fair order keeps its messages in place.
                 rule: if fair.is_some() { queue::Rule::Fifo } else { config.rule },
@@ -326,7 +330,7 @@ impl Node {
             executing: None,
             unsealing: unsealing::State::new(config.unsealing),
             builder: Arc::new(Honest),
-            sync: sync::State::default(),
+            sync,
             armed: Vec::new(),
             pending: Vec::new(),
             gossip_out: Vec::new(),

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use super::{Node, Output, Packet, Reason, admit, ordering};
 use crate::consensus::hotstuff::ChainMessage;
+use crate::consensus::single;
 use crate::machine::Draws;
-use crate::message::{Block, Class, Entry, Envelope, Payload, Proposal};
+use crate::message::{Block, Class, Entry, Envelope, Payload, Proposal, Statement};
 use crate::sequencer::chain;
 use crate::units::{Digest, Height, MessageId, NodeId, Ns};
+
+/// How far ahead of the decided blocks a batch is kept: others are requested when it is their turn.
+const BATCHES_AHEAD: Height = single::HELD_MAX as Height;
 
 /// A block that is being made.
 struct Draft {
@@ -61,28 +65,48 @@ impl Node {
                     return;
                 }
                 let valid = self.is_valid(&proposal, &block);
-                self.proposed.insert(block.hash, block);
+                // The block of a proposal that the engine does not keep is of no use.
+                if self.engine.lacks(&Statement::Proposal(proposal)) {
+                    self.proposed.insert(block.hash, block);
+                }
                 let input = ordering::Input::Proposal { proposal, valid };
                 self.engine_step(now, input, draws, out);
             }
             Payload::Chained(message, block) => {
                 self.note_height(now, message.decided() + 1, message.validator(), out);
-                let valid = block.is_some_and(|block| self.keep_if_valid(&message, block));
-                self.engine_step(now, ordering::Input::Chained { message, valid }, draws, out);
+                self.consider_chained(now, message, block, draws, out);
             }
         }
     }
 
-    /// Keeps a block of a chained protocol if it is the one named and follows its parent, which
-    /// need not be decided, nor known here.
-    fn keep_if_valid(&mut self, message: &ChainMessage, block: Arc<Block>) -> bool {
-        let ChainMessage::Proposal(proposal) = message else { return false };
-        let names = block.height == proposal.height && block.hash == proposal.value;
-        let valid = names && chain(&proposal.qc.value, block.height, &block.entries) == block.hash;
-        if valid && block.height > self.chain.len() as u64 {
-            self.proposed.insert(block.hash, block);
+    /// A message of a chained protocol. The block of a proposal is valid if it is the one named and
+    /// follows its parent, which need not be decided, nor known here.
+    fn consider_chained(
+        &mut self,
+        now: Ns,
+        message: Arc<ChainMessage>,
+        block: Option<Arc<Block>>,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let valid = match (&*message, &block) {
+            (ChainMessage::Proposal(proposal), Some(block)) => {
+                block.height == proposal.height
+                    && block.hash == proposal.value
+                    && chain(&proposal.qc.value, block.height, &block.entries) == block.hash
+            }
+            _ => false,
+        };
+        let said = Statement::Chained(Arc::clone(&message));
+        let is_new = |block: &Arc<Block>| !self.proposed.contains_key(&block.hash);
+        let block = block.filter(|block| valid && is_new(block) && self.engine.lacks(&said));
+        let hash = block.as_ref().map(|block| block.hash);
+        self.proposed.extend(block.map(|block| (block.hash, block)));
+        self.engine_step(now, ordering::Input::Chained { message, valid }, draws, out);
+        // The block of a proposal that the engine does not keep is of no use.
+        if let Some(hash) = hash.filter(|_| self.engine.lacks(&said)) {
+            self.proposed.remove(&hash);
         }
-        valid
     }
 
     /// Sends a message of a chained protocol: to one node, or with its block to all.
@@ -315,7 +339,12 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         let (height, hash) = (block.height, block.hash);
-        if height > self.chain.len() as u64 {
+        let decided = self.chain.len() as u64;
+        if height > decided + BATCHES_AHEAD {
+            self.sync.seen(height, block.proposer);
+            return self.ask_for_blocks(now, out);
+        }
+        if height > decided {
             self.proposed.insert(hash, block);
         }
         self.engine_step(now, ordering::Input::Sealed { height, prev, hash }, draws, out);

@@ -2,27 +2,31 @@
 //!
 //! # Source
 //! RFC 6298, section 2: gains 1/8 and 1/4, and a timeout of the mean plus four deviations.
+//!
+//! In floating point, so that nothing is rounded to a unit of time: answers that take twice as long
+//! give exactly twice the timeout.
 
 use crate::units::Ns;
 
 /// Smoothed mean and mean deviation of times.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Smoothed {
-    /// Mean in ns · 8 and deviation in ns · 4.
-    held: Option<(u64, u64)>,
+    /// Mean and mean deviation, in ns.
+    held: Option<(f64, f64)>,
 }
 
 impl Smoothed {
     /// Adds a sample; returns the timeout.
-    pub(super) fn sample(&mut self, took_ns: Ns) -> Ns {
-        let (mean_8, deviation_4) = match self.held {
-            None => (took_ns * 8, took_ns * 2),
-            Some((mean_8, deviation_4)) => {
-                let gap = took_ns.abs_diff(mean_8 / 8);
-                (mean_8 - mean_8 / 8 + took_ns, deviation_4 - deviation_4 / 4 + gap)
+    pub(super) fn sample(&mut self, took_ns: Ns) -> f64 {
+        let took = took_ns as f64;
+        let (mean, deviation) = match self.held {
+            None => (took, took / 2.0),
+            Some((mean, deviation)) => {
+                let gap = (took - mean).abs();
+                (mean + (took - mean) / 8.0, deviation + (gap - deviation) / 4.0)
             }
         };
-        self.held = Some((mean_8, deviation_4));
-        mean_8 / 8 + deviation_4
+        self.held = Some((mean, deviation));
+        mean + 4.0 * deviation
     }
 }

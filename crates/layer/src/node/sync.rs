@@ -3,6 +3,9 @@
 //! A request is repeated when no answer came within what answers take (RFC 6298's timeout, with its
 //! back-off; an answer to a repeated request is no sample: Karn & Partridge 1987). So a venue with
 //! slow links or disks does not answer the same request many times.
+//!
+//! Every span follows from the engine's configured times. Before an answer was timed, one may take as
+//! long as [`Engine::answer_ns`](super::Engine::answer_ns).
 
 use std::sync::Arc;
 
@@ -12,14 +15,12 @@ use crate::consensus::hotstuff::ChainMessage;
 use crate::machine::Draws;
 use crate::message::{Payload, Proposal, Statement};
 use crate::sequencer::chain;
-use crate::units::{Height, NodeId, Ns, SECOND};
+use crate::units::{Height, NodeId, Ns};
 
 /// Blocks sent in one answer.
 const BLOCKS_PER_ANSWER: usize = 16;
-/// Checks without progress after which all known statements are re-broadcast.
+/// Re-broadcasts without progress after which all known statements are re-broadcast.
 const STUCK: u32 = 4;
-/// How long an answer may take before any was seen (RFC 6298, 2.1).
-const FIRST_PATIENCE_NS: Ns = SECOND;
 /// Doublings of the patience, at most.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -33,26 +34,28 @@ pub struct State {
     asked: Height,
     /// Smoothed answer time, the present timeout, and its doublings.
     answers: Smoothed,
-    patience_ns: Ns,
+    patience_ns: f64,
     doublings: u32,
     /// Whether the present request is a repetition.
     repeated: bool,
-    /// Number of decided blocks at the last check, and number of checks without progress since.
+    /// Number of decided blocks at the last check.
     last_look: Height,
+    /// Number of re-broadcasts without progress.
     stuck: u32,
     /// The wait for the next height, which begins when everything decided is executed.
     pub(super) held_commit: Option<(Ns, Wait)>,
 }
 
-impl Default for State {
-    fn default() -> State {
+impl State {
+    /// Nothing is known yet; an answer may take `answer_ns`.
+    pub(super) fn new(answer_ns: Ns) -> State {
         State {
             heard: 0,
             from: 0,
             asked_ns: None,
             asked: 0,
             answers: Smoothed::default(),
-            patience_ns: FIRST_PATIENCE_NS,
+            patience_ns: answer_ns as f64,
             doublings: 0,
             repeated: false,
             last_look: 0,
@@ -60,13 +63,11 @@ impl Default for State {
             held_commit: None,
         }
     }
-}
 
-impl State {
     /// Whether to send a request (again) now.
     fn asks(&mut self, now: Ns) -> bool {
         if let Some(asked_ns) = self.asked_ns {
-            if now < asked_ns.saturating_add(self.patience_ns << self.doublings) {
+            if ((now - asked_ns) as f64) < self.patience_ns * f64::from(1 << self.doublings) {
                 return false;
             }
             self.doublings = (self.doublings + 1).min(DOUBLINGS_MAX);

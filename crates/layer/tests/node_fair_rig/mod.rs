@@ -12,7 +12,7 @@ use surgetank_layer::node::{
     Reason, Unsealing,
 };
 use surgetank_layer::queue::Rule;
-use surgetank_layer::units::{MS, MessageId, NodeId, Ns};
+use surgetank_layer::units::{MS, MessageId, NodeId, Ns, SECOND};
 
 use super::fixed_host::Times;
 
@@ -173,6 +173,7 @@ impl Rig {
 
 fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config {
     let sequencer = single::Config {
+        request_ns: SECOND,
         node: 0,
         block_messages_max: 100,
         block_bytes_max: 100_000,

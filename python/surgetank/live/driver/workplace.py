@@ -17,7 +17,8 @@ from surgetank.errors import EXIT_MACHINE, SurgetankError
 __all__ = ["Workplace"]
 
 _PREFIX: Final = "surgetank-"
-_LOCK: Final = "lock"
+#: No other program's file: a folder with this name is swept, and a venue's data has a `lock`.
+_LOCK: Final = "surgetank-workplace.lock"
 
 
 class Workplace:

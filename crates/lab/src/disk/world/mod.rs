@@ -179,7 +179,7 @@ impl World {
             segment_bytes: SEGMENT_BYTES,
             segments_ahead: 2,
             segments_kept: 1,
-            replays_for_readers: false,
+            replays_for_readers: self.draws.below(2) == 0,
             new_journal: *b"a journal's name",
             mode: Mode::Serve,
         };

@@ -27,7 +27,8 @@ impl HotStuff {
     pub fn lacks(&self, message: &ChainMessage) -> bool {
         match message {
             ChainMessage::Proposal(block) => {
-                block.height > self.decided() && self.tree.get(block.round, block.value).is_none()
+                self.tree.get(block.round, block.value).is_none()
+                    && self.tree.wants(block, self.is_certified(block))
             }
             ChainMessage::Timeout(timeout) => {
                 timeout.round > self.round

@@ -94,13 +94,18 @@ impl HotStuff {
             self.accuse(validator, height, round, outbox);
         }
         if valid {
-            let is_certified = (self.high.round, self.high.value) == (round, proposal.value);
+            let is_certified = self.is_certified(proposal);
             self.tree.add(Arc::new(proposal.clone()), is_certified);
         }
         self.see(&proposal.qc, outbox);
         if let Some(tc) = &proposal.tc {
             self.advance_by_tc(tc, outbox);
         }
+    }
+
+    /// Whether qc_high is of this block.
+    pub(super) fn is_certified(&self, block: &BlockProposal) -> bool {
+        (self.high.round, self.high.value) == (block.round, block.value)
     }
 
     /// Vote: upon the first valid proposal of L_r with r = r_cur and r > r_vote and (r = qc.r + 1,

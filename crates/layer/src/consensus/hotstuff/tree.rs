@@ -42,18 +42,21 @@ impl Tree {
         self.blocks.values()
     }
 
-    /// Adds a valid block above the root. Of its round it must be one of the first, or the
+    /// Whether a block may be added: it is above the root, and of its round one of the first, or the
     /// certified one: that is one by itself, or as the parent of another.
-    pub(super) fn add(&mut self, block: Arc<BlockProposal>, is_certified: bool) {
-        let wanted = || {
-            self.of_round(block.round).count() < PER_ROUND_MAX
-                || is_certified
-                || self
-                    .blocks
-                    .values()
-                    .any(|child| (child.qc.round, child.qc.value) == (block.round, block.value))
+    pub(super) fn wants(&self, block: &BlockProposal, is_certified: bool) -> bool {
+        let is_parent = |child: &Arc<BlockProposal>| {
+            (child.qc.round, child.qc.value) == (block.round, block.value)
         };
-        if block.height > self.root.0 && wanted() {
+        block.height > self.root.0
+            && (is_certified
+                || self.of_round(block.round).count() < PER_ROUND_MAX
+                || self.blocks.values().any(is_parent))
+    }
+
+    /// Adds a valid block that is wanted.
+    pub(super) fn add(&mut self, block: Arc<BlockProposal>, is_certified: bool) {
+        if self.wants(&block, is_certified) {
             self.blocks.entry((block.round, block.value)).or_insert(block);
         }
     }

@@ -20,7 +20,7 @@ use crate::gossip::SeenCache;
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
 use crate::order_report::{Evidence, ReceivedEntry, Report, chained};
-use crate::units::{Digest, MS, MessageId, NodeId, Ns};
+use crate::units::{Digest, MessageId, NodeId, Ns};
 
 /// Rounds for which a place waits for its content.
 const PATIENCE_ROUNDS: Ns = 16;
@@ -31,8 +31,8 @@ const LIST_ROUNDS: Ns = 64;
 const LIST_AGE: u32 = 2;
 /// Reports that are kept beyond a gap.
 const HELD_MAX: usize = 64;
-/// Time after which missing entries are requested again, in ns.
-const ASK_NS: Ns = 500 * MS;
+/// Rounds after which missing entries are requested again.
+const ASK_ROUNDS: Ns = 10;
 
 #[derive(Clone, Debug)]
 enum Order {
@@ -329,7 +329,8 @@ impl Leader {
             if !gap {
                 reporter.asked_ns = None;
             }
-            let again = gap && reporter.asked_ns.is_none_or(|at| now >= at + ASK_NS);
+            let again_ns = ASK_ROUNDS * self.report_ns;
+            let again = gap && reporter.asked_ns.is_none_or(|at| now >= at + again_ns);
             if again {
                 reporter.asked_ns = Some(now);
             }

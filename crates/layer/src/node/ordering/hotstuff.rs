@@ -169,6 +169,11 @@ impl Engine for Chained {
         });
     }
 
+    /// A proposal brings a block, too.
+    fn answer_ns(&self) -> Ns {
+        self.config.timeout_round_ns
+    }
+
     fn rebroadcast_ns(&self) -> Option<Ns> {
         Some(self.config.rebroadcast_ns)
     }

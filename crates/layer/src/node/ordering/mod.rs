@@ -294,7 +294,10 @@ pub trait Engine: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Without progress for this long, [`Engine::repeats`] is spread again.
+    /// How long an answer to a request for blocks may take, before any was timed (RFC 6298, 2.1).
+    fn answer_ns(&self) -> Ns;
+
+    /// Without progress for this long, [`Engine::repeats`] is spread again; `None` = never.
     fn rebroadcast_ns(&self) -> Option<Ns> {
         None
     }

@@ -33,4 +33,9 @@ impl Engine for NoOrdering {
     fn proposes(&self) -> bool {
         false
     }
+
+    /// There are no blocks to ask for.
+    fn answer_ns(&self) -> Ns {
+        Ns::MAX
+    }
 }

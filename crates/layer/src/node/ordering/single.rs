@@ -23,6 +23,8 @@ pub struct Config {
     pub block_messages_max: u32,
     /// ... or at this many bytes.
     pub block_bytes_max: u32,
+    /// A request for missing batches is sent again after this long, until an answer was timed.
+    pub request_ns: Ns,
 }
 
 impl Config {
@@ -37,6 +39,7 @@ pub struct Sequenced {
     id: NodeId,
     leader: NodeId,
     block_bytes_max: u32,
+    request_ns: Ns,
     follower: Single,
     /// At the leader.
     sequencer: Option<Sequencer>,
@@ -57,6 +60,7 @@ impl Sequenced {
             id,
             leader,
             block_bytes_max: config.block_bytes_max,
+            request_ns: config.request_ns,
             follower: Single::new(single::Config { node: id, orderer: leader }),
             sequencer: (id == leader).then(|| Sequencer::new(batches)),
             made: Vec::new(),
@@ -158,6 +162,10 @@ impl Engine for Sequenced {
 
     fn block_bytes_max(&self) -> Option<u32> {
         Some(self.block_bytes_max)
+    }
+
+    fn answer_ns(&self) -> Ns {
+        self.request_ns
     }
 
     fn pace(&self) -> Option<Pace> {

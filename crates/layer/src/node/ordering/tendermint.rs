@@ -197,6 +197,11 @@ impl Engine for Voted {
         self.config.adaptive.then_some(self.config.adaptive_timeouts)
     }
 
+    /// A proposal brings a block, too.
+    fn answer_ns(&self) -> Ns {
+        self.config.timeout_propose_ns
+    }
+
     fn rebroadcast_ns(&self) -> Option<Ns> {
         Some(self.config.rebroadcast_ns)
     }
