@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::consensus::hotstuff::ChainMessage;
 use crate::order_report::Evidence;
 use crate::units::{AccountId, Digest, Height, MessageId, Ns, Price, Qty, Round};
 
@@ -445,12 +446,14 @@ pub struct Block {
 }
 
 /// Statement of a consensus message, without the block that comes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Statement {
     /// A prevote or precommit.
     Vote(Vote),
     /// A proposal, without its block.
     Proposal(Proposal),
+    /// A message of chained HotStuff.
+    Chained(Arc<ChainMessage>),
 }
 
 impl Statement {
@@ -459,6 +462,7 @@ impl Statement {
         match self {
             Statement::Vote(vote) => vote.height,
             Statement::Proposal(proposal) => proposal.height,
+            Statement::Chained(message) => message.height(),
         }
     }
 
@@ -467,17 +471,35 @@ impl Statement {
         match self {
             Statement::Vote(vote) => vote.validator,
             Statement::Proposal(proposal) => proposal.validator,
+            Statement::Chained(message) => message.validator(),
         }
     }
 }
 
 impl Payload {
+    /// The class of a message of consensus.
+    pub fn class(&self) -> Class {
+        match self {
+            Payload::Proposal(..) | Payload::Chained(_, Some(_)) => Class::Proposal,
+            Payload::Opaque | Payload::Vote(_) | Payload::Chained(_, None) => Class::Vote,
+        }
+    }
+
+    /// The block that is proposed.
+    pub fn block(&self) -> Option<&Arc<Block>> {
+        match self {
+            Payload::Proposal(_, block) | Payload::Chained(_, Some(block)) => Some(block),
+            Payload::Opaque | Payload::Vote(_) | Payload::Chained(_, None) => None,
+        }
+    }
+
     /// Its statement; `None` for a client's message.
     pub fn statement(&self) -> Option<Statement> {
         match self {
             Payload::Opaque => None,
             Payload::Vote(vote) => Some(Statement::Vote(*vote)),
             Payload::Proposal(proposal, _) => Some(Statement::Proposal(*proposal)),
+            Payload::Chained(message, _) => Some(Statement::Chained(Arc::clone(message))),
         }
     }
 }
@@ -492,4 +514,6 @@ pub enum Payload {
     Vote(Vote),
     /// A proposal and the proposed block.
     Proposal(Proposal, Arc<Block>),
+    /// A message of chained HotStuff, and the block if it proposes one.
+    Chained(Arc<ChainMessage>, Option<Arc<Block>>),
 }

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from surgetank.scenario.section import PositiveMs, Section, SpanMs, Whole
 from surgetank.scenario.tuning import AdaptiveTimeouts
 
-__all__ = ["Consensus", "Engine", "NoConsensus", "Pace", "Single", "Tendermint"]
+__all__ = ["Consensus", "Engine", "Hotstuff", "NoConsensus", "Pace", "Single", "Tendermint"]
 
 
 class Pace(NamedTuple):
@@ -198,4 +198,57 @@ class Tendermint(Engine):
         return self
 
 
-Consensus = Annotated[NoConsensus | Single | Tendermint, Field(discriminator="kind")]
+class Hotstuff(Engine):
+    """Chained HotStuff with a commit in two steps (Jolteon, arXiv 2106.10362; pacemaker of DiemBFT
+    v4) among the nodes that have voting power (`network.powers`)."""
+
+    votes: ClassVar[bool] = True
+    pace: ClassVar[Pace | None] = Pace("wait before a proposal", "propose_wait_ms")
+    round_timeouts: ClassVar[tuple[str, ...]] = ("timeout_round_ms",)
+
+    kind: Literal["hotstuff"] = "hotstuff"
+    propose_wait_ms: SpanMs = Field(
+        100.0,
+        description="time that a leader waits in its round before it proposes, ms; 0 = blocks "
+        "follow each other as fast as the network allows",
+    )
+    timeout_round_ms: PositiveMs = Field(
+        1_000.0, description="time beyond that wait after which a node gives a round up, ms"
+    )
+    timeout_round_delta_ms: SpanMs = Field(
+        500.0, description="growth of that time per round in which nothing was decided, ms"
+    )
+    block_messages_max: Whole = Field(
+        5_000, ge=1, description="largest number of messages in a block"
+    )
+    block_bytes_max: Whole = Field(
+        4_000_000, ge=1_000, description="largest size of a block, bytes"
+    )
+    rebroadcast_ms: PositiveMs = Field(
+        1_000.0,
+        description="time without progress after which a node repeats its timeout and proposals, "
+        "ms",
+    )
+
+    @property
+    def block_bounds(self) -> tuple[int, int] | None:
+        """The bounds of every block."""
+        return self.block_messages_max, self.block_bytes_max
+
+    @property
+    def message_bytes_max(self) -> int | None:
+        """As large as a block."""
+        return self.block_bytes_max
+
+    @property
+    def proposal_timeout_ms(self) -> float | None:
+        """Timeout of a round in which blocks are decided, ms."""
+        return self.propose_wait_ms + self.timeout_round_ms
+
+    @property
+    def round_ms(self) -> float | None:
+        """The longest time until a height is decided without failed rounds, ms: three rounds."""
+        return 3 * (self.propose_wait_ms + self.timeout_round_ms)
+
+
+Consensus = Annotated[NoConsensus | Single | Tendermint | Hotstuff, Field(discriminator="kind")]

@@ -9,6 +9,9 @@
 //! 3. They are in the first half themselves. Their own machines are honest, and know the first
 //!    block only until others pass the second on.
 //!
+//! 4. Of chained HotStuff only the proposals are doubled: a vote goes to the next leader alone,
+//!    which counts the first.
+//!
 //! Each half so sees validators that support its block: the split that does most harm to agreement
 //! (the proof of Lemma 3 in Buchman, Kwon and Milosevic, arXiv 1807.04938, bounds what it can do).
 //! Honest nodes pass both on, so the evidence spreads to all.
@@ -18,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use surgetank_layer::consensus::hotstuff::{BlockProposal, ChainMessage};
 use surgetank_layer::message::{Block, Payload, Proposal, Vote};
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, NodeId, Ns};
@@ -71,6 +75,15 @@ impl Equivocator {
                 let proposal = Proposal { value: second, valid_round: None, ..*proposal };
                 Some(Payload::Proposal(proposal, other))
             }
+            Payload::Chained(message, block) => {
+                let (ChainMessage::Proposal(proposal), Some(block)) = (&**message, block) else {
+                    return None;
+                };
+                let other = Arc::new(without_last(block, &proposal.qc.value)?);
+                let proposal = BlockProposal { value: other.hash, ..proposal.clone() };
+                let message = Arc::new(ChainMessage::Proposal(proposal));
+                Some(Payload::Chained(message, Some(other)))
+            }
             Payload::Vote(vote) => {
                 let first = vote.value?;
                 let value = self.second.get(&(vote.height, first)).copied();
@@ -80,7 +93,7 @@ impl Equivocator {
     }
 }
 
-/// The block without its last message; `None` if it has none.
+/// The block on the same parent without its last message; `None` if it has none.
 fn without_last(block: &Block, last_hash: &Digest) -> Option<Block> {
     let (_, entries) = block.entries.split_last()?;
     let hash = chain(last_hash, block.height, entries);

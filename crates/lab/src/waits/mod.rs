@@ -47,7 +47,8 @@ use segments::{Charged, NONE, Segment, Segments};
 /// A consensus message that waits for verification, or is verified.
 #[derive(Clone, Copy)]
 struct Verification {
-    message: MessageId,
+    /// None for one that was sent to this node alone.
+    message: Option<MessageId>,
     got: Ns,
     arrival: Id,
 }
@@ -81,6 +82,9 @@ fn left_out(at: &Node, block: &Block) -> LeftOut {
         for entry in &block.entries {
             let of_class = &mut waiting[entry.envelope.class as usize];
             *of_class = of_class.saturating_sub(1);
+        }
+        for (of_class, below) in waiting.iter_mut().zip(at.below_by_class()) {
+            *of_class = of_class.saturating_sub(below);
         }
     }
     waiting.iter().enumerate().filter(|(_, count)| **count > 0).map(|(class, _)| 1 << class).sum()
@@ -244,7 +248,7 @@ impl Waits {
         let resource = if missed { Resource::Faults } else { Resource::Bandwidth };
         let arrival = self.segment(arrival, resource, Place::at(node), cell.at, now);
         self.stations[node as usize].verifying.push_back(Verification {
-            message,
+            message: Some(message),
             got: now,
             arrival,
         });
@@ -330,13 +334,14 @@ impl Waits {
     fn heard(&mut self, now: Ns, node: NodeId) -> Id {
         let Some(first) = self.stations[node as usize].verifying.pop_front() else { return NONE };
         let heard = self.work(first.arrival, Resource::Consensus, node, first.got, now);
-        if let Some(way) = &mut self.ways[first.message as usize] {
-            self.cells.get_mut(first.message, node).heard = heard;
+        let Some(message) = first.message else { return heard };
+        if let Some(way) = &mut self.ways[message as usize] {
+            self.cells.get_mut(message, node).heard = heard;
             way.heard += 1;
             // Its sender has it from the start, so every node has it now.
             if way.heard + 1 >= self.nodes {
-                self.ways[first.message as usize] = None;
-                self.cells.remove(first.message);
+                self.ways[message as usize] = None;
+                self.cells.remove(message);
             }
         }
         heard
@@ -375,12 +380,18 @@ impl Waits {
         (self.cause, self.catching_up) = (sent, catching_up);
     }
 
+    /// A message of consensus for this node alone has arrived, and waits for verification.
+    pub fn arrives_alone(&mut self, now: Ns, node: NodeId) {
+        let arrived = Verification { message: None, got: now, arrival: self.cause };
+        self.stations[node as usize].verifying.push_back(arrived);
+    }
+
     /// A node publishes a statement: records the cause and, for a new block, the classes left out.
     pub fn publishes(&mut self, now: Ns, node: NodeId, payload: &Payload, again: bool, at: &Node) {
         if !again {
             self.stations[node as usize].spoke = (now, self.cause);
         }
-        if let Payload::Proposal(_, block) = payload
+        if let Some(block) = payload.block()
             && block.proposer == node
             && block.proposed_ns == now
         {

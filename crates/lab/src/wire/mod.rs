@@ -14,7 +14,7 @@ mod sizes;
 use std::collections::BTreeMap;
 
 use surgetank_layer::gossip::Frame;
-use surgetank_layer::message::{Class, Envelope, Payload};
+use surgetank_layer::message::{Envelope, Payload};
 use surgetank_layer::node::Packet;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
@@ -167,10 +167,13 @@ impl Wire {
 
     /// Assigns a number to a consensus message that its origin publishes.
     pub fn publish(&mut self, now: Ns, node: NodeId, payload: &Payload, again: bool) -> Envelope {
-        let (class, size_bytes) = match payload {
-            Payload::Proposal(_, block) => (Class::Proposal, block_bytes(block)),
-            _ => (Class::Vote, VOTE_BYTES),
+        let said = match payload {
+            Payload::Chained(message, _) => message.size_bytes(),
+            Payload::Proposal(..) => 0,
+            Payload::Vote(_) | Payload::Opaque => VOTE_BYTES,
         };
+        let size_bytes = said + payload.block().map_or(0, |block| block_bytes(block));
+        let class = payload.class();
         let slot = self.payloads.len() as u32;
         self.payloads.push(payload.clone());
         let envelope = self.carry(now, Envelope::plain(0, class, size_bytes, node), slot, node);
@@ -307,7 +310,15 @@ impl Wire {
         waits: Option<&mut Waits>,
     ) -> Result<(Ns, u32), Packet> {
         let size = packet_bytes(&packet);
-        let Ok(flight) = self.links.send_between(now, from, to, size) else { return Err(packet) };
+        let flight = match self.links.send_between(now, from, to, size) {
+            Ok(flight) => flight,
+            Err(dropped) => {
+                if let (Packet::Chained(_), Some(waits)) = (&packet, waits) {
+                    waits.drops(now, dropped.struck.is_some());
+                }
+                return Err(packet);
+            }
+        };
         let sent = waits.map_or(0, |waits| match &packet {
             Packet::Forward(envelope) => {
                 waits.forwards(now, from, to, envelope.id, &flight);

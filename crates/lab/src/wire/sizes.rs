@@ -36,6 +36,7 @@ pub fn packet_bytes(packet: &Packet) -> u32 {
         Packet::Forward(envelope) => envelope.size_bytes,
         Packet::Batch(_, block) => block_bytes(block),
         Packet::BlocksWanted(_) | Packet::ShareWanted(_) => 60,
+        Packet::Chained(message) => message.size_bytes(),
         Packet::Share(_) => SHARE_BYTES,
         Packet::OrderReport(report) => report.size_bytes(),
         Packet::OrderConfirmed { .. } => ID_BYTES,

@@ -19,6 +19,8 @@ mod faults;
 mod routing;
 mod summary;
 
+use std::sync::Arc;
+
 use surgetank_layer::gossip::Frame;
 use surgetank_layer::message::{Envelope, Payload};
 use surgetank_layer::node::{Input, Output, Packet, Task, Timer, Wait};
@@ -230,6 +232,12 @@ impl World {
                 }
                 if let Some(waits) = &mut self.waits {
                     waits.packet_arrives(sent, matches!(packet, Packet::Blocks(_)));
+                    if let Packet::Chained(message) = &packet {
+                        let (at, said) = (&self.nodes[to as usize], Arc::clone(message));
+                        if at.is_up() && at.node.hears(&Payload::Chained(said, None)) {
+                            waits.arrives_alone(self.now, to);
+                        }
+                    }
                 }
                 self.step_if_up(to, Input::Packet { from, packet });
             }

@@ -253,7 +253,7 @@ impl Node {
 
     /// Queues a consensus message for verification; for one too many nothing happens, and it must be
     /// sent again.
-    fn queue_consensus(
+    pub(super) fn queue_consensus(
         &mut self,
         envelope: Envelope,
         payload: Payload,

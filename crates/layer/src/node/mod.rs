@@ -44,6 +44,7 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::consensus::hotstuff::ChainMessage;
 use crate::gossip::{self, Frame, Gossip, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};
@@ -151,6 +152,8 @@ pub enum Packet {
     Share(Height),
     /// "Send me your share of this block's key."
     ShareWanted(Height),
+    /// A message of a chained protocol for this node alone.
+    Chained(Arc<ChainMessage>),
     /// Report of the sender's receive order.
     OrderReport(Report),
     /// Confirmation of reports.
@@ -261,8 +264,10 @@ pub struct Node {
     fair: Option<Box<fair::State>>,
     /// Decided blocks, from height 1.
     chain: Vec<Arc<Block>>,
-    /// Proposed blocks of the current and the next height.
+    /// Proposed blocks that are not decided.
     proposed: BTreeMap<Digest, Arc<Block>>,
+    /// Messages of the undecided blocks below the last one made here, by class number.
+    below: [u32; 8],
     executed: Height,
     /// The block that is being executed, in the order in which it is.
     executing: Option<Arc<Block>>,
@@ -320,6 +325,7 @@ impl Node {
             fair,
             chain: Vec::new(),
             proposed: BTreeMap::new(),
+            below: [0; 8],
             executed: 0,
             executing: None,
             unsealing: unsealing::State::new(config.unsealing),
@@ -364,6 +370,12 @@ impl Node {
     /// Messages waiting for ordering, by class number.
     pub fn mempool_by_class(&self) -> [u32; 8] {
         self.mempool.by_class(|envelope| envelope.class)
+    }
+
+    /// Messages of the undecided blocks below the last block made here, by class number: they wait
+    /// for ordering as well.
+    pub fn below_by_class(&self) -> [u32; 8] {
+        self.below
     }
 
     /// Messages decided and not yet executed.

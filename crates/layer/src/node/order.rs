@@ -1,13 +1,15 @@
 //! Making blocks at the engine's request.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Node, Output, Packet, Reason, admit, ordering};
+use crate::consensus::hotstuff::ChainMessage;
 use crate::consensus::single;
 use crate::machine::Draws;
-use crate::message::{Block, Entry, Envelope, Payload, Proposal, Statement};
+use crate::message::{Block, Class, Entry, Envelope, Payload, Proposal, Statement};
 use crate::sequencer::chain;
-use crate::units::{Digest, Height, Ns};
+use crate::units::{Digest, Height, MessageId, NodeId, Ns};
 
 /// How far ahead of the decided blocks a batch is kept: others are requested when it is their turn.
 const BATCHES_AHEAD: Height = single::HELD_MAX as Height;
@@ -20,11 +22,14 @@ struct Draft {
     bytes: u64,
     /// Orders whose cancels are in it.
     cancelled: admit::Cancelled,
+    /// Messages of undecided blocks below it.
+    below: BTreeSet<MessageId>,
 }
 
 impl Draft {
     fn new(height: Height, messages: u32, bytes: u64) -> Draft {
-        Draft { height, messages, bytes, cancelled: admit::Cancelled::default() }
+        let (cancelled, below) = (admit::Cancelled::default(), BTreeSet::new());
+        Draft { height, messages, bytes, cancelled, below }
     }
 }
 
@@ -67,6 +72,73 @@ impl Node {
                 let input = ordering::Input::Proposal { proposal, valid };
                 self.engine_step(now, input, draws, out);
             }
+            Payload::Chained(message, block) => {
+                self.note_height(now, message.decided() + 1, message.validator(), out);
+                self.consider_chained(now, message, block, draws, out);
+            }
+        }
+    }
+
+    /// A message of a chained protocol. The block of a proposal is valid if it is the one named and
+    /// follows its parent, which need not be decided, nor known here.
+    fn consider_chained(
+        &mut self,
+        now: Ns,
+        message: Arc<ChainMessage>,
+        block: Option<Arc<Block>>,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let valid = match (&*message, &block) {
+            (ChainMessage::Proposal(proposal), Some(block)) => {
+                block.height == proposal.height
+                    && block.hash == proposal.value
+                    && chain(&proposal.qc.value, block.height, &block.entries) == block.hash
+            }
+            _ => false,
+        };
+        let said = Statement::Chained(Arc::clone(&message));
+        let is_new = |block: &Arc<Block>| !self.proposed.contains_key(&block.hash);
+        let block = block.filter(|block| valid && is_new(block) && self.engine.lacks(&said));
+        let hash = block.as_ref().map(|block| block.hash);
+        self.proposed.extend(block.map(|block| (block.hash, block)));
+        self.engine_step(now, ordering::Input::Chained { message, valid }, draws, out);
+        // The block of a proposal that the engine does not keep is of no use.
+        if let Some(hash) = hash.filter(|_| self.engine.lacks(&said)) {
+            self.proposed.remove(&hash);
+        }
+    }
+
+    /// Sends a message of a chained protocol: to one node, or with its block to all.
+    fn send_chained(
+        &mut self,
+        to: Option<NodeId>,
+        message: Arc<ChainMessage>,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(to) = to {
+            return out.push(Output::Packet { to, packet: Packet::Chained(message) });
+        }
+        match &*message {
+            ChainMessage::Proposal(proposal) => {
+                if let Some(block) = self.proposed.get(&proposal.value).cloned() {
+                    out.push(Output::Publish(Payload::Chained(message, Some(block))));
+                }
+            }
+            _ => out.push(Output::Publish(Payload::Chained(message, None))),
+        }
+    }
+
+    /// A message of a chained protocol for this node alone: it is verified in turn.
+    pub(super) fn hear_chained(
+        &mut self,
+        from: NodeId,
+        message: Arc<ChainMessage>,
+        out: &mut Vec<Output>,
+    ) {
+        if message.validator() == from {
+            let envelope = Envelope::plain(0, Class::Vote, message.size_bytes(), from);
+            self.queue_consensus(envelope, Payload::Chained(message, None), None, out);
         }
     }
 
@@ -111,8 +183,9 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         match asked {
-            ordering::Output::Peek { height, round, messages_max, bytes_max } => {
-                let block = self.make_block(now, height, messages_max, bytes_max);
+            ordering::Output::Peek { height, round, after, messages_max, bytes_max } => {
+                let draft = Draft::new(height, messages_max, bytes_max.into());
+                let block = self.make_block(now, draft, &after);
                 let value = block.hash;
                 self.proposed.entry(value).or_insert(block);
                 let input = ordering::Input::Made { height, round, value };
@@ -130,6 +203,7 @@ impl Node {
             ordering::Output::Seal(block) => self.sealed(block, out),
             ordering::Output::Propose(proposal) => self.propose(proposal, out),
             ordering::Output::Vote(vote) => out.push(Output::Publish(Payload::Vote(vote))),
+            ordering::Output::Chained { to, message } => self.send_chained(to, message, out),
             ordering::Output::Schedule { wait, after_ns } => {
                 self.schedule(now, wait, after_ns, out)
             }
@@ -150,9 +224,17 @@ impl Node {
         }
     }
 
-    /// A block of waiting messages, under the queue's rule, which stay in the queue.
-    fn make_block(&self, now: Ns, height: Height, messages_max: u32, bytes_max: u32) -> Arc<Block> {
-        let mut draft = Draft::new(height, messages_max, bytes_max.into());
+    /// A block of waiting messages, under the queue's rule, which stay in the queue; on top of these
+    /// undecided blocks.
+    fn make_block(&mut self, now: Ns, mut draft: Draft, after: &[Digest]) -> Arc<Block> {
+        let height = draft.height;
+        self.below = [0; 8];
+        for entry in
+            after.iter().filter_map(|hash| self.proposed.get(hash)).flat_map(|b| &b.entries)
+        {
+            draft.below.insert(entry.envelope.id);
+            self.below[entry.envelope.class as usize] += 1;
+        }
         let mut entries = Vec::new();
         for waiting in self.mempool.iter() {
             match self.choose(&mut draft, &waiting.item) {
@@ -164,7 +246,8 @@ impl Node {
             }
         }
         self.builder.arrange(&mut entries);
-        let hash = chain(&self.last_hash(), height, &entries);
+        let parent = after.last().copied().unwrap_or(self.last_hash());
+        let hash = chain(&parent, height, &entries);
         let (proposer, evidence) = (self.id, Vec::new());
         Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, evidence })
     }
@@ -174,6 +257,9 @@ impl Node {
         let size = u64::from(waiting.size_bytes);
         if draft.messages == 0 {
             return Choice::Full;
+        }
+        if draft.below.contains(&waiting.id) {
+            return Choice::LeaveOut;
         }
         if !self.builder.takes(&self.readable(waiting)) {
             return Choice::LeaveOut;

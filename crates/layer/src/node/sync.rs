@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::smoothed::Smoothed;
 use super::{Node, Output, Packet, Timer, Wait, ordering};
+use crate::consensus::hotstuff::ChainMessage;
 use crate::machine::Draws;
 use crate::message::{Payload, Proposal, Statement};
 use crate::sequencer::chain;
@@ -143,6 +144,7 @@ impl Node {
                 }
             }
             Packet::Blocks(blocks) => self.synced(now, blocks, draws, out),
+            Packet::Chained(message) => self.hear_chained(from, message, out),
             Packet::Share(height) => self.share(now, height, from, draws, out),
             Packet::ShareWanted(height) => self.share_wanted(height, from, out),
             Packet::OrderReport(report) => self.reported(from, report),
@@ -183,9 +185,21 @@ impl Node {
         }
     }
 
+    fn send_again(&self, message: Arc<ChainMessage>, out: &mut Vec<Output>) {
+        let block = match &*message {
+            ChainMessage::Proposal(proposal) => match self.proposed.get(&proposal.value) {
+                Some(block) => Some(Arc::clone(block)),
+                None => return,
+            },
+            _ => None,
+        };
+        out.push(Output::PublishAgain(Payload::Chained(message, block)));
+    }
+
     /// Whether a statement is unknown here: neither known nor waiting for verification.
     pub fn lacks(&self, statement: &Statement) -> bool {
-        let waits = || self.hearing.iter().any(|(_, said, _)| said.statement() == Some(*statement));
+        let waits =
+            || self.hearing.iter().any(|(_, said, _)| said.statement().as_ref() == Some(statement));
         self.engine.lacks(statement) && !waits()
     }
 
@@ -200,6 +214,7 @@ impl Node {
             for statement in self.engine.repeats(self.sync.stuck.is_multiple_of(STUCK)) {
                 match statement {
                     Statement::Proposal(proposal) => self.propose_again(proposal, out),
+                    Statement::Chained(message) => self.send_again(message, out),
                     Statement::Vote(vote) => out.push(Output::PublishAgain(Payload::Vote(vote))),
                 }
             }

@@ -33,7 +33,6 @@
 //! - What a validator must not forget is its [`ValidatorLog`], which the paper's model, without restarts, does
 //!   not have. One that restarted without it could equivocate.
 
-mod electorate;
 mod expiry;
 mod line;
 mod reception;
@@ -48,7 +47,7 @@ use crate::machine::{Draws, Machine};
 use crate::message::{Proposal, Vote};
 use crate::units::{Digest, Height, Ns, Round, Weight};
 
-use electorate::Electorate;
+use super::electorate::Electorate;
 pub use line::Line;
 use round_log::{Received, RoundLog};
 

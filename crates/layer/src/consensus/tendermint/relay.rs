@@ -69,6 +69,7 @@ impl Tendermint {
         let received = match *statement {
             Statement::Vote(vote) => Received::Vote(vote),
             Statement::Proposal(proposal) => Received::Proposal(proposal, true),
+            Statement::Chained(_) => return false,
         };
         let (height, round, validator) = received.place();
         if validator as usize >= self.electorate.len() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::electorate::Electorate;
 use super::tally::{Counted, Tally};
+use crate::consensus::electorate::Electorate;
 use crate::message::{Proposal, Vote, VoteType};
 use crate::units::{Digest, Height, Round, Weight};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::electorate::Electorate;
+use crate::consensus::electorate::Electorate;
 use crate::units::{Digest, Weight};
 
 /// Effect of a vote on the tally.

@@ -12,6 +12,7 @@
 //! Two ways to make a block. Where blocks are voted on ([`Output::Peek`]), messages stay in the queue
 //! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it.
 
+pub mod hotstuff;
 pub mod none;
 pub mod single;
 pub mod tendermint;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::AdaptiveTimeouts;
+use crate::consensus::hotstuff::ChainMessage;
 use crate::machine::Draws;
 use crate::message::{Block, Entry, Proposal, Statement, Vote, VoteType};
 use crate::units::{Digest, Height, NodeId, Ns, Round, Weight};
@@ -50,6 +52,8 @@ engines! {
     Single = single,
     /// All nodes with weight.
     Tendermint = tendermint,
+    /// All nodes with weight, in a pipeline.
+    Hotstuff = hotstuff,
 }
 
 /// What an engine waits for.
@@ -108,6 +112,13 @@ pub enum Input {
     },
     /// A vote has come.
     Vote(Vote),
+    /// A message of a chained protocol has come; `valid`: of a proposal, as there.
+    Chained {
+        /// The received message.
+        message: Arc<ChainMessage>,
+        /// Whether the block is the one proposed and follows its parent, decided or not.
+        valid: bool,
+    },
     /// A sealed block has come from another node.
     Sealed {
         /// Height of the block.
@@ -139,6 +150,9 @@ pub enum Output {
         height: Height,
         /// The round that requests it.
         round: Round,
+        /// Blocks on which it follows that are not decided, oldest first: their messages wait in
+        /// the queue, too, and are left out.
+        after: Vec<Digest>,
         /// Greatest number of messages.
         messages_max: u32,
         /// Greatest total size of messages, in bytes.
@@ -157,6 +171,13 @@ pub enum Output {
     Propose(Proposal),
     /// Spread a vote.
     Vote(Vote),
+    /// Send a message of a chained protocol, with its block if it proposes one.
+    Chained {
+        /// To this node only; `None` = spread it.
+        to: Option<NodeId>,
+        /// The message.
+        message: Arc<ChainMessage>,
+    },
     /// Hand [`Input::Waited`] back.
     Schedule {
         /// What to hand back.
@@ -201,6 +222,8 @@ pub struct Equivocation {
 pub enum EngineLog {
     /// A validator's.
     Tendermint(Box<crate::consensus::tendermint::ValidatorLog>),
+    /// A validator's of chained HotStuff.
+    Hotstuff(Box<crate::consensus::hotstuff::HotStuffLog>),
 }
 
 /// How fast an engine goes: what may be set while it runs. An engine reads what it has.

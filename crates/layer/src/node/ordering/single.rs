@@ -130,7 +130,11 @@ impl Engine for Sequenced {
             Input::Sealed { height, prev, hash } | Input::Fetched { height, prev, hash } => {
                 self.follow(now, single::Input::Batch { height, prev, hash }, draws, out);
             }
-            Input::Start | Input::Made { .. } | Input::Proposal { .. } | Input::Vote(_) => {}
+            Input::Start
+            | Input::Made { .. }
+            | Input::Proposal { .. }
+            | Input::Vote(_)
+            | Input::Chained { .. } => {}
         }
     }
 

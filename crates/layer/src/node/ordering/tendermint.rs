@@ -79,6 +79,7 @@ impl Voted {
             tendermint::Output::GetValue { height, round } => Output::Peek {
                 height,
                 round,
+                after: Vec::new(),
                 messages_max: self.config.block_messages_max,
                 bytes_max: self.config.block_bytes_max,
             },
@@ -135,7 +136,10 @@ impl Engine for Voted {
                 Some(timeout) => tendermint::Input::Timeout(timeout),
                 None => return,
             },
-            Input::Waiting { .. } | Input::Taken(_) | Input::Sealed { .. } => return,
+            Input::Waiting { .. }
+            | Input::Taken(_)
+            | Input::Sealed { .. }
+            | Input::Chained { .. } => return,
         };
         let mut outbox = std::mem::take(&mut self.outbox);
         self.machine.step(now, input, draws, &mut outbox);
