@@ -6,7 +6,7 @@
 use surgetank_lab::disk::world::{DiskHost, Outcome, crash_after, run};
 use surgetank_venue::storage::{Config, Storage};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 600;
 /// Crashes after each number of effects below this.
 const CRASHES: u64 = 120;
 
