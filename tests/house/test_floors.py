@@ -85,6 +85,7 @@ LAYER_FLOORS = [
     {"units"},
     {"machine", "audit"},
     {"order_report"},
+    {"chained"},
     {"message"},
     {"codec", *LAYER_MACHINES},
     {"tuning"},

@@ -12,6 +12,7 @@ from synchrony_worlds import SINGLE, TENDERMINT, crash, venue
 
 SPANS = ("_s", "_ms", "_us", "_ns")
 RATES = ("_per_s", "_mbps")
+HOTSTUFF = {"kind": "hotstuff"}
 FAIR = {"layer.gossip": {"kind": "flood"}, "layer.queue": {"rule": "median"}}
 LOSS = {"kind": "loss", "at_s": 3.0, "duration_s": 6.0, "nodes": [1, 2], "probability": 0.9}
 #: What draws its spans would round them to whole nanoseconds.
@@ -48,6 +49,8 @@ def tables(scenario: st.Scenario) -> dict[str, pl.DataFrame]:
         (TENDERMINT, {}, LOSS),
         (TENDERMINT, {"layer.gossip": {"kind": "mesh"}}, crash([1, 4])),
         ({**TENDERMINT, "timeout_propose_ms": 300.0, "rebroadcast_ms": 70.0}, {}, crash([1, 4])),
+        (HOTSTUFF, {}, crash([1, 4])),
+        (HOTSTUFF, {}, LOSS),
         (SINGLE, {}, crash([1, 4])),
         (SINGLE, {}, LOSS),
         (SINGLE, FAIR, LOSS),

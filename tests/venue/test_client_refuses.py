@@ -79,8 +79,8 @@ def test_a_client_lives_on_after_it(venue: ServedVenue) -> None:
 @pytest.mark.live
 def test_a_refused_first_logon_speaks_of_no_requests(venue: ServedVenue) -> None:
     units = {0: Units(0.1, 0.001)}
-    stranger = Credentials.of(VenueKey.new("stranger", 9))
-    with pytest.raises(ConnectionEnded) as caught, Client(venue.address, stranger, units=units):
+    unknown = Credentials.of(VenueKey.new("unknown", 9))
+    with pytest.raises(ConnectionEnded) as caught, Client(venue.address, unknown, units=units):
         pass
     assert "may have been executed" not in str(caught.value)
 

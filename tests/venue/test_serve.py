@@ -86,7 +86,10 @@ def _text(path: Path, change: Callable[[str], str]) -> None:
         (lambda text: text.replace("id = 1001", "id = 1000"), "account 1000 is there twice"),
         (lambda text: text.replace("[market.margin]", "[market.margim]"), "market.margim"),
         (lambda text: text + "\n[market.positions]\ncount = 3\n", "accounts open without any"),
-        (lambda text: text.replace("127.0.0.1:7400", "nowhere"), "listen: `nowhere` is not HOST:PORT"),
+        (
+            lambda text: text.replace("127.0.0.1:7400", "nowhere"),
+            "listen: `nowhere` is not HOST:PORT",
+        ),
         (lambda text: text + "?", "not TOML"),
     ],
 )

@@ -14,7 +14,11 @@ from surgetank.scenario.section import Section
 from surgetank.venue.config import Connections, Intake, JournalFiles, of_mapping, read_config
 
 FILE = 'scenario = "calm"\n'
-SECTIONS: dict[str, type[Section]] = {"intake": Intake, "journal": JournalFiles, "connections": Connections}
+SECTIONS: dict[str, type[Section]] = {
+    "intake": Intake,
+    "journal": JournalFiles,
+    "connections": Connections,
+}
 #: Of all counts, the one that may be 0.
 MAY_BE_NONE = "segments_kept"
 
@@ -59,7 +63,9 @@ def test_an_address_names_its_key_or_option(tmp_path: Path, address: str) -> Non
         assert caught.value.place == str(file) or str(file) in str(caught.value)
     file.write_text(FILE)
     for name, option in (("listen", "--listen"), ("listen_ws", "--listen-ws")):
-        with pytest.raises(SurgetankError, match=re.escape(address.rpartition(":")[0] or address)) as caught:
+        with pytest.raises(
+            SurgetankError, match=re.escape(address.rpartition(":")[0] or address)
+        ) as caught:
             read_config(file, **{name: address})
         assert caught.value.place == option and "127.0.0.1:7400" in caught.value.hint
 

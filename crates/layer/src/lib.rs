@@ -21,6 +21,7 @@
 
 pub mod admission;
 pub mod audit;
+pub mod chained;
 pub mod codec;
 pub mod consensus;
 pub mod fair;

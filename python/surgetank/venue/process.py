@@ -57,8 +57,9 @@ class Ended:
     def text(self) -> str:
         """The reason for a person, with the first place of damage."""
         text = _STOPS[self.why][1]
-        found = (self.content.get("detail") or {}) if self.why == "damaged" else {}
-        places = [Damage(**entry) for entry in found.get("damage", ()) if entry["refuses"]]
+        detail = self.content.get("detail")
+        found = detail.get("damage", ()) if isinstance(detail, dict) else ()
+        places = [Damage(**entry) for entry in found if entry["refuses"]]
         if not places:
             return text
         more = f" and {len(places) - 1} more" if places[1:] else ""

@@ -62,7 +62,7 @@ const END: Ns = 300_000 * MS;
 struct Place {
     machine: Option<HotStuff>,
     log: Option<HotStuffLog>,
-    /// Number of the process, by which events of former ones are told.
+    /// Number of the process, by which events of former ones are known.
     life: u32,
     decided: Vec<Digest>,
     idle: (Height, u32),

@@ -133,7 +133,7 @@ impl<'a> Segment<'a> {
     /// Of a segment without a header of its own: what says that it is another file, a header of
     /// another segment in its place or anything of another journal. Such a file was renamed or
     /// copied, and nothing of it may be taken for a torn tail.
-    fn stranger(self, journal: &JournalId) -> Option<Damage> {
+    fn renamed(self, journal: &JournalId) -> Option<Damage> {
         let place = Place::File(FileName::Segment(self.number));
         let damage =
             |kind, offset, number| Damage { kind, place, offset, first: number, last: number };
@@ -232,8 +232,8 @@ pub fn walk(bounds: &mut Bounds, chain: &mut Chain, segment: Segment<'_>) -> Wal
             }
         }
         None => {
-            if let Some(stranger) = segment.stranger(&bounds.journal) {
-                walk.damage.push(stranger);
+            if let Some(renamed) = segment.renamed(&bounds.journal) {
+                walk.damage.push(renamed);
                 walk.end = segment.end(0, 0);
                 return walk;
             }

@@ -40,7 +40,6 @@
 //! - [`HotStuffLog`] outlives a process, as r_vote and qc_high must.
 
 mod clause;
-mod message;
 mod pacemaker;
 mod relay;
 mod rules;
@@ -53,10 +52,10 @@ use super::electorate::Electorate;
 use crate::machine::{Draws, Machine};
 use crate::units::{Digest, Height, Ns, Round, Weight};
 
-pub use clause::Clause;
-pub use message::{
+pub use crate::chained::{
     BlockProposal, BlockVote, ChainMessage, QuorumCertificate, RoundTimeout, TimeoutCertificate,
 };
+pub use clause::Clause;
 use tree::Tree;
 
 /// How many rounds ahead of its own a leader keeps votes for.
@@ -115,7 +114,7 @@ pub enum Input {
     },
     /// A scheduled time is over.
     Over {
-        /// Which.
+        /// Which of the times of a round.
         due: Due,
         /// Of which round.
         round: Round,
@@ -192,11 +191,11 @@ pub struct HotStuff {
     electorate: Electorate,
     times: RoundTimes,
     started: bool,
-    /// r_cur.
+    /// r_cur: the current round.
     round: Round,
     /// r_vote: the last round voted in, or given up.
     voted: Round,
-    /// qc_high.
+    /// qc_high: the certificate of the highest round that is known.
     high: Arc<QuorumCertificate>,
     /// The TC by which r_cur was entered, if it was by one.
     entered_by: Option<Arc<TimeoutCertificate>>,
@@ -274,7 +273,7 @@ impl HotStuff {
         self.times = times;
     }
 
-    /// L_r.
+    /// L_r: the leader of a round.
     pub fn leader(&self, round: Round) -> u32 {
         self.electorate.proposer(Height::from(round), 0)
     }
@@ -284,7 +283,7 @@ impl HotStuff {
         self.round
     }
 
-    /// qc_high.
+    /// qc_high: the certificate of the highest round that is known.
     pub fn high(&self) -> &Arc<QuorumCertificate> {
         &self.high
     }

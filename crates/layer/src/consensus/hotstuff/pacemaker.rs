@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::message::{ChainMessage, QuorumCertificate, RoundTimeout, TimeoutCertificate};
 use super::{Clause, Due, HotStuff, Output, ROUNDS_AHEAD};
+use crate::chained::{ChainMessage, QuorumCertificate, RoundTimeout, TimeoutCertificate};
 use crate::units::{Height, Ns, Round};
 
 impl HotStuff {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::HotStuff;
-use super::message::ChainMessage;
+use crate::chained::ChainMessage;
 
 impl HotStuff {
     /// This validator's timeout of the current round, and its proposals that are not decided.

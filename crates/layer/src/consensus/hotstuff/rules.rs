@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::message::{BlockProposal, BlockVote, ChainMessage, QuorumCertificate};
 use super::{Clause, HotStuff, Output, ROUNDS_AHEAD};
+use crate::chained::{BlockProposal, BlockVote, ChainMessage, QuorumCertificate};
 use crate::units::{Digest, Height, Round};
 
 impl HotStuff {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::message::{BlockProposal, QuorumCertificate};
+use crate::chained::{BlockProposal, QuorumCertificate};
 use crate::units::{Digest, Height, Round};
 
 /// Different proposals of one round that are kept: of an equivocating leader, the first ones.

@@ -1,4 +1,4 @@
-//! Messages and certificates. A node verifies signatures before the machine sees a message: of a
+//! Messages and certificates of chained HotStuff. A node verifies signatures before the machine sees a message: of a
 //! certificate, that each of its signers signed; the machine checks that these are a quorum.
 
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl TimeoutCertificate {
 /// B = [id, qc, tc, r, v, txn]: the block's hash here, the block itself beside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockProposal {
-    /// r.
+    /// r: round of the block.
     pub round: Round,
     /// Height of the block: that of its parent and one.
     pub height: Height,
@@ -63,11 +63,11 @@ pub struct BlockProposal {
 /// ⟨id, r, v⟩: a vote, for the next leader only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockVote {
-    /// r.
+    /// r: round of the block.
     pub round: Round,
     /// Height of the block.
     pub height: Height,
-    /// id.
+    /// id: hash of the block.
     pub value: Digest,
     /// Index of the validator that votes.
     pub validator: u32,
@@ -76,9 +76,9 @@ pub struct BlockVote {
 /// ⟨r, qc_high⟩: its sender votes no more in this round.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoundTimeout {
-    /// r.
+    /// r: the round that is given up.
     pub round: Round,
-    /// qc_high.
+    /// qc_high: the certificate of the highest round that the sender knows.
     pub qc: Arc<QuorumCertificate>,
     /// DiemBFT's last_round_tc: how the sender came into the round, if not by a QC.
     pub tc: Option<Arc<TimeoutCertificate>>,
