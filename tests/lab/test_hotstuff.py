@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from test_powers import MS, decided_ms
-from test_powers import venue as tendermint_venue
 
 import surgetank as st
+from linked_venues import MS, decided_ms
+from linked_venues import venue as tendermint_venue
 from recorded_worlds import digests
 from surgetank.simulate import simulate
 from surgetank.trace import Trace

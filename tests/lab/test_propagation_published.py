@@ -5,12 +5,18 @@ Sources: jepsen-io/maelstrom doc 03-broadcast; whiteblock/gossipsub-testing; vyz
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
+from scipy import stats
 
 import surgetank as st
 from stations import times
@@ -112,31 +118,111 @@ MESH = {"kind": "mesh", "d": 6, "d_lo": 4, "d_hi": 12, "d_lazy": 6, "heartbeat_m
 MESH |= {"prune_backoff_ms": 0.0}
 
 
-@pytest.mark.parametrize("drawn", [1, 2])
-@pytest.mark.parametrize(("m", "published_ms"), [(6, 204.6), (12, 203.6), (16, 204.4)])
-def test_whiteblock_median(m: int, published_ms: float, drawn: int) -> None:
-    """95 gossipsub nodes on a Barabási–Albert graph: p50 of "all nodes have it" within 2.5 %.
+def graph_of_2019(n: int, m: int, seed: int) -> list[tuple[int, int]]:
+    """Barabási–Albert as networkx 2.3 and 2.4 drew it: from m nodes without a link, with Python's
+    own generator. Today's begins from a star, and gives other graphs for the same seed."""
+    draws = random.Random(seed)
+    edges: list[tuple[int, int]] = []
+    targets, by_degree = list(range(m)), list[int]()
+    for source in range(m, n):
+        edges += [(source, target) for target in targets]
+        by_degree += [*targets, *[source] * m]
+        chosen: set[int] = set()
+        while len(chosen) < m:
+            chosen.add(draws.choice(by_degree))
+        targets = list(chosen)
+    return edges
 
-    One hop is half of the published "network latency", which acts as a round trip. The published
-    p99 needs service times and loss repair that the report does not state, so it is not compared;
-    nor is the sparsest graph (m = 2: 304.4 ms), where the median hangs on the graph that is drawn.
-    """
-    graph = nx.barabasi_albert_graph(95, m, seed=drawn)
+
+def test_the_graph_is_that_of_2019() -> None:
+    """95 nodes, m = 2: all but the first two have two links more, and hubs exceed D_high."""
+    edges = graph_of_2019(95, 2, seed=42)
+    degrees = np.bincount(np.array(edges).ravel())
+    assert (len(edges), len(set(edges))) == (186, 186)
+    assert (degrees > 12).sum() == 5
+    assert set(edges) != set(nx.barabasi_albert_graph(95, 2, seed=42).edges)
+
+
+@dataclass(frozen=True)
+class Whiteblock:
+    """A run counted as Whiteblock's analysis does, and what that does not see."""
+
+    messages: int
+    lost: int
+    """Messages that fewer than two nodes have logged: they are left out of its times."""
+    times_ms: npt.NDArray[np.float64]
+    """Per message from its first log line to its last, whatever the number of nodes between."""
+    incomplete: float
+    """Share of messages that some node never had."""
+
+
+def whiteblock(m: int, seed: int) -> Whiteblock:
+    """95 gossipsub nodes on the report's graph (networkx, seed 42); one hop is half of the
+    published "network latency" of 100 ms, which acts as a round trip."""
     scenario = spreading(
         nodes=95,
-        topology={"kind": "edges", "edges": [list(edge) for edge in graph.edges]},
+        topology={"kind": "edges", "edges": [list(edge) for edge in graph_of_2019(95, m, 42)]},
         delay={"kind": "fixed", "delay_ms": 50.0, "jitter": 0.0},
         gossip=MESH,
-        rate_per_s=200.0,
-        duration_s=15.0,
+        rate_per_s=40.0,
+        duration_s=9.0,
         accounts=95,
     )
-    frame, _ = arrivals(scenario, seed=drawn, after_s=5.0)
-    # v1.0 leaves a node without mesh for a heartbeat now and then, and tells no node in the mesh
-    # what it missed.
-    last_ns = last_arrival_ns(frame, 95, complete_min=0.9)
-    median_ms = float(np.median(last_ns.to_numpy())) / MS
-    assert median_ms == pytest.approx(published_ms, rel=0.025)
+    frame, _ = arrivals(scenario, seed=seed, after_s=4.0)
+    had = frame.group_by("message").agg(pl.len(), pl.col("delay_ns").max())
+    seen = had.filter(pl.col("len") >= 2)
+    times_ms = seen["delay_ns"].to_numpy() / MS
+    incomplete = float((had["len"] < 95).to_numpy().mean())
+    return Whiteblock(len(had), len(had) - len(seen), times_ms, incomplete)
+
+
+@pytest.fixture(scope="module")
+def whiteblock_runs() -> Callable[[int], list[Whiteblock]]:
+    """Ten runs by the graph's m, with seeds drawn anew."""
+    seeds = [int(seed) for seed in np.random.SeedSequence().generate_state(10)]
+
+    @cache
+    def runs(m: int) -> list[Whiteblock]:
+        return [whiteblock(m, seed) for seed in seeds]
+
+    return runs
+
+
+@pytest.mark.parametrize(("m", "published_ms"), [(2, 304.4), (6, 204.6), (12, 203.6), (16, 204.4)])
+def test_whiteblock_median(
+    m: int, published_ms: float, whiteblock_runs: Callable[[int], list[Whiteblock]]
+) -> None:
+    """The published median is one of ours: of whole hops, and up to 2.5 % for what a hop costs
+    beside the link, which the report does not state.
+
+    With m = 2 ours is 300 or 350 ms, by the state of the mesh. Were the published one a case of one
+    run in three, no run of ten would have it in one suite of 60; so one is enough. The published
+    p99 (405.6 ms) is not reached: ours, 1 to 3 s, is the next heartbeats' repair.
+    """
+    runs = whiteblock_runs(m)
+    medians = np.array([np.median(run.times_ms) for run in runs])
+    print(m, medians, [round(float(np.quantile(run.times_ms, 0.99))) for run in runs])
+    assert ((medians <= published_ms) & (published_ms <= 1.025 * medians)).any(), medians
+
+
+def test_whiteblock_losses(whiteblock_runs: Callable[[int], list[Whiteblock]]) -> None:
+    """Lost as the report counts, 10, 22, 39, 40 and 246 of 36,000 messages in its five runs with
+    m = 2, and none otherwise: ours lie between.
+
+    Far more messages miss some node: hubs prune to D at every heartbeat, and their leaves graft
+    again at their own. The report's analysis does not see that (its times end with the last log
+    line, of however many nodes).
+    """
+    sparse = whiteblock_runs(2)
+    lost, messages = sum(run.lost for run in sparse), sum(run.messages for run in sparse)
+    interval = stats.binomtest(lost, messages).proportion_ci(0.999, "exact")
+    print(lost, messages, interval, [round(run.incomplete, 3) for run in sparse])
+    assert interval.low <= 246 / 36_000 and interval.high >= 10 / 36_000
+    # The control: counted by nodes, as this test once did, they would be far beyond.
+    assert np.mean([run.incomplete for run in sparse]) > 2 * 246 / 36_000
+    for m in (6, 12, 16):
+        assert sum(run.lost for run in whiteblock_runs(m)) == 0
+        assert max(run.incomplete for run in whiteblock_runs(m)) == 0.0
 
 
 @pytest.mark.parametrize(

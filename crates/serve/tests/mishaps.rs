@@ -60,7 +60,7 @@ fn mishaps(files: &Tree, root: &Path, foreign: &Tree, foreign_root: &Path) -> Ve
     let used: Vec<&PathBuf> = segments.iter().filter(|(_, used)| *used).map(|(at, _)| at).collect();
     assert!(used.len() >= 2 && segments.len() > used.len(), "several, and an empty one: {used:?}");
     let mut all = Vec::new();
-    for name in used.iter().copied().cloned() {
+    for name in used {
         let at = name.display().to_string();
         let file = name.clone();
         all.push(mishap(format!("both headers of {at} are zero"), false, move |root| {
@@ -70,8 +70,9 @@ fn mishaps(files: &Tree, root: &Path, foreign: &Tree, foreign_root: &Path) -> Ve
         all.push(mishap(format!("{at} is lost"), false, move |root| {
             fs::remove_file(root.join(&file)).expect("it was there");
         }));
+        let file = name.clone();
         all.push(mishap(format!("{at} has no bytes"), false, move |root| {
-            fs::write(root.join(&name), []).expect("it is written");
+            fs::write(root.join(&file), []).expect("it is written");
         }));
     }
     for (index, (one, _)) in segments.iter().enumerate() {
