@@ -15,6 +15,10 @@ RATES = ("_per_s", "_mbps")
 HOTSTUFF = {"kind": "hotstuff"}
 FAIR = {"layer.gossip": {"kind": "flood"}, "layer.queue": {"rule": "median"}}
 LOSS = {"kind": "loss", "at_s": 3.0, "duration_s": 6.0, "nodes": [1, 2], "probability": 0.9}
+#: CUBIC's constant has a time in it; NewReno has none.
+NEWRENO = {"network.connections.congestion": "newreno"}
+TCP = NEWRENO | {"network.transport": "tcp"}
+QUIC = NEWRENO | {"network.transport": "quic"}
 #: What draws its spans would round them to whole nanoseconds.
 EXACT = {
     "flow.arrivals": {"kind": "deterministic", "rate_per_s": 125.0},
@@ -51,6 +55,13 @@ def tables(scenario: st.Scenario) -> dict[str, pl.DataFrame]:
         ({**TENDERMINT, "timeout_propose_ms": 300.0, "rebroadcast_ms": 70.0}, {}, crash([1, 4])),
         (HOTSTUFF, {}, crash([1, 4])),
         (HOTSTUFF, {}, LOSS),
+        (TENDERMINT, TCP, crash([1, 4])),
+        (TENDERMINT, QUIC, crash([1, 4])),
+        (TENDERMINT, TCP | {"network.uplink_mbps": 2.0}, crash([1, 4])),
+        (TENDERMINT, TCP | {"network.connections.rate_mbps": 1.0}, LOSS),
+        (TENDERMINT, TCP, LOSS),
+        (TENDERMINT, QUIC, LOSS),
+        (HOTSTUFF, TCP, LOSS),
         (SINGLE, {}, crash([1, 4])),
         (SINGLE, {}, LOSS),
         (SINGLE, FAIR, LOSS),

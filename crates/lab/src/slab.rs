@@ -23,6 +23,11 @@ impl<T> Slab<T> {
         self.items.len() as u32 - 1
     }
 
+    /// The value under a number.
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        self.items.get_mut(slot as usize).and_then(Option::as_mut)
+    }
+
     /// Removes a value; frees its number.
     pub fn take(&mut self, slot: u32) -> Option<T> {
         self.free.push(slot);

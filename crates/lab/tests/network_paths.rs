@@ -21,6 +21,7 @@ fn links(loss: Vec<Vec<f64>>, mbps: Vec<Vec<f64>>, common_loss: f64, uplink: f64
         downlink_mbps: vec![0.0; 3],
         loss: common_loss,
         paths: Paths::new(&model),
+        buffer_bytes: 0,
         outbound_max: 0,
         keys: [1, 2],
     };

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from surgetank.scenario.connections import NodeConnections
 from surgetank.scenario.delay import Delay, FixedDelay, LinksDelay, RegionsDelay
 from surgetank.scenario.section import Integer, NonNegative, Number, Section, Share, Whole
 
@@ -103,10 +104,19 @@ class Network(Section):
     uplink_mbps: NonNegative = Field(1_000.0, description="uplink of a node, Mbit/s; 0 = unlimited")
     downlink_mbps: NonNegative = Field(0.0, description="downlink, Mbit/s; 0 = unlimited")
     loss: Share = Field(0.0, description="probability that a packet is lost")
+    transport: Literal["datagram", "tcp", "quic"] = Field(
+        "datagram",
+        description="what carries messages between nodes: packets of any size, each by itself, or "
+        "connections",
+    )
+    connections: NodeConnections = Field(
+        default_factory=NodeConnections, description="connections, with `transport` tcp or quic"
+    )
     outbound_queue_max: Whole = Field(
         0,
         ge=0,
-        description="most packets that wait on one link; further ones are dropped; 0 = unlimited",
+        description="most packets that wait on one link (with connections: messages that wait in one); "
+        "further ones are dropped; 0 = unlimited",
     )
     every_copy: bool = Field(
         False,

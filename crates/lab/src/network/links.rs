@@ -8,12 +8,15 @@ use std::collections::VecDeque;
 
 use surgetank_layer::units::{NEVER, NodeId, Ns};
 
+use super::transport::{Carried, Held};
 use super::{Delays, Graph, Paths};
 use crate::faults::Faults;
 use crate::seed::packet_bits;
 
 /// Fixed-point bits of the time a byte takes.
 const FRACTION: u32 = 16;
+/// Numbers of acknowledgements have this bit, so that their draws are not those of packets.
+const ANSWER: u64 = 1 << 63;
 
 /// Counters of the links.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +40,8 @@ pub struct Flight {
     pub at: Ns,
     /// Delay added by active faults, in ns.
     pub extra: Ns,
+    /// For how long its connection was held before it left.
+    pub held: Held,
 }
 
 /// One node's uplink or downlink: packets pass one after the other.
@@ -55,6 +60,18 @@ impl Lane {
         self.free = now.max(self.free) + span;
         self.taken += span;
         self.free
+    }
+
+    /// Transmits as many of a burst's segments as find room before it: at most so much time's worth
+    /// may wait. Returns their number, and the time at which they have passed.
+    fn take_within(&mut self, now: Ns, span: Ns, segments: u32, room: Ns) -> (u32, Ns) {
+        let waiting = self.free.saturating_sub(now);
+        let each = (span / Ns::from(segments)).max(1);
+        let fit = (room.saturating_sub(waiting) / each).min(Ns::from(segments)) as u32;
+        if fit == 0 {
+            return (0, now);
+        }
+        (fit, self.take(now, span * Ns::from(fit) / Ns::from(segments)))
     }
 
     /// Time worked so far: what is still to pass passes without a pause.
@@ -99,6 +116,10 @@ pub struct Links {
     jitter_key: u64,
     outbound_max: usize,
     outbound: Vec<VecDeque<Ns>>,
+    /// Bytes that may wait for an uplink or a path; 0 = any number.
+    buffer_bytes: u64,
+    /// Number of acknowledgements sent.
+    answers: u64,
 }
 
 /// Constants of [`Links::new`].
@@ -113,6 +134,8 @@ pub struct LinkConfig {
     pub paths: Paths,
     /// Packets that may wait on one link; 0 = any number.
     pub outbound_max: usize,
+    /// Bytes that may wait for an uplink or a path; 0 = any number.
+    pub buffer_bytes: u64,
     /// Keys of the draws for loss and jitter.
     pub keys: [u64; 2],
 }
@@ -136,6 +159,8 @@ impl Links {
             loss_key: options.keys[0],
             jitter_key: options.keys[1],
             outbound_max: options.outbound_max,
+            buffer_bytes: options.buffer_bytes,
+            answers: 0,
             outbound: vec![VecDeque::new(); queues],
             counts: Counts::default(),
             graph,
@@ -181,7 +206,7 @@ impl Links {
         }
         // Most copies of a flood end here.
         if leaves >= known && !self.loses && !self.faults.on_links() {
-            return Ok(Flight { leaves, at: leaves, extra: 0 });
+            return Ok(Flight { leaves, at: leaves, extra: 0, held: Held::default() });
         }
         self.travel(leaves, from, to, self.delays.link_ns[link], known)
     }
@@ -220,7 +245,7 @@ impl Links {
         if known != NEVER && !self.faults.on_links() {
             let earliest = leaves + self.delays.at_least(base, bits);
             if earliest >= known {
-                return Ok(Flight { leaves, at: earliest, extra: 0 });
+                return Ok(Flight { leaves, at: earliest, extra: 0, held: Held::default() });
             }
         }
         let mut delay = self.delays.sample(base, bits);
@@ -234,7 +259,7 @@ impl Links {
             extra = fate.after_ns.saturating_sub(delay);
             delay = fate.after_ns;
         }
-        Ok(Flight { leaves, at: leaves + delay, extra })
+        Ok(Flight { leaves, at: leaves + delay, extra, held: Held::default() })
     }
 
     /// Of packets that draw less than this, all are lost.
@@ -244,6 +269,114 @@ impl Links {
         (loss * 2f64.powi(64)) as u64
     }
 
+    /// Whether at present every packet arrives.
+    #[inline]
+    pub(super) fn is_lossless(&self) -> bool {
+        !self.loses && self.buffer_bytes == 0 && !self.faults.on_links()
+    }
+
+    /// Times of a byte on the uplink and on the path between two nodes; 0 = none.
+    pub(super) fn bytes_on(&self, from: NodeId, to: NodeId) -> [u64; 2] {
+        [self.uplink_byte[from as usize], self.paths.byte(from, to)]
+    }
+
+    /// Sends a burst of a connection: segments that follow each other, with so many bytes in total.
+    #[inline]
+    pub(super) fn carry(
+        &mut self,
+        now: Ns,
+        (from, to): (NodeId, NodeId),
+        base: Ns,
+        segments: u32,
+        bytes: u32,
+    ) -> Carried {
+        let first = self.counts.transmissions + 1;
+        self.counts.transmissions += u64::from(segments);
+        self.counts.bytes += u64::from(bytes);
+        let mut carried = Carried::default();
+        let (left, leaves) = self.leave_as_burst(now, (from, to), segments, bytes);
+        if left < segments {
+            carried.lost[2] = below(segments) & !below(left);
+            self.counts.dropped_outbound += u64::from(segments - left);
+        }
+        let delay = self.delays.sample(base, packet_bits(self.jitter_key, first));
+        (carried.leaves, carried.at) = (leaves, leaves + delay);
+        if self.loses || self.faults.on_links() {
+            self.lose(&mut carried, (from, to), first, left, delay);
+        }
+        carried
+    }
+
+    /// Puts a burst on the uplink and on its path; returns how many segments find room, and when the
+    /// last of them has left.
+    fn leave_as_burst(
+        &mut self,
+        now: Ns,
+        (from, to): (NodeId, NodeId),
+        segments: u32,
+        bytes: u32,
+    ) -> (u32, Ns) {
+        let byte = self.uplink_byte[from as usize];
+        let lane = &mut self.uplink[from as usize];
+        let (mut left, mut leaves) = (segments, now);
+        let room = |byte: u64| if self.buffer_bytes == 0 { NEVER } else { span(self.buffer_bytes, byte) };
+        if byte > 0 {
+            (left, leaves) = lane.take_within(now, transmission(bytes, byte), segments, room(byte));
+        }
+        let byte = self.paths.byte(from, to);
+        if byte > 0 && left > 0 {
+            let bytes = (u64::from(bytes) * u64::from(left) / u64::from(segments)) as u32;
+            let lane = self.paths.lane(from, to);
+            (left, leaves) = lane.take_within(leaves, transmission(bytes, byte), left, room(byte));
+        }
+        (left, leaves)
+    }
+
+    /// Loses segments of a burst, by chance and by faults.
+    fn lose(
+        &mut self,
+        carried: &mut Carried,
+        (from, to): (NodeId, NodeId),
+        first: u64,
+        segments: u32,
+        delay: Ns,
+    ) {
+        let chance = self.loss_below(from, to);
+        for index in 0..segments {
+            let number = first + u64::from(index);
+            let mut lost = None;
+            if self.loses && packet_bits(self.loss_key, number) < chance {
+                lost = Some(0);
+            } else if self.faults.on_links() {
+                let fate = self.faults.fate(from, to, delay, number);
+                lost = fate.lost.then_some(1);
+                carried.extra = fate.after_ns.saturating_sub(delay);
+                carried.at = carried.leaves + fate.after_ns;
+            }
+            if let Some(why) = lost {
+                self.counts.lost += 1;
+                carried.lost[why] |= 1 << index;
+            }
+        }
+    }
+
+    /// An acknowledgement; returns when it arrives, if it does. It takes no rate: it rides on what is
+    /// sent the other way.
+    #[inline]
+    pub(super) fn answer(&mut self, at: Ns, (from, to): (NodeId, NodeId), base: Ns) -> Option<Ns> {
+        self.answers += 1;
+        let number = self.answers | ANSWER;
+        let delay = self.delays.sample(base, packet_bits(self.jitter_key, number));
+        if self.loses && packet_bits(self.loss_key, number) < self.loss_below(from, to) {
+            return None;
+        }
+        if !self.faults.on_links() {
+            return Some(at + delay);
+        }
+        let fate = self.faults.fate(from, to, delay, number);
+        (!fate.lost).then_some(at + fate.after_ns)
+    }
+
     fn has_room(&mut self, now: Ns, link: usize) -> bool {
         let waiting = &mut self.outbound[link];
         while waiting.front().is_some_and(|&leaves| leaves <= now) {
@@ -251,6 +384,16 @@ impl Links {
         }
         waiting.len() < self.outbound_max
     }
+}
+
+/// The lowest `count` bits.
+fn below(count: u32) -> u64 {
+    if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+}
+
+/// Time of so many bytes at so much time per byte.
+fn span(bytes: u64, byte: u64) -> Ns {
+    ((u128::from(bytes) * u128::from(byte)) >> FRACTION) as Ns
 }
 
 /// Time of a packet at so much time per byte.

@@ -42,11 +42,22 @@ impl Paths {
         of(&self.loss, &self.placement, from, to)
     }
 
+    /// Time of a byte between two nodes; 0 = none.
+    #[inline]
+    pub(super) fn byte(&self, from: NodeId, to: NodeId) -> u64 {
+        of(&self.byte, &self.placement, from, to)
+    }
+
+    /// Where the packets between two nodes pass one after the other.
+    pub(super) fn lane(&mut self, from: NodeId, to: NodeId) -> &mut Lane {
+        self.lanes.entry((from, to)).or_default()
+    }
+
     /// The time at which a packet that comes onto the path has passed its slowest link.
     pub(super) fn pass(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Ns {
         match of(&self.byte, &self.placement, from, to) {
             0 => now,
-            byte => self.lanes.entry((from, to)).or_default().take(now, transmission(size, byte)),
+            byte => self.lane(from, to).take(now, transmission(size, byte)),
         }
     }
 }

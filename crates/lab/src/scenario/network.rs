@@ -1,6 +1,9 @@
 //! `[network]` and `[[faults]]`: what the network does to packets.
 
 use serde::{Deserialize, Serialize};
+use surgetank_layer::units::Ns;
+
+use crate::network::Congestion;
 
 /// Nodes, topology, and the links' delay, bandwidth and loss.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -26,6 +29,10 @@ pub struct Network {
     pub downlink_mbps: f64,
     /// Probability that a packet is lost.
     pub loss: f64,
+    /// What carries messages between nodes.
+    pub transport: Transport,
+    /// Settings of connections; datagrams have none.
+    pub connections: Connections,
     /// Messages waiting on one link beyond which more are dropped; 0 = unbounded.
     pub outbound_queue_max: u32,
     /// Make every copy of a message an event, even where only the first can matter.
@@ -68,6 +75,58 @@ impl Network {
         });
         (!self.regions.is_empty()).then(|| indices.collect())
     }
+}
+
+/// What carries messages between nodes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// Packets of any size, each by itself.
+    Datagram,
+    /// TCP connections.
+    Tcp,
+    /// QUIC connections, with a stream for each message.
+    Quic,
+}
+
+/// Settings of connections.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connections {
+    /// The law of congestion windows.
+    pub congestion: Congestion,
+    /// Payload of a packet, in bytes.
+    pub segment_bytes: u32,
+    /// Headers of a packet, in bytes.
+    pub header_bytes: u32,
+    /// Initial congestion window, in segments.
+    pub initial_window: u32,
+    /// Receive window, in kB.
+    pub receive_window_kb: u32,
+    /// Bytes, in kB, that may wait in a send buffer; 0 = any number.
+    pub send_buffer_kb: u32,
+    /// Bytes, in kB, that may wait for an uplink or a path; 0 = any number.
+    pub buffer_kb: u32,
+    /// Rate of one connection, in Mbit/s; 0 = unlimited.
+    pub rate_mbps: f64,
+    /// Least of the variable part of the retransmission timeout.
+    pub rto_min_ns: Ns,
+    /// Round trips until a connection is set up.
+    pub handshake_rtts: u32,
+    /// Time without an answer after which a connection is closed; 0 = never.
+    pub keep_alive_ns: Ns,
+    /// Time between attempts to connect.
+    pub reconnect_ns: Ns,
+    /// Whether the congestion window shrinks while nothing is sent.
+    pub idle_restart: bool,
+    /// Time in which the segments that are sent at once pass the slowest link; 0 = one segment.
+    pub burst_ns: Ns,
+    /// Priority of votes on a connection.
+    pub priority_votes: f64,
+    /// Priority of proposals and blocks.
+    pub priority_blocks: f64,
+    /// Priority of clients' messages and all else.
+    pub priority_messages: f64,
 }
 
 /// A class of machines, and the nodes that run on it.

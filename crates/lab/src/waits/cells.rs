@@ -1,8 +1,11 @@
 //! Arrivals of messages at nodes, while they are in flight.
 
+use std::collections::BTreeMap;
+
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use super::segments::{Id, NONE};
+use crate::network::Held;
 
 /// The first arrival of a message at a node.
 #[derive(Clone, Copy)]
@@ -60,13 +63,15 @@ pub struct Cells {
     numbers: Vec<u32>,
     pages: Vec<Page>,
     free: Vec<u32>,
+    /// For how long the copies of [`Cell::at`] were held by their connections, where they were.
+    held: BTreeMap<(MessageId, NodeId), Held>,
 }
 
 impl Cells {
     /// No messages, between this number of nodes.
     pub fn new(nodes: usize) -> Cells {
         let each = nodes.div_ceil(PAGE);
-        Cells { each, numbers: Vec::new(), pages: Vec::new(), free: Vec::new() }
+        Cells { each, numbers: Vec::new(), pages: Vec::new(), free: Vec::new(), held: BTreeMap::new() }
     }
 
     /// Adds the message of the next number.
@@ -91,8 +96,30 @@ impl Cells {
         &mut self.pages[self.numbers[index] as usize][node as usize % PAGE]
     }
 
+    /// For how long the earliest copy of a message to a node was held.
+    #[inline]
+    pub fn held(&self, message: MessageId, node: NodeId) -> Held {
+        if self.held.is_empty() {
+            return Held::default();
+        }
+        self.held.get(&(message, node)).copied().unwrap_or_default()
+    }
+
+    /// Records that for a new earliest copy.
+    #[inline]
+    pub fn hold(&mut self, message: MessageId, node: NodeId, held: Held) {
+        if !held.is_nothing() {
+            self.held.insert((message, node), held);
+        } else if !self.held.is_empty() {
+            self.held.remove(&(message, node));
+        }
+    }
+
     /// Removes a message.
     pub fn remove(&mut self, message: MessageId) {
+        while let Some((&key, _)) = self.held.range((message, 0)..=(message, NodeId::MAX)).next() {
+            self.held.remove(&key);
+        }
         let first = message as usize * self.each;
         for number in &mut self.numbers[first..first + self.each] {
             if *number != NOT_THERE {

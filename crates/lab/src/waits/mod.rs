@@ -19,6 +19,7 @@
 
 mod cells;
 mod cycles;
+mod departure;
 mod fault_spans;
 mod own;
 mod places;
@@ -37,6 +38,7 @@ use crate::network::Flight;
 use crate::trace::{Place, PlaceRow, Resource, WaitRow};
 use cells::Cells;
 use cycles::{CLASSES, Cycles, LeftOut, Proposal};
+use departure::{Departing, departure};
 use fault_spans::FaultSpans;
 use own::Way;
 use places::Part;
@@ -213,10 +215,15 @@ impl Waits {
 
     /// The segment of a packet's path: uplink, distance, and delay added by faults.
     fn flight(&mut self, parent: Id, way: Place, sent: Ns, flight: &Flight) -> Id {
-        let Flight { at, leaves, extra } = *flight;
-        let up = self.segment(parent, Resource::Bandwidth, Place::at(way.node), sent, leaves);
+        let Flight { at, leaves, extra, held } = *flight;
+        let mut left = parent;
+        for Departing { resource, place, begin, end } in
+            departure(way.node, way, (sent, leaves), &held)
+        {
+            left = self.segment(left, resource, place, begin, end);
+        }
         let due = at.saturating_sub(extra);
-        let along = self.segment(up, Resource::Distance, way, leaves, due);
+        let along = self.segment(left, Resource::Distance, way, leaves, due);
         self.segment(along, Resource::Faults, way, due, at)
     }
 
@@ -239,7 +246,8 @@ impl Waits {
             return;
         }
         let cell = *self.cells.get(message, node);
-        let flight = Flight { at: cell.at, leaves: cell.leaves, extra: cell.extra };
+        let held = self.cells.held(message, node);
+        let flight = Flight { at: cell.at, leaves: cell.leaves, extra: cell.extra, held };
         let along = Place::between(cell.from, node);
         let arrival = self.flight(cell.before, along, cell.sent, &flight);
         let back = self.stations[node as usize].down.1;
@@ -370,9 +378,19 @@ impl Waits {
         self.work(parent, Resource::ExecutionOwn, node, begun, now)
     }
 
+    /// Cause of the present event.
+    pub fn present(&self) -> Id {
+        self.cause
+    }
+
     /// A packet is sent; returns the segment to pass back when it arrives.
     pub fn packet_leaves(&mut self, now: Ns, way: Place, flight: &Flight) -> Id {
         self.flight(self.cause, way, now, flight)
+    }
+
+    /// The same of one that was sent at a time, for this reason.
+    pub fn packet_leaves_for(&mut self, cause: Id, sent: Ns, way: Place, flight: &Flight) -> Id {
+        self.flight(cause, way, sent, flight)
     }
 
     /// A packet arrives.

@@ -6,8 +6,9 @@ use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 use super::Waits;
 use super::cells::{Cell, NOWHERE};
 use super::cycles::Missed;
+use super::departure::departure;
 use super::places::Places;
-use super::segments::NONE;
+use super::segments::{Id, NONE};
 use crate::network::Flight;
 use crate::trace::{Charges, Executed, Place, Resource, WaitRow};
 
@@ -84,23 +85,43 @@ impl Waits {
         message: MessageId,
         flight: &Flight,
     ) {
-        let Some(way) = &self.ways[message as usize] else { return };
-        let Flight { at, leaves, extra } = *flight;
-        if at >= self.cells.get(message, to).at {
-            return;
+        if self.ways[message as usize].is_some() && flight.at < self.cells.get(message, to).at {
+            let before = self.sending(now, from, message);
+            self.under_way(now, from, to, message, flight, before);
         }
-        let mut before = NONE;
-        if way.is_of_consensus() {
-            let heard = self.cells.get(message, from).heard;
-            before = if self.cause == NONE { heard } else { self.cause };
-            let ended = self.segments.end(before);
-            if before != NONE && ended < now {
-                // It was requested again.
-                before = self.segment(before, Resource::Loss, Place::at(from), ended, now);
-            }
+    }
+
+    /// Why a node sends a message of consensus now; none for a client's.
+    pub fn sending(&mut self, now: Ns, from: NodeId, message: MessageId) -> Id {
+        if !self.ways[message as usize].as_ref().is_some_and(Way::is_of_consensus) {
+            return NONE;
         }
-        let cell = self.cells.get_mut(message, to);
-        *cell = Cell { sent: now, leaves, at, got: at, extra, from, before, ..*cell };
+        let heard = self.cells.get(message, from).heard;
+        let before = if self.cause == NONE { heard } else { self.cause };
+        let ended = self.segments.end(before);
+        if before != NONE && ended < now {
+            // It was requested again.
+            return self.segment(before, Resource::Loss, Place::at(from), ended, now);
+        }
+        before
+    }
+
+    /// A copy that was sent at a time, for this reason, will arrive; records it if it is the earliest.
+    pub fn under_way(
+        &mut self,
+        sent: Ns,
+        from: NodeId,
+        to: NodeId,
+        message: MessageId,
+        flight: &Flight,
+        before: Id,
+    ) {
+        let Flight { at, leaves, extra, held } = *flight;
+        if self.ways[message as usize].is_some() && at < self.cells.get(message, to).at {
+            self.cells.hold(message, to, held);
+            let cell = self.cells.get_mut(message, to);
+            *cell = Cell { sent, leaves, at, got: at, extra, from, before, ..*cell };
+        }
     }
 
     /// A message is forwarded to the sequencer, possibly more than once.
@@ -113,7 +134,8 @@ impl Waits {
         flight: &Flight,
     ) {
         if self.ways[message as usize].is_some() {
-            let Flight { at, leaves, extra } = *flight;
+            let Flight { at, leaves, extra, held } = *flight;
+            self.cells.hold(message, to, held);
             let cell = Cell { sent: now, leaves, at, got: at, extra, from, ..NOWHERE };
             *self.cells.get_mut(message, to) = cell;
         }
@@ -254,7 +276,10 @@ impl Backwards<'_> {
             self.to(cell.at, Resource::Bandwidth, here);
             self.to(cell.at.saturating_sub(cell.extra), Resource::Faults, way);
             self.to(cell.leaves, Resource::Distance, way);
-            self.to(cell.sent, Resource::Bandwidth, Place::at(cell.from));
+            let holds = self.waits.cells.held(message, node);
+            for part in departure(cell.from, way, (cell.sent, cell.leaves), &holds).iter().rev() {
+                self.to(part.begin, part.resource, part.place);
+            }
             (held, node) = (Resource::Loss, cell.from);
         }
         self.work(entered, Resource::ValidationOthers, gateway);

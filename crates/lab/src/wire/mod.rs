@@ -8,10 +8,11 @@
 //! arrives), every copy is an event; `network.every_copy` asks for it, and a test shows that both
 //! give the same trace.
 
+mod connected;
 mod rebroadcast;
 mod sizes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use surgetank_layer::gossip::Frame;
 use surgetank_layer::message::{Envelope, Payload};
@@ -19,10 +20,12 @@ use surgetank_layer::node::Packet;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use crate::host::Host;
-use crate::network::{Dropped, Links};
+use crate::network::{Connections, Dropped, Flight, Handed, Links, News, Rules};
 use crate::slab::Slab;
 use crate::trace::Place;
 use crate::waits::{self, Waits};
+pub use connected::Due;
+use connected::Freight;
 use rebroadcast::Rebroadcast;
 use sizes::{VOTE_BYTES, block_bytes, frame_bytes, packet_bytes};
 
@@ -57,6 +60,18 @@ struct Carried {
 pub struct Wire {
     /// Links with their topology and delays.
     pub links: Links,
+    /// Connections over them; without, every message is a packet of its own.
+    connections: Option<Connections>,
+    /// What waits in connections.
+    freight: Slab<Freight>,
+    /// Copies of messages of consensus that wait in connections.
+    waiting: BTreeSet<(MessageId, NodeId)>,
+    /// What happened on connections, to be made into events.
+    pending: Vec<(u32, News)>,
+    /// Events of connections that are to be put on the agenda.
+    due: Vec<(Ns, Due)>,
+    /// Clients' messages that were lost with a connection.
+    undelivered: Vec<MessageId>,
     every_copy: bool,
     nodes: usize,
     carried: Vec<Carried>,
@@ -72,11 +87,18 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A wire without messages in flight. `every_copy`: every copy of a message is an event.
-    pub fn new(links: Links, every_copy: bool) -> Wire {
+    /// A wire without messages in flight. `rules`: those of connections, `None` for datagrams;
+    /// `every_copy`: every copy of a message is an event.
+    pub fn new(links: Links, rules: Option<Rules>, every_copy: bool) -> Wire {
         let nodes = links.graph.nodes();
         let every_copy = every_copy || links.has_downlink();
         Wire {
+            connections: rules.map(|rules| Connections::new(rules, &links)),
+            freight: Slab::default(),
+            waiting: BTreeSet::new(),
+            pending: Vec::new(),
+            due: Vec::new(),
+            undelivered: Vec::new(),
             links,
             every_copy,
             nodes,
@@ -223,6 +245,9 @@ impl Wire {
         {
             return None;
         }
+        if self.connections.is_some() {
+            return self.transmit_connected(now, node, link, envelope, waits);
+        }
         let cell = envelope.id as usize * self.nodes + to as usize;
         let known = if self.every_copy { NEVER } else { self.arrivals[cell] };
         let flight = match self.links.send(now, node, index, envelope.size_bytes, known) {
@@ -293,11 +318,17 @@ impl Wire {
         frame: Frame,
     ) -> Option<(Ns, u32)> {
         let size = frame_bytes(&frame);
+        if self.connections.is_some() {
+            let parcel = Parcel::Frame(link, frame);
+            let to = self.links.graph.peers[link as usize];
+            return self.send_connected(now, (from, to), size, parcel, None).ok()?;
+        }
         let flight = self.links.send(now, from, link as usize, size, NEVER).ok()?;
         Some((flight.at, self.parcels.put(Parcel::Frame(link, frame))))
     }
 
-    /// Sends a packet to a node that need not be a neighbour: when it arrives and under which number.
+    /// Sends a packet to a node that need not be a neighbour: when it arrives and under which number;
+    /// nothing if it waits in a connection.
     ///
     /// # Errors
     /// The packet, if it is lost.
@@ -308,8 +339,12 @@ impl Wire {
         to: NodeId,
         packet: Packet,
         waits: Option<&mut Waits>,
-    ) -> Result<(Ns, u32), Packet> {
+    ) -> Result<Option<(Ns, u32)>, Packet> {
         let size = packet_bytes(&packet);
+        if self.connections.is_some() {
+            let parcel = Parcel::Packet { from, to, packet, sent: 0 };
+            return self.send_connected(now, (from, to), size, parcel, waits);
+        }
         let flight = match self.links.send_between(now, from, to, size) {
             Ok(flight) => flight,
             Err(dropped) => {
@@ -326,7 +361,7 @@ impl Wire {
             }
             _ => waits.packet_leaves(now, Place::between(from, to), &flight),
         });
-        Ok((flight.at, self.parcels.put(Parcel::Packet { from, to, packet, sent })))
+        Ok(Some((flight.at, self.parcels.put(Parcel::Packet { from, to, packet, sent }))))
     }
 
     /// The parcel under this number.

@@ -74,6 +74,9 @@ impl Wire {
     }
 
     fn is_in_transit(&self, now: Ns, message: MessageId, to: NodeId) -> bool {
+        if self.is_waiting(message, to) {
+            return true;
+        }
         if self.every_copy {
             let slot = self.carried[message as usize].slot as usize;
             return self.rebroadcast.due[slot * self.nodes + to as usize] > now;

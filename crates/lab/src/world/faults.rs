@@ -34,10 +34,12 @@ impl World {
         host.deliver_shares(after.shares());
         if after.down && !before.down {
             self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
+            self.wire.crash(node);
             let next = self.processes.node(&self.scenario, &self.wire.links.graph, node, self.now);
             host.crash(self.now, next.expect("it was built before"));
         } else if before.down && !after.down {
             host.restart();
+            self.wire.restart(self.now, node);
             self.waits.iter_mut().for_each(|waits| waits.restarts(self.now, node));
             self.step(node, Input::Start);
         }

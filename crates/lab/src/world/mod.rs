@@ -42,7 +42,7 @@ use crate::scenario::Scenario;
 use crate::slab::Slab;
 use crate::trace::DecisionRow;
 use crate::waits::{self, Waits};
-use crate::wire::{Parcel, Wire};
+use crate::wire::{Due, Parcel, Wire};
 use build::Processes;
 
 pub use build::Files;
@@ -56,6 +56,8 @@ enum Event {
     Through { link: u32, message: MessageId },
     /// A larger packet arrives, stored in the slab.
     Parcel(u32),
+    /// A connection has something to do.
+    Connection(u32),
     /// A node's timer expires, or its work ends.
     Wake { slot: u32 },
     /// A client's message reaches its gateway.
@@ -156,6 +158,9 @@ impl World {
             self.now = at;
             self.events += 1;
             self.happen(event);
+            if self.wire.is_connected() {
+                self.ship();
+            }
         }
         !self.done
     }
@@ -165,6 +170,7 @@ impl World {
         match event {
             Event::Arrive { link, message } => self.arrive(link, message),
             Event::Through { link, message } => self.deliver(link, message),
+            Event::Connection(id) => self.wire.wake_connection(self.now, id),
             Event::Wake { slot } => self.wake(slot),
             Event::Gateway(slot) => self.reach_gateway(slot),
             Event::Enter(slot) => self.enter(slot),
@@ -176,6 +182,22 @@ impl World {
             Event::Fault { index, begins } => self.fault(index, begins),
             Event::FaultActs { index } => self.fault_acts(index, false),
             Event::End => self.done = true,
+        }
+    }
+
+    /// Puts on the agenda what has happened on connections.
+    fn ship(&mut self) {
+        self.wire.settle(self.waits.as_deref_mut());
+        for (at, due) in self.wire.take_due() {
+            let event = match due {
+                Due::Arrive { link, message } => Event::Arrive { link, message },
+                Due::Parcel(slot) => Event::Parcel(slot),
+                Due::Connection(id) => Event::Connection(id),
+            };
+            self.agenda.push(at, event);
+        }
+        for message in self.wire.take_undelivered() {
+            self.clients.lost(self.wire.slot(message));
         }
     }
 
@@ -382,7 +404,8 @@ impl World {
     fn send_packet(&mut self, from: NodeId, to: NodeId, packet: Packet) {
         let waits = self.waits.as_deref_mut();
         match self.wire.send_packet(self.now, from, to, packet, waits) {
-            Ok((at, slot)) => self.agenda.push(at, Event::Parcel(slot)),
+            Ok(Some((at, slot))) => self.agenda.push(at, Event::Parcel(slot)),
+            Ok(None) => {}
             Err(Packet::Forward(envelope)) => self.clients.lost(self.wire.slot(envelope.id)),
             Err(_) => {}
         }

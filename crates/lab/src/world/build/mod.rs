@@ -22,8 +22,8 @@ use crate::flow::Tape;
 use crate::gauges::Gauges;
 use crate::host::Host;
 use crate::lane::Lane;
-use crate::network::{Delays, Graph, LinkConfig, Links, Paths};
-use crate::scenario::{Machine, Scenario};
+use crate::network::{Delays, Graph, LinkConfig, Links, Paths, Rules};
+use crate::scenario::{Machine, Scenario, Transport};
 use crate::seed::Seed;
 use crate::slab::Slab;
 use crate::waits::{Places, Waits};
@@ -71,7 +71,11 @@ impl World {
             wakes: Slab::default(),
             nodes,
             processes,
-            wire: Wire::new(links, scenario.network.every_copy || crashes),
+            wire: Wire::new(
+                links,
+                Rules::new(&scenario.network),
+                scenario.network.every_copy || crashes,
+            ),
             chain,
             clients,
             lane: Lane::new(&scenario, &seed),
@@ -174,6 +178,10 @@ fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {
         paths: Paths::new(&network.delay),
         loss: network.loss,
         outbound_max: network.outbound_queue_max as usize,
+        buffer_bytes: match network.transport {
+            Transport::Datagram => 0,
+            _ => u64::from(network.connections.buffer_kb) * 1_000,
+        },
         keys: [seed.key("network.loss"), seed.key("network.jitter")],
     };
     Ok(Links::new(graph, delays, faults, options))
