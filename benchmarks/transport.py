@@ -157,7 +157,8 @@ def of_lab(case: Case, seed: int) -> float:
     scenario = st.Scenario.model_validate(
         {
             "name": "transfer",
-            "duration_s": 1.0,
+            "duration_s": 1.5,
+            "warmup_s": 0.0,
             "drain_s": 60.0,
             "flow": {
                 "accounts": 1,

@@ -198,6 +198,18 @@ class Network(Section):
         return self.regions
 
     @property
+    def links(self) -> int:
+        """Number of directed links; between regions, as many as there would be without regions."""
+        topology, n = self.topology, self.nodes
+        if isinstance(topology, Edges):
+            return 2 * len(topology.edges)
+        if isinstance(topology, RandomRegular):
+            return n * topology.degree
+        if isinstance(topology, BarabasiAlbert | RandomDial):
+            return 2 * n * topology.degree
+        return n * (n - 1)
+
+    @property
     def weights(self) -> list[int]:
         """Voting power of each node."""
         return self.powers or [1] * self.nodes

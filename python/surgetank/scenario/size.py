@@ -29,6 +29,8 @@ AFTER_BYTES: Final = 1_700
 LEAST_BYTES: Final = 150e6
 #: Bytes of a vote at a node that has received it.
 VOTE_BYTES: Final = 8
+#: Bytes of one direction of a connection, with what is in flight. Measured.
+CONNECTION_BYTES: Final = 1_500
 #: Bytes of an account, of an actor beside it, and of a row of market or gauges. Measured.
 ACCOUNT_BYTES: Final = 200
 ROW_BYTES: Final = 60
@@ -56,6 +58,8 @@ def needs(scenario: Scenario) -> Iterator[tuple[str, float, float]]:
     if scenario.layer.consensus.votes:
         # The votes of one height: each node votes twice, and all nodes receive them.
         yield "network.nodes", 0.0, 2.0 * scenario.network.nodes**2 * VOTE_BYTES
+    if scenario.network.transport != "datagram":
+        yield "network.topology", 0.0, scenario.network.links * CONNECTION_BYTES
     if market is not None:
         steps = 1e3 * seconds / market.price.step_ms * len(market.names)
         yield "market.price.step_ms", 0.0, steps * ROW_BYTES / 10

@@ -118,8 +118,6 @@ pub struct Links {
     outbound: Vec<VecDeque<Ns>>,
     /// Bytes that may wait for an uplink or a path; 0 = any number.
     buffer_bytes: u64,
-    /// Number of acknowledgements sent.
-    answers: u64,
 }
 
 /// Constants of [`Links::new`].
@@ -160,7 +158,6 @@ impl Links {
             jitter_key: options.keys[1],
             outbound_max: options.outbound_max,
             buffer_bytes: options.buffer_bytes,
-            answers: 0,
             outbound: vec![VecDeque::new(); queues],
             counts: Counts::default(),
             graph,
@@ -293,7 +290,7 @@ impl Links {
         let first = self.counts.transmissions + 1;
         self.counts.transmissions += u64::from(segments);
         self.counts.bytes += u64::from(bytes);
-        let mut carried = Carried::default();
+        let mut carried = Carried { number: first, ..Carried::default() };
         let (left, leaves) = self.leave_as_burst(now, (from, to), segments, bytes);
         if left < segments {
             carried.lost[2] = below(segments) & !below(left);
@@ -319,7 +316,8 @@ impl Links {
         let byte = self.uplink_byte[from as usize];
         let lane = &mut self.uplink[from as usize];
         let (mut left, mut leaves) = (segments, now);
-        let room = |byte: u64| if self.buffer_bytes == 0 { NEVER } else { span(self.buffer_bytes, byte) };
+        let room =
+            |byte: u64| if self.buffer_bytes == 0 { NEVER } else { span(self.buffer_bytes, byte) };
         if byte > 0 {
             (left, leaves) = lane.take_within(now, transmission(bytes, byte), segments, room(byte));
         }
@@ -360,21 +358,31 @@ impl Links {
         }
     }
 
-    /// An acknowledgement; returns when it arrives, if it does. It takes no rate: it rides on what is
-    /// sent the other way.
-    #[inline]
-    pub(super) fn answer(&mut self, at: Ns, (from, to): (NodeId, NodeId), base: Ns) -> Option<Ns> {
-        self.answers += 1;
-        let number = self.answers | ANSWER;
-        let delay = self.delays.sample(base, packet_bits(self.jitter_key, number));
+    /// The acknowledgement of a burst; returns when it arrives, if it does. It takes no rate: it rides
+    /// on what is sent the other way.
+    pub(super) fn answer(
+        &mut self,
+        at: Ns,
+        (from, to): (NodeId, NodeId),
+        base: Ns,
+        burst: u64,
+    ) -> Option<Ns> {
+        let number = burst | ANSWER;
         if self.loses && packet_bits(self.loss_key, number) < self.loss_below(from, to) {
             return None;
         }
         if !self.faults.on_links() {
-            return Some(at + delay);
+            return Some(self.sure_answer(at, base, burst));
         }
+        let delay = self.sure_answer(at, base, burst) - at;
         let fate = self.faults.fate(from, to, delay, number);
         (!fate.lost).then_some(at + fate.after_ns)
+    }
+
+    /// The same where every packet arrives.
+    #[inline]
+    pub(super) fn sure_answer(&self, at: Ns, base: Ns, burst: u64) -> Ns {
+        at + self.delays.sample(base, packet_bits(self.jitter_key, burst | ANSWER))
     }
 
     fn has_room(&mut self, now: Ns, link: usize) -> bool {

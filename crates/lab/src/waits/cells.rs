@@ -71,7 +71,13 @@ impl Cells {
     /// No messages, between this number of nodes.
     pub fn new(nodes: usize) -> Cells {
         let each = nodes.div_ceil(PAGE);
-        Cells { each, numbers: Vec::new(), pages: Vec::new(), free: Vec::new(), held: BTreeMap::new() }
+        Cells {
+            each,
+            numbers: Vec::new(),
+            pages: Vec::new(),
+            free: Vec::new(),
+            held: BTreeMap::new(),
+        }
     }
 
     /// Adds the message of the next number.

@@ -198,7 +198,9 @@ impl Wire {
         };
         match packet {
             Packet::Forward(envelope) => waits.forwards(sent_ns, *from, *to, envelope.id, flight),
-            _ => *sent = waits.packet_leaves_for(before, sent_ns, Place::between(*from, *to), flight),
+            _ => {
+                *sent = waits.packet_leaves_for(before, sent_ns, Place::between(*from, *to), flight)
+            }
         }
     }
 

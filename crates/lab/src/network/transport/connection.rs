@@ -28,6 +28,8 @@ use super::rtt::RoundTrip;
 use super::rules::Rules;
 use super::window::Window;
 
+/// Bursts that are noted before they are accounted for.
+const NOTED_MAX: usize = 32;
 /// Segments of a burst at most: their fates are bits.
 pub const BURST_MAX: u32 = 64;
 /// Size of a packet that sets up a connection or probes it, in bytes.
@@ -44,6 +46,8 @@ pub struct Carried {
     pub at: Ns,
     /// Delay added by faults, in ns.
     pub extra: Ns,
+    /// Number of its first packet, for draws.
+    pub number: u64,
     /// Segments that do not arrive: by chance, by a fault, for want of room.
     pub lost: [u64; 3],
 }
@@ -53,8 +57,11 @@ pub trait Path {
     /// Sends a burst of segments with so many bytes in total.
     fn carry(&mut self, now: Ns, segments: u32, bytes: u32) -> Carried;
 
-    /// When an acknowledgement that is sent at `at` arrives; `None` if it does not.
-    fn answer(&mut self, at: Ns) -> Option<Ns>;
+    /// When the acknowledgement of a burst that arrives at `at` arrives; `None` if it does not.
+    fn answer(&mut self, at: Ns, number: u64) -> Option<Ns>;
+
+    /// The same where every packet arrives.
+    fn sure_answer(&mut self, at: Ns, number: u64) -> Ns;
 
     /// Whether at present every packet arrives.
     fn is_lossless(&self) -> bool;
@@ -86,6 +93,15 @@ struct Answer {
     order: u64,
 }
 
+/// A burst that was sent while nothing could hold it: it is accounted for later.
+#[derive(Clone, Copy, Debug)]
+struct Noted {
+    sent: Ns,
+    at: Ns,
+    number: u64,
+    bytes: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
@@ -106,8 +122,17 @@ struct Stream {
 }
 
 /// One direction of a connection.
+///
+/// The fields of [`Connection::direct`] come first and stay together: a flood touches many connections.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Connection {
+    /// Bytes that can be sent whatever was acknowledged since: the window is at least as large.
+    credit: u64,
+    /// The timer does not expire before the answer of a burst that takes half as long.
+    patience: Ns,
+    last_arrival: Ns,
+    noted: Vec<Noted>,
     state: State,
     burst: u64,
     outgoing: Outgoing,
@@ -129,7 +154,6 @@ pub struct Connection {
     /// QUIC: messages that are not complete.
     streams: BTreeMap<u32, Stream>,
     holds: Holds,
-    last_arrival: Ns,
     last_answer: Ns,
     last_sent: Ns,
     timer_from: Ns,
@@ -151,6 +175,10 @@ impl Connection {
     /// An open connection without traffic. `burst` = bytes of a burst at most.
     pub fn new(rules: &Rules, burst: u64) -> Connection {
         Connection {
+            credit: 0,
+            patience: 0,
+            last_arrival: 0,
+            noted: Vec::new(),
             state: State::Open,
             burst,
             outgoing: Outgoing::new(rules.priorities),
@@ -166,7 +194,6 @@ impl Connection {
             sent: VecDeque::new(),
             streams: BTreeMap::new(),
             holds: Holds::default(),
-            last_arrival: 0,
             last_answer: 0,
             last_sent: 0,
             timer_from: 0,
@@ -196,6 +223,9 @@ impl Connection {
     }
 
     /// Sends a message at once as a whole, if nothing keeps it: most messages.
+    ///
+    /// While the window certainly has room, a burst is only noted, and accounted for with others
+    /// when something depends on it: a flood touches many connections with little each.
     #[inline]
     pub fn direct(
         &mut self,
@@ -204,6 +234,31 @@ impl Connection {
         rules: &Rules,
         path: &mut impl Path,
     ) -> Option<Carried> {
+        let size = u64::from(bytes);
+        if size > self.credit || !path.is_lossless() {
+            return self.direct_accounted(now, bytes, rules, path);
+        }
+        let mut carried = path.carry(now, rules.segments(size), rules.size(size));
+        self.last_arrival = carried.at.max(self.last_arrival);
+        carried.at = self.last_arrival;
+        let (at, number) = (carried.at, carried.number);
+        self.noted.push(Noted { sent: now, at, number, bytes });
+        self.credit -= size;
+        if self.noted.len() == NOTED_MAX || 2 * (at - now) > self.patience {
+            self.catch_up(rules, path);
+        }
+        Some(carried)
+    }
+
+    /// The same of a connection whose window may be full.
+    pub(super) fn direct_accounted(
+        &mut self,
+        now: Ns,
+        bytes: u32,
+        rules: &Rules,
+        path: &mut impl Path,
+    ) -> Option<Carried> {
+        self.catch_up(rules, path);
         let size = u64::from(bytes);
         if !(self.state == State::Open && self.outgoing.count() == 0 && self.gaps.is_empty())
             || self.unheard > 0
@@ -221,7 +276,30 @@ impl Connection {
         }
         let start = self.next;
         self.next += size;
-        Some(self.put(now, start, self.next, rules, path))
+        let carried = self.put(now, start, self.next, rules, path);
+        // An idle window shrinks to the initial one, no further.
+        let sure = self.limit(rules).min(rules.initial_window_bytes());
+        if rules.span(1_000) == 0 && !self.sparse {
+            self.credit = sure.saturating_sub(self.pipe).min(self.burst);
+            // Half of the timeout's least variable part is left for what else delays an answer.
+            self.patience = self.rtt.timeout(0).saturating_sub(rules.rto_min_ns / 2);
+        }
+        Some(carried)
+    }
+
+    /// Accounts for the bursts that were noted.
+    fn catch_up(&mut self, rules: &Rules, path: &mut impl Path) {
+        self.credit = 0;
+        let mut noted = std::mem::take(&mut self.noted);
+        for Noted { sent, at, number, bytes } in noted.drain(..) {
+            self.hear(sent, rules);
+            self.rest(sent, rules);
+            self.next += u64::from(bytes);
+            self.departs(sent, u64::from(bytes));
+            let back = path.sure_answer(at, number);
+            self.answered(sent, u64::from(bytes), back);
+        }
+        self.noted = noted;
     }
 
     /// Takes a message to send.
@@ -244,6 +322,7 @@ impl Connection {
         path: &mut impl Path,
         out: &mut Vec<Arrived>,
     ) -> Vec<u32> {
+        self.catch_up(rules, path);
         let mut dropped = Vec::new();
         match self.state {
             State::Down => return dropped,
@@ -297,6 +376,8 @@ impl Connection {
     }
 
     fn close(&mut self, state: State, rules: &Rules) -> Vec<u32> {
+        self.noted.clear();
+        self.credit = 0;
         let mut dropped = self.outgoing.clear();
         dropped.extend(self.sent.drain(..).map(|(_, cargo)| cargo.number));
         dropped.extend(std::mem::take(&mut self.streams).into_keys());
@@ -314,7 +395,7 @@ impl Connection {
     fn connect(&mut self, now: Ns, rules: &Rules, path: &mut impl Path) {
         let there = path.carry(now, 1, PROBE_BYTES);
         let arrives = there.lost.iter().all(|lost| *lost == 0);
-        let back = if arrives { path.answer(there.at) } else { None };
+        let back = if arrives { path.answer(there.at, there.number) } else { None };
         self.state = match back {
             Some(back) => State::Opening(now + (back - now) * Ns::from(rules.handshakes)),
             None => State::Closed(now + rules.reconnect_ns.max(1)),
@@ -417,7 +498,7 @@ impl Connection {
         self.order += 1;
         if there.lost.iter().all(|lost| *lost == 0) {
             self.last_arrival = there.at.max(self.last_arrival);
-            self.answer(now, 0, path);
+            self.answer(now, 0, there.number, path);
         }
     }
 
@@ -518,10 +599,22 @@ impl Connection {
         path: &mut impl Path,
     ) -> Carried {
         let bytes = end - start;
-        let segments = bytes.div_ceil(u64::from(rules.segment_bytes)) as u32;
-        let size = bytes as u32 + segments * rules.header_bytes;
-        let mut carried = path.carry(now, segments, size);
+        let size = rules.size(bytes);
+        let mut carried = path.carry(now, rules.segments(bytes), size);
         self.gate = now + rules.span(size);
+        self.departs(now, bytes);
+        let lost = self.lose(now, (start, end), &carried.lost, rules);
+        if lost < bytes {
+            self.last_arrival = carried.at.max(self.last_arrival);
+            self.answer(now, bytes - lost, carried.number, path);
+        }
+        carried.at = self.last_arrival;
+        carried
+    }
+
+    /// Accounts for a burst that is sent.
+    #[inline]
+    fn departs(&mut self, now: Ns, bytes: u64) {
         self.order += 1;
         if self.pipe == 0 && self.gaps.is_empty() && self.backoff == 0 {
             (self.timer_from, self.heard) = (now, now);
@@ -529,13 +622,6 @@ impl Connection {
         self.pipe += bytes;
         self.used[0] = self.used[0].max(self.pipe);
         self.last_sent = now;
-        let lost = self.lose(now, (start, end), &carried.lost, rules);
-        if lost < bytes {
-            self.last_arrival = carried.at.max(self.last_arrival);
-            self.answer(now, bytes - lost, path);
-        }
-        carried.at = self.last_arrival;
-        carried
     }
 
     /// Records the segments of a burst that do not arrive; returns their bytes.
@@ -557,18 +643,31 @@ impl Connection {
             };
             bytes += end - begin;
             let (order, sent, known) = (self.order, now, false);
-            self.gaps.add(Gap { start: begin, end, order, sent, inside: later, later: 0, known, why });
+            self.gaps.add(Gap {
+                start: begin,
+                end,
+                order,
+                sent,
+                inside: later,
+                later: 0,
+                known,
+                why,
+            });
         }
         bytes
     }
 
     /// The receiver acknowledges what has arrived.
+    fn answer(&mut self, sent: Ns, bytes: u64, number: u64, path: &mut impl Path) {
+        match path.answer(self.last_arrival, number) {
+            Some(at) => self.answered(sent, bytes, at),
+            None => self.unheard += bytes,
+        }
+    }
+
+    /// An acknowledgement will arrive.
     #[inline]
-    fn answer(&mut self, sent: Ns, bytes: u64, path: &mut impl Path) {
-        let Some(at) = path.answer(self.last_arrival) else {
-            self.unheard += bytes;
-            return;
-        };
+    fn answered(&mut self, sent: Ns, bytes: u64, at: Ns) {
         let before = self.last_answer.max(self.timer_from);
         self.last_answer = at.max(self.last_answer);
         self.sparse |= self.last_answer > before + self.rtt.timeout(0);

@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 
 use surgetank_layer::units::{NEVER, NodeId, Ns};
 
-pub use connection::{Arrived, Carried};
 use connection::Connection;
+pub use connection::{Arrived, Carried};
 pub use holds::{Held, Hold};
 pub use outgoing::Channel;
 pub use rules::Rules;

@@ -147,7 +147,10 @@ mod tests {
     fn a_vote_does_not_wait_for_the_block_before_it() {
         let mut outgoing = Outgoing::new([7.0, 10.0, 5.0]);
         outgoing.push(Channel::Blocks, cargo(0), 1_000_000);
-        assert_eq!(outgoing.take(1_000), Some(Piece { cargo: cargo(0), bytes: 1_000, last: false }));
+        assert_eq!(
+            outgoing.take(1_000),
+            Some(Piece { cargo: cargo(0), bytes: 1_000, last: false })
+        );
         outgoing.push(Channel::Votes, cargo(1), 170);
         assert_eq!(outgoing.take(1_000), Some(Piece { cargo: cargo(1), bytes: 170, last: true }));
         assert_eq!((outgoing.bytes(), outgoing.count()), (999_000, 1));

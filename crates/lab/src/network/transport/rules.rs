@@ -79,6 +79,26 @@ impl Rules {
         })
     }
 
+    /// Segments of so many bytes.
+    #[inline]
+    pub fn segments(&self, bytes: u64) -> u32 {
+        if bytes <= u64::from(self.segment_bytes) {
+            return 1;
+        }
+        bytes.div_ceil(u64::from(self.segment_bytes)) as u32
+    }
+
+    /// Size of so many bytes on the wire, in bytes.
+    #[inline]
+    pub fn size(&self, bytes: u64) -> u32 {
+        bytes as u32 + self.segments(bytes) * self.header_bytes
+    }
+
+    /// The initial window, in bytes.
+    pub fn initial_window_bytes(&self) -> u64 {
+        u64::from(self.initial_window) * u64::from(self.segment_bytes)
+    }
+
     /// Time of so many bytes at the rate of a connection, in ns.
     #[inline]
     pub fn span(&self, bytes: u32) -> Ns {

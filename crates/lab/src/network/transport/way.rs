@@ -20,9 +20,14 @@ impl Path for Way<'_> {
     }
 
     #[inline]
-    fn answer(&mut self, at: Ns) -> Option<Ns> {
+    fn answer(&mut self, at: Ns, number: u64) -> Option<Ns> {
         let Ends { from, to, back, .. } = self.ends;
-        self.links.answer(at, (to, from), back)
+        self.links.answer(at, (to, from), back, number)
+    }
+
+    #[inline]
+    fn sure_answer(&mut self, at: Ns, number: u64) -> Ns {
+        self.links.sure_answer(at, self.ends.back, number)
     }
 
     #[inline]

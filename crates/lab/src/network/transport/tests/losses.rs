@@ -77,9 +77,12 @@ fn data_arrives_though_acknowledgements_do_not() {
         fn carry(&mut self, now: Ns, segments: u32, bytes: u32) -> Carried {
             self.0.carry(now, segments, bytes)
         }
-        fn answer(&mut self, at: Ns) -> Option<Ns> {
+        fn answer(&mut self, at: Ns, number: u64) -> Option<Ns> {
             // Every second one.
-            (self.0.number % 2 == 0).then_some(at + self.0.delay)
+            (number % 2 == 0).then_some(at + self.0.delay)
+        }
+        fn sure_answer(&mut self, at: Ns, _number: u64) -> Ns {
+            at + self.0.delay
         }
         fn is_lossless(&self) -> bool {
             false

@@ -83,11 +83,16 @@ impl Path for Line {
                 lost[1] |= 1 << index;
             }
         }
-        Carried { leaves: self.free, at: self.free + self.delay, extra: 0, lost }
+        let (leaves, number) = (self.free, self.number);
+        Carried { leaves, at: leaves + self.delay, extra: 0, number, lost }
     }
 
-    fn answer(&mut self, at: Ns) -> Option<Ns> {
-        (!self.is_cut(at)).then_some(at + self.delay)
+    fn answer(&mut self, at: Ns, number: u64) -> Option<Ns> {
+        (!self.is_cut(at)).then(|| self.sure_answer(at, number))
+    }
+
+    fn sure_answer(&mut self, at: Ns, _number: u64) -> Ns {
+        at + self.delay
     }
 
     fn is_lossless(&self) -> bool {
@@ -103,13 +108,16 @@ struct Transfer {
     arrived: Vec<Arrived>,
     dropped: Vec<u32>,
     now: Ns,
+    /// Every burst is accounted for when it is sent.
+    eager: bool,
 }
 
 impl Transfer {
     fn new(rules: Rules, line: Line) -> Transfer {
         let rate = (line.byte_ns << 16).max(rules.byte);
         let connection = Connection::new(&rules, rules.burst(&[rate]));
-        Transfer { rules, line, connection, arrived: Vec::new(), dropped: Vec::new(), now: 0 }
+        let (arrived, dropped) = (Vec::new(), Vec::new());
+        Transfer { rules, line, connection, arrived, dropped, now: 0, eager: false }
     }
 
     /// Runs until a time, or until nothing is to be done.
@@ -126,14 +134,19 @@ impl Transfer {
     }
 
     fn wake(&mut self) {
-        let Transfer { rules, line, connection, arrived, dropped, now } = self;
+        let Transfer { rules, line, connection, arrived, dropped, now, .. } = self;
         dropped.extend(connection.advance(*now, rules, line, arrived));
     }
 
     /// Sends a message at a time, as the wire does: at once if nothing keeps it.
     fn send(&mut self, at: Ns, channel: Channel, number: u32, bytes: u32) {
         self.until(at);
-        match self.connection.direct(at, bytes, &self.rules, &mut self.line) {
+        let Transfer { rules, line, connection, .. } = self;
+        let sent = match self.eager {
+            true => connection.direct_accounted(at, bytes, rules, line),
+            false => connection.direct(at, bytes, rules, line),
+        };
+        match sent {
             Some(Carried { leaves, at: arrives, extra, .. }) => self.arrived.push(Arrived {
                 cargo: number,
                 since: at,

@@ -121,4 +121,28 @@ proptest! {
     fn all_arrives_once_and_in_order(given in given()) {
         holds(&given)?;
     }
+
+    /// Bursts that are only noted first have the same effects, whatever comes between them.
+    #[test]
+    fn noted_bursts_are_accounted_for_exactly(
+        messages in prop::collection::vec((0..80 * MS, 1u32..3_000), 1..300),
+        delay in 1..150 * MS,
+        byte_ns in 0..300u64,
+        quic: bool,
+    ) {
+        let run = |eager| {
+            let rules = Rules { quic, burst_ns: MS, ..rules() };
+            let mut transfer = Transfer { eager, ..Transfer::new(rules, Line::new(delay, byte_ns)) };
+            let mut at = 0;
+            for (number, &(gap, bytes)) in (0..).zip(&messages) {
+                at += if gap < 70 * MS { gap / 100 } else { 100 * gap };
+                transfer.send(at, Channel::Messages, number, bytes);
+            }
+            // A last message whose way depends on all that was before it.
+            transfer.send(at, Channel::Messages, messages.len() as u32, 200_000);
+            transfer.until(NEVER);
+            (transfer.times(), transfer.connection.window_bytes())
+        };
+        prop_assert_eq!(run(true), run(false));
+    }
 }
