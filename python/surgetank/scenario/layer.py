@@ -137,6 +137,24 @@ class Service(Section):
         }
 
 
+class Reactor(Section):
+    """How nodes pass votes and proposals on to their peers: at once and whole, or as CometBFT's
+    consensus reactor does."""
+
+    sleep_ms: SpanMs = Field(
+        0.0,
+        description="for each peer a node sends what that peer lacks, and sleeps when there is "
+        "nothing, ms (CometBFT: peer_gossip_sleep_duration, 100); 0 = everything is sent at once",
+    )
+    part_kb: Whole = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="proposals travel in parts of this size, each with its Merkle proof, and nodes "
+        "pass parts on before they have all, kB (CometBFT: 64); 0 = whole",
+    )
+
+
 class Layer(Section):
     """The messaging layer of every node."""
 
@@ -152,6 +170,9 @@ class Layer(Section):
     service: Service = Field(default_factory=Service, description="service times")
     consensus: Consensus = Field(
         default_factory=Tendermint, description="the protocol that orders messages"
+    )
+    reactor: Reactor = Field(
+        default_factory=Reactor, description="how votes and proposals are passed on to peers"
     )
 
     @property

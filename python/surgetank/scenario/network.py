@@ -115,8 +115,8 @@ class Network(Section):
     outbound_queue_max: Whole = Field(
         0,
         ge=0,
-        description="most packets that wait on one link (with connections: messages that wait in one); "
-        "further ones are dropped; 0 = unlimited",
+        description="most packets that wait on one link (messages, in a connection); further ones "
+        "are dropped; 0 = unlimited",
     )
     every_copy: bool = Field(
         False,

@@ -106,6 +106,19 @@ impl Waits {
         before
     }
 
+    /// A node's routine for a peer sends what it has had for this reason. Until now it slept, or it sent
+    /// other things. Returns the cause of what is sent.
+    pub fn polled(&mut self, now: Ns, node: NodeId, before: Id, slept: bool) -> Id {
+        let resource = if slept { Resource::Timers } else { Resource::Bandwidth };
+        let since = self.segments.end(before);
+        let known = before != NONE && since < now;
+        self.cause = match known {
+            true => self.segment(before, resource, Place::at(node), since, now),
+            false => before,
+        };
+        self.cause
+    }
+
     /// A copy that was sent at a time, for this reason, will arrive; records it if it is the earliest.
     pub fn under_way(
         &mut self,

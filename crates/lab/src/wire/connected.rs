@@ -39,13 +39,17 @@ pub enum Due {
     Parcel(u32),
     /// A connection has something to do.
     Connection(u32),
+    /// The routine for votes of a link looks at what the peer lacks.
+    Votes(u32),
+    /// The routine for blocks of a link does.
+    Parts(u32),
 }
 
 impl Wire {
-    /// Whether messages go over connections.
+    /// Whether there may be events of connections or of the reactor.
     #[inline]
-    pub fn is_connected(&self) -> bool {
-        self.connections.is_some()
+    pub fn has_events(&self) -> bool {
+        self.connections.is_some() || self.has_reactor()
     }
 
     /// Takes the events of connections for the agenda, in the order in which they came to be known.
@@ -132,7 +136,7 @@ impl Wire {
         earliest
     }
 
-    fn ends(&self, link: u32) -> (NodeId, NodeId) {
+    pub(super) fn ends(&self, link: u32) -> (NodeId, NodeId) {
         let graph = &self.links.graph;
         (graph.peers[graph.reverse[link as usize] as usize], graph.peers[link as usize])
     }
@@ -157,7 +161,7 @@ impl Wire {
             Parcel::Packet { packet: Packet::Blocks(_) | Packet::Batch(..), .. } => Channel::Blocks,
             Parcel::Packet { packet: Packet::Forward(_), .. } => Channel::Messages,
             Parcel::Packet { .. } => Channel::Votes,
-            Parcel::Frame(..) => Channel::Messages,
+            _ => Channel::Messages,
         };
         match handed {
             Handed::Sent(flight) => {
@@ -177,14 +181,14 @@ impl Wire {
                 self.links.counts.dropped_outbound += 1;
                 match parcel {
                     Parcel::Packet { packet, .. } => Err(packet),
-                    Parcel::Frame(..) => Ok(None),
+                    _ => Ok(None),
                 }
             }
         }
     }
 
     /// The arrival of a parcel is known.
-    fn parcel_leaves(
+    pub(super) fn parcel_leaves(
         &mut self,
         sent_ns: Ns,
         slot: u32,
@@ -205,7 +209,7 @@ impl Wire {
     }
 
     /// Puts something into a connection, where it waits.
-    fn load(&mut self, now: Ns, id: u32, channel: Channel, bytes: u32, freight: Freight) {
+    pub(super) fn load(&mut self, now: Ns, id: u32, channel: Channel, bytes: u32, freight: Freight) {
         let number = self.freight.put(freight);
         let Some(connections) = self.connections.as_mut() else { return };
         let news = connections.push(now, id, channel, number, bytes, &mut self.links);
@@ -213,7 +217,7 @@ impl Wire {
     }
 
     #[inline]
-    fn wake_if_sparse(&mut self, now: Ns, id: u32) {
+    pub(super) fn wake_if_sparse(&mut self, now: Ns, id: u32) {
         let Some(connections) = self.connections.as_mut() else { return };
         if connections.is_sparse(id)
             && let Some(at) = connections.next_wake(now, id)
@@ -230,10 +234,11 @@ impl Wire {
     }
 
     /// A node goes down: its connections are closed.
-    pub fn crash(&mut self, node: NodeId) {
+    pub fn crash(&mut self, now: Ns, node: NodeId) {
+        self.reactor_crashes(node);
         let Some(connections) = self.connections.as_mut() else { return };
         for number in connections.crash(node) {
-            self.drop_freight(number);
+            self.drop_freight(now, number);
         }
     }
 
@@ -248,14 +253,14 @@ impl Wire {
     }
 
     /// Makes events of what happened on connections since the last call.
-    pub fn settle(&mut self, mut waits: Option<&mut Waits>) {
+    pub fn settle(&mut self, now: Ns, mut waits: Option<&mut Waits>) {
         for (id, news) in std::mem::take(&mut self.pending) {
             let News { arrived, dropped, wake_at } = news;
             for one in arrived {
                 self.arrives_later(one, waits.as_deref_mut());
             }
             for number in dropped {
-                self.drop_freight(number);
+                self.drop_freight(now, number);
             }
             self.due.extend(wake_at.map(|at| (at, Due::Connection(id))));
         }
@@ -277,6 +282,9 @@ impl Wire {
                 }
             }
             Some(Freight::Parcel { slot, before }) => {
+                if let Some(Parcel::Part { link, .. }) = self.parcels.get_mut(slot) {
+                    self.due.push((leaves, Due::Parts(*link)));
+                }
                 self.parcel_leaves(since, slot, &flight, before, waits);
                 self.due.push((at, Due::Parcel(slot)));
             }
@@ -285,17 +293,22 @@ impl Wire {
     }
 
     /// Something that waited is lost with its connection.
-    fn drop_freight(&mut self, number: u32) {
+    fn drop_freight(&mut self, now: Ns, number: u32) {
         self.links.counts.dropped_outbound += 1;
         match self.freight.take(number) {
             Some(Freight::Copy { link, message, .. }) => {
                 self.waiting.remove(&(message, self.links.graph.peers[link as usize]));
             }
             Some(Freight::Parcel { slot, .. }) => {
-                if let Some(Parcel::Packet { packet: Packet::Forward(envelope), .. }) =
-                    self.parcels.take(slot)
-                {
-                    self.undelivered.push(envelope.id);
+                match self.parcels.take(slot) {
+                    Some(Parcel::Packet { packet: Packet::Forward(envelope), .. }) => {
+                        self.undelivered.push(envelope.id);
+                    }
+                    Some(Parcel::Part { link, message, .. }) => {
+                        self.part_is_gone(message, self.links.graph.peers[link as usize]);
+                        self.due.push((now, Due::Parts(link)));
+                    }
+                    _ => {}
                 }
             }
             None => {}

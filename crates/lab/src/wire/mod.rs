@@ -9,6 +9,7 @@
 //! give the same trace.
 
 mod connected;
+mod reactor;
 mod rebroadcast;
 mod sizes;
 
@@ -21,11 +22,13 @@ use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use crate::host::Host;
 use crate::network::{Connections, Dropped, Flight, Handed, Links, News, Rules};
+use crate::scenario;
 use crate::slab::Slab;
 use crate::trace::Place;
 use crate::waits::{self, Waits};
 pub use connected::Due;
 use connected::Freight;
+use reactor::Reactor;
 use rebroadcast::Rebroadcast;
 use sizes::{VOTE_BYTES, block_bytes, frame_bytes, packet_bytes};
 
@@ -41,6 +44,17 @@ pub enum Parcel {
         to: NodeId,
         /// The packet itself.
         packet: Packet,
+        /// The segment that ends when it arrives.
+        sent: waits::Id,
+    },
+    /// A part of a block, over a link.
+    Part {
+        /// The link.
+        link: u32,
+        /// The proposal.
+        message: MessageId,
+        /// Number of the part.
+        part: u32,
         /// The segment that ends when it arrives.
         sent: waits::Id,
     },
@@ -80,6 +94,8 @@ pub struct Wire {
     /// First arrival of message m at node k, at m·n + k.
     arrivals: Vec<Ns>,
     rebroadcast: Rebroadcast,
+    /// What passes consensus on peer by peer; without, a message goes to a peer as soon as it is known.
+    reactor: Option<Reactor>,
     /// Messages that their origin does not send to some nodes: the origin, and those nodes.
     withheld: BTreeMap<MessageId, (NodeId, Vec<NodeId>)>,
     duplicates: u64,
@@ -87,9 +103,15 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A wire without messages in flight. `rules`: those of connections, `None` for datagrams;
-    /// `every_copy`: every copy of a message is an event.
-    pub fn new(links: Links, rules: Option<Rules>, every_copy: bool) -> Wire {
+    /// A wire without messages in flight. `rules`: those of connections, `None` for datagrams; `key`: of
+    /// the reactor's draws; `every_copy`: every copy of a message is an event.
+    pub fn new(
+        links: Links,
+        rules: Option<Rules>,
+        settings: &scenario::Reactor,
+        key: u64,
+        every_copy: bool,
+    ) -> Wire {
         let nodes = links.graph.nodes();
         let every_copy = every_copy || links.has_downlink();
         Wire {
@@ -99,7 +121,6 @@ impl Wire {
             pending: Vec::new(),
             due: Vec::new(),
             undelivered: Vec::new(),
-            links,
             every_copy,
             nodes,
             carried: Vec::new(),
@@ -107,9 +128,11 @@ impl Wire {
             parcels: Slab::default(),
             arrivals: Vec::new(),
             rebroadcast: Rebroadcast::default(),
+            reactor: Reactor::new(settings, links.graph.peers.len(), key),
             withheld: BTreeMap::new(),
             duplicates: 0,
             first_arrivals: 0,
+            links,
         }
     }
 
@@ -228,6 +251,27 @@ impl Wire {
     /// Sends one copy of a message over one link: when it arrives, if that is to be an event.
     #[inline(always)]
     pub fn transmit(
+        &mut self,
+        now: Ns,
+        node: NodeId,
+        link: u32,
+        envelope: &Envelope,
+        nodes: &[Host],
+        waits: Option<&mut Waits>,
+    ) -> Option<Ns> {
+        if self.has_reactor() && envelope.class.is_consensus() {
+            let to = self.links.graph.peers[link as usize];
+            if !self.is_withheld(envelope.id, node, to) {
+                self.offer(now, node, link, envelope, waits);
+            }
+            return None;
+        }
+        self.send_copy(now, node, link, envelope, nodes, waits)
+    }
+
+    /// The same at once, whatever passes consensus on.
+    #[inline(always)]
+    fn send_copy(
         &mut self,
         now: Ns,
         node: NodeId,

@@ -74,7 +74,7 @@ impl Wire {
     }
 
     fn is_in_transit(&self, now: Ns, message: MessageId, to: NodeId) -> bool {
-        if self.is_waiting(message, to) {
+        if self.is_waiting(message, to) || self.has_parts_in_flight(message, to) {
             return true;
         }
         if self.every_copy {

@@ -34,7 +34,7 @@ impl World {
         host.deliver_shares(after.shares());
         if after.down && !before.down {
             self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
-            self.wire.crash(node);
+            self.wire.crash(self.now, node);
             let next = self.processes.node(&self.scenario, &self.wire.links.graph, node, self.now);
             host.crash(self.now, next.expect("it was built before"));
         } else if before.down && !after.down {

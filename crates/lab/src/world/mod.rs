@@ -58,6 +58,10 @@ enum Event {
     Parcel(u32),
     /// A connection has something to do.
     Connection(u32),
+    /// A node's routine for votes looks at what the peer of a link lacks.
+    Votes(u32),
+    /// A node's routine for blocks does.
+    Parts(u32),
     /// A node's timer expires, or its work ends.
     Wake { slot: u32 },
     /// A client's message reaches its gateway.
@@ -158,7 +162,7 @@ impl World {
             self.now = at;
             self.events += 1;
             self.happen(event);
-            if self.wire.is_connected() {
+            if self.wire.has_events() {
                 self.ship();
             }
         }
@@ -171,6 +175,13 @@ impl World {
             Event::Arrive { link, message } => self.arrive(link, message),
             Event::Through { link, message } => self.deliver(link, message),
             Event::Connection(id) => self.wire.wake_connection(self.now, id),
+            Event::Votes(link) => {
+                let waits = self.waits.as_deref_mut();
+                self.wire.pass_votes(self.now, link, &self.nodes, waits);
+            }
+            Event::Parts(link) => {
+                self.wire.pass_parts(self.now, link, self.waits.as_deref_mut());
+            }
             Event::Wake { slot } => self.wake(slot),
             Event::Gateway(slot) => self.reach_gateway(slot),
             Event::Enter(slot) => self.enter(slot),
@@ -187,12 +198,14 @@ impl World {
 
     /// Puts on the agenda what has happened on connections.
     fn ship(&mut self) {
-        self.wire.settle(self.waits.as_deref_mut());
+        self.wire.settle(self.now, self.waits.as_deref_mut());
         for (at, due) in self.wire.take_due() {
             let event = match due {
                 Due::Arrive { link, message } => Event::Arrive { link, message },
                 Due::Parcel(slot) => Event::Parcel(slot),
                 Due::Connection(id) => Event::Connection(id),
+                Due::Votes(link) => Event::Votes(link),
+                Due::Parts(link) => Event::Parts(link),
             };
             self.agenda.push(at, event);
         }
@@ -248,6 +261,9 @@ impl World {
                 let from = self.wire.links.graph.peer_at_receiver(link);
                 self.step_if_up(to, Input::Receive { from, frame, payload: Payload::Opaque });
             }
+            Some(Parcel::Part { link, message, part, sent }) => {
+                self.part(link, (message, part), sent);
+            }
             Some(Parcel::Packet { from, to, packet, sent }) => {
                 if let Packet::Forward(envelope) = &packet {
                     self.pass_by(to, envelope.id);
@@ -265,6 +281,21 @@ impl World {
             }
             None => {}
         }
+    }
+
+    /// A part of a block has arrived.
+    fn part(&mut self, link: u32, (message, part): (MessageId, u32), sent: waits::Id) {
+        let to = self.wire.links.graph.peers[link as usize];
+        if !self.nodes[to as usize].is_up() {
+            return self.wire.links.faults.observe(to, &Seen::Missed);
+        }
+        if !self.wire.part_arrives(self.now, link, (message, part), sent) {
+            return;
+        }
+        if let Some(waits) = self.waits.as_deref_mut() {
+            self.wire.block_is_complete(self.now, link, message, sent, waits);
+        }
+        self.deliver(link, message);
     }
 
     fn wake(&mut self, slot: u32) {

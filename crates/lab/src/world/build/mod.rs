@@ -74,6 +74,8 @@ impl World {
             wire: Wire::new(
                 links,
                 Rules::new(&scenario.network),
+                &scenario.layer.reactor,
+                seed.key("layer.reactor"),
                 scenario.network.every_copy || crashes,
             ),
             chain,
