@@ -19,6 +19,7 @@ LOSS = {"kind": "loss", "at_s": 3.0, "duration_s": 6.0, "nodes": [1, 2], "probab
 NEWRENO = {"network.connections.congestion": "newreno"}
 TCP = NEWRENO | {"network.transport": "tcp"}
 QUIC = NEWRENO | {"network.transport": "quic"}
+PEER_BY_PEER = {"layer.reactor.sleep_ms": 64.0, "layer.reactor.part_kb": 4}
 #: What draws its spans would round them to whole nanoseconds.
 EXACT = {
     "flow.arrivals": {"kind": "deterministic", "rate_per_s": 125.0},
@@ -60,6 +61,8 @@ def tables(scenario: st.Scenario) -> dict[str, pl.DataFrame]:
         (TENDERMINT, TCP | {"network.uplink_mbps": 2.0}, crash([1, 4])),
         (TENDERMINT, TCP | {"network.connections.rate_mbps": 1.0}, LOSS),
         (TENDERMINT, TCP, LOSS),
+        (TENDERMINT, TCP | PEER_BY_PEER, LOSS),
+        (TENDERMINT, PEER_BY_PEER, crash([1, 4])),
         (TENDERMINT, QUIC, LOSS),
         (HOTSTUFF, TCP, LOSS),
         (SINGLE, {}, crash([1, 4])),

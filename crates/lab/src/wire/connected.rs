@@ -197,15 +197,20 @@ impl Wire {
         waits: Option<&mut Waits>,
     ) {
         let Some(waits) = waits else { return };
-        let Some(Parcel::Packet { from, to, packet, sent }) = self.parcels.get_mut(slot) else {
-            return;
-        };
-        match packet {
-            Packet::Forward(envelope) => waits.forwards(sent_ns, *from, *to, envelope.id, flight),
-            _ => {
-                *sent = waits.packet_leaves_for(before, sent_ns, Place::between(*from, *to), flight)
+        let graph = &self.links.graph;
+        let (way, sent) = match self.parcels.get_mut(slot) {
+            Some(Parcel::Packet { from, to, packet: Packet::Forward(envelope), .. }) => {
+                return waits.forwards(sent_ns, *from, *to, envelope.id, flight);
             }
-        }
+            Some(Parcel::Packet { from, to, sent, .. }) => (Place::between(*from, *to), sent),
+            Some(Parcel::Part { link, sent, .. }) => {
+                let link = *link as usize;
+                let from = graph.peers[graph.reverse[link] as usize];
+                (Place::between(from, graph.peers[link]), sent)
+            }
+            _ => return,
+        };
+        *sent = waits.packet_leaves_for(before, sent_ns, way, flight);
     }
 
     /// Puts something into a connection, where it waits.

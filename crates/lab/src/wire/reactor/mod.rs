@@ -23,6 +23,9 @@ use crate::seed::packet_bits;
 use crate::waits::{self, Waits};
 use parts::Blocks;
 
+/// Routines begin to sleep at one of so many times within their sleep.
+const PHASES: u64 = 1 << 10;
+
 /// A routine of a node for one of its peers.
 #[derive(Clone, Debug, Default)]
 struct Routine {
@@ -35,7 +38,10 @@ struct Routine {
 impl Routine {
     /// When it looks again, if it sleeps in spans of this length.
     fn next(&self, now: Ns, sleep: Ns) -> Ns {
-        if sleep == 0 { now } else { self.since + (now - self.since).div_ceil(sleep) * sleep }
+        match sleep {
+            0 => now,
+            _ => self.since + now.saturating_sub(self.since).div_ceil(sleep) * sleep,
+        }
     }
 }
 
@@ -64,7 +70,7 @@ impl Reactor {
     /// of the order of parts.
     pub(super) fn new(settings: &Settings, links: usize, key: u64) -> Option<Reactor> {
         let Settings { sleep_ns, part_kb } = *settings;
-        let phase = |link: usize| if sleep_ns == 0 { 0 } else { packet_bits(key, link as u64) % sleep_ns };
+        let phase = |link: usize| sleep_ns / PHASES * (packet_bits(key, link as u64) % PHASES);
         let asleep = |link| Routine { since: phase(link), is_due: false };
         (sleep_ns > 0 || part_kb > 0).then(|| Reactor {
             sleep_ns,
