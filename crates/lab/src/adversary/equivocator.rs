@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use surgetank_layer::consensus::hotstuff::{BlockProposal, ChainMessage};
+use surgetank_layer::chained::{BlockProposal, ChainMessage};
 use surgetank_layer::message::{Block, Payload, Proposal, Vote};
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, NodeId, Ns};
