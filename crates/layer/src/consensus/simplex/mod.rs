@@ -236,6 +236,7 @@ impl Machine for Simplex {
             Input::Start if !self.started => {
                 self.started = true;
                 self.enter(self.chain.round() + 1, outbox);
+                self.extend_by_dummy(outbox);
             }
             Input::Start => {}
             Input::Value { round, value } => self.answer(round, value, outbox),
