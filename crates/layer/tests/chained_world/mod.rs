@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use surgetank_layer::chained::ChainMessage;
-use surgetank_layer::consensus::chain::{Chained, Config, Due, Input, Log, Output, RoundTimes};
+use surgetank_layer::consensus::chain::{
+    ChainLog, Chained, Config, Due, Input, Output, RoundTimes,
+};
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Digest, Height, MS, Ns, Round, Weight};
 
@@ -63,7 +65,7 @@ const CONTROL_END: Ns = 10_000 * MS;
 /// An honest node: its process, or what it left.
 struct Place<M> {
     machine: Option<M>,
-    log: Option<Log<M>>,
+    log: Option<ChainLog<M>>,
     /// Number of the process, by which events of former ones are known.
     life: u32,
     decided: Vec<Digest>,

@@ -141,12 +141,12 @@ pub trait Chained:
     fn new(config: Config) -> Self;
 
     /// The process ends: what is on its disk.
-    fn into_log(self) -> Log<Self> {
-        Log(self)
+    fn into_log(self) -> ChainLog<Self> {
+        ChainLog(self)
     }
 
     /// A new machine, which continues where the log ends.
-    fn from_log(config: Config, log: Log<Self>) -> Self {
+    fn from_log(config: Config, log: ChainLog<Self>) -> Self {
         let mut next = log.0;
         next.set_times(config.times);
         next.forget_counts();
@@ -195,4 +195,4 @@ pub trait Chained:
 /// What outlives a validator's process: what it has voted and knows. DiemBFT keeps the votes and
 /// qc_high in its persistent safety storage, and the blocks in its block store.
 #[derive(Clone, Debug)]
-pub struct Log<M>(M);
+pub struct ChainLog<M>(M);

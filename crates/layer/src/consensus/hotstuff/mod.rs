@@ -37,7 +37,7 @@
 //!   round whose votes are lost is given up.
 //! - Bounds: votes for rounds up to [`ROUNDS_AHEAD`] ahead; the first of a validator's votes in a
 //!   round, and its first timeout.
-//! - [`Log`] outlives a process, as r_vote and qc_high must.
+//! - [`ChainLog`] outlives a process, as r_vote and qc_high must.
 
 mod clause;
 mod pacemaker;
@@ -52,7 +52,7 @@ use super::electorate::Electorate;
 use crate::machine::{Draws, Machine};
 use crate::units::{Digest, Height, Ns, Round};
 
-pub use super::chain::{Chained, Config, Due, Input, Log, Output, ROUNDS_AHEAD, RoundTimes};
+pub use super::chain::{ChainLog, Chained, Config, Due, Input, Output, ROUNDS_AHEAD, RoundTimes};
 pub use crate::chained::{
     BlockProposal, BlockVote, ChainMessage, QuorumCertificate, RoundTimeout, TimeoutCertificate,
 };
@@ -136,12 +136,12 @@ impl Chained for HotStuff {
         self.times = times;
     }
 
-    /// L_r.
+    /// L_r: a round robin by weight.
     fn leader(&self, round: Round) -> u32 {
         self.electorate.proposer(Height::from(round), 0)
     }
 
-    /// r_cur.
+    /// r_cur, which is 0 before the start.
     fn round(&self) -> Round {
         self.round
     }

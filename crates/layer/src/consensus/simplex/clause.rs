@@ -3,7 +3,7 @@
 /// What happens in the paper's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum Clause {
+pub enum SimplexClause {
     /// Leader proposal: on a block of the iteration before.
     Propose,
     /// Leader proposal: on a chain that ends in dummy blocks.
@@ -30,23 +30,23 @@ pub enum Clause {
     Output,
 }
 
-impl Clause {
+impl SimplexClause {
     /// Number of clauses.
     pub const COUNT: usize = 12;
 
     /// All of them.
-    pub const ALL: [Clause; Clause::COUNT] = [
-        Clause::Propose,
-        Clause::ProposeOnDummies,
-        Clause::VoteDummy,
-        Clause::Vote,
-        Clause::VoteAfterDummy,
-        Clause::Notarize,
-        Clause::NotarizeDummy,
-        Clause::EnterAndFinalize,
-        Clause::EnterByBlock,
-        Clause::EnterByDummy,
-        Clause::Finalize,
-        Clause::Output,
+    pub const ALL: [SimplexClause; SimplexClause::COUNT] = [
+        SimplexClause::Propose,
+        SimplexClause::ProposeOnDummies,
+        SimplexClause::VoteDummy,
+        SimplexClause::Vote,
+        SimplexClause::VoteAfterDummy,
+        SimplexClause::Notarize,
+        SimplexClause::NotarizeDummy,
+        SimplexClause::EnterAndFinalize,
+        SimplexClause::EnterByBlock,
+        SimplexClause::EnterByDummy,
+        SimplexClause::Finalize,
+        SimplexClause::Output,
     ];
 }

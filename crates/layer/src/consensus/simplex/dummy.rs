@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Clause, Output, Simplex};
+use super::{Output, Simplex, SimplexClause};
 use crate::chained::{ChainMessage, DummyCertificate, DummyVote};
 use crate::units::{Ns, Round};
 
@@ -21,7 +21,7 @@ impl Simplex {
             return;
         }
         self.gave_up = round;
-        self.fire(Clause::VoteDummy);
+        self.fire(SimplexClause::VoteDummy);
         if self.has_voice() {
             let (height, decided) = (self.chain.qc.height + 1, self.tree.decided());
             let vote = DummyVote { round, height, decided, validator: self.me };
@@ -46,7 +46,7 @@ impl Simplex {
             return;
         }
         let voters = tally.dummies.keys().copied().collect();
-        self.fire(Clause::NotarizeDummy);
+        self.fire(SimplexClause::NotarizeDummy);
         let mut chain = self.chain.clone();
         chain.dummies.push(Arc::new(DummyCertificate { round, voters }));
         self.follow(chain, outbox);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Chained, Clause, Due, Output, ROUNDS_AHEAD, Simplex};
+use super::{Chained, Due, Output, ROUNDS_AHEAD, Simplex, SimplexClause};
 use crate::chained::{BlockProposal, ChainMessage, ChainView, NotarizedChain};
 use crate::units::{Height, Round};
 
@@ -21,9 +21,9 @@ impl Simplex {
             return;
         }
         self.fire(match (finalizes, ends_in_block) {
-            (true, _) => Clause::EnterAndFinalize,
-            (false, true) => Clause::EnterByBlock,
-            (false, false) => Clause::EnterByDummy,
+            (true, _) => SimplexClause::EnterAndFinalize,
+            (false, true) => SimplexClause::EnterByBlock,
+            (false, false) => SimplexClause::EnterByDummy,
         });
         self.enter(last + 1, outbox);
         if self.has_voice() {
@@ -75,7 +75,7 @@ impl Simplex {
             self.accuse(view.validator, chain.qc.height, round, outbox);
         }
         if is_final {
-            self.fire(Clause::Finalize);
+            self.fire(SimplexClause::Finalize);
             self.last_final = Arc::clone(&chain.qc);
         }
     }
@@ -91,7 +91,7 @@ impl Simplex {
             return;
         }
         let Some(branch) = self.tree.branch(&self.last_final) else { return };
-        self.fire(Clause::Output);
+        self.fire(SimplexClause::Output);
         for block in branch {
             let BlockProposal { height, round, value, .. } = *block;
             let failed = round - block.qc.round - 1;

@@ -8,15 +8,15 @@
 //! with its ancestors.
 //!
 //! Theory of operation. Two quorums share an honest validator while less than 1/3 of the weight is
-//! faulty. So an iteration has at most one notarized block; and as nobody honest says both
-//! ⟨finalize, h⟩ and ⟨vote, h, ⊥_h⟩, an iteration with a quorum of the first never has a notarized
+//! faulty. So an iteration has at most one notarized block; and as no honest validator says
+//! both ⟨finalize, h⟩ and ⟨vote, h, ⊥_h⟩, an iteration with a quorum of the first never has a notarized
 //! dummy: every longer chain contains its block. With delays of δ a block is notarized after 2δ,
 //! when the next one is proposed, and decided after 3δ. Votes and chains go to all: 2n² messages a
 //! block.
 //!
 //! Each step of the paper is a method: [`propose`] (Leader proposal), [`dummy`] (Dummy blocks),
 //! [`notarize`] (Notarizing block proposals), [`finalize`] (Next iteration and finalize votes,
-//! Finalized outputs); [`Clause`] counts what applied.
+//! Finalized outputs); [`SimplexClause`] counts what applied.
 //!
 //! Source: B. Y. Chan, R. Pass, "Simplex Consensus: A Simple and Fast Consensus Protocol", TCC 2023
 //! (IACR ePrint 2023/463), section 2.
@@ -36,7 +36,7 @@
 //!   (h − 2 − iteration of the last decided block)`, as HotStuff's.
 //! - Bounds: votes for iterations up to [`ROUNDS_AHEAD`] ahead, finalize votes as far back; the first
 //!   of a validator's votes in an iteration.
-//! - [`Log`] outlives a process, as what it has voted must.
+//! - [`ChainLog`] outlives a process, as what it has voted must.
 
 mod clause;
 mod dummy;
@@ -54,8 +54,8 @@ use crate::chained::{BlockVote, ChainMessage, DummyVote, NotarizedChain, QuorumC
 use crate::machine::{Draws, Machine};
 use crate::units::{Digest, Height, Ns, Round};
 
-pub use super::chain::{Chained, Config, Due, Input, Log, Output, ROUNDS_AHEAD, RoundTimes};
-pub use clause::Clause;
+pub use super::chain::{ChainLog, Chained, Config, Due, Input, Output, ROUNDS_AHEAD, RoundTimes};
+pub use clause::SimplexClause;
 
 /// What validators have said in an iteration.
 #[derive(Clone, Debug, Default)]
@@ -94,11 +94,11 @@ pub struct Simplex {
     /// The block was asked for.
     asked: bool,
     accused: BTreeMap<Round, BTreeSet<u32>>,
-    fired: [(Clause, u64); Clause::COUNT],
+    fired: [(SimplexClause, u64); SimplexClause::COUNT],
 }
 
 impl Simplex {
-    fn fire(&mut self, clause: Clause) {
+    fn fire(&mut self, clause: SimplexClause) {
         self.fired[clause as usize].1 += 1;
     }
 
@@ -171,7 +171,7 @@ impl Chained for Simplex {
             is_due: false,
             asked: false,
             accused: BTreeMap::new(),
-            fired: Clause::ALL.map(|clause| (clause, 0)),
+            fired: SimplexClause::ALL.map(|clause| (clause, 0)),
         }
     }
 
@@ -183,7 +183,7 @@ impl Chained for Simplex {
         self.times = times;
     }
 
-    /// L_h.
+    /// L_h: a round robin by weight.
     fn leader(&self, round: Round) -> u32 {
         self.electorate.proposer(Height::from(round), 0)
     }
@@ -218,7 +218,7 @@ impl Chained for Simplex {
     }
 
     fn forget_counts(&mut self) {
-        self.fired = Clause::ALL.map(|clause| (clause, 0));
+        self.fired = SimplexClause::ALL.map(|clause| (clause, 0));
     }
 
     fn held(&self) -> usize {

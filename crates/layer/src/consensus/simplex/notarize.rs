@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Clause, Output, Simplex};
+use super::{Output, Simplex, SimplexClause};
 use crate::chained::{BlockProposal, BlockVote, ChainMessage, NotarizedChain, QuorumCertificate};
 
 impl Simplex {
@@ -17,7 +17,7 @@ impl Simplex {
         let BlockProposal { round, height, value, .. } = **block;
         self.voted = self.round;
         let after_dummy = self.gave_up == self.round;
-        self.fire(if after_dummy { Clause::VoteAfterDummy } else { Clause::Vote });
+        self.fire(if after_dummy { SimplexClause::VoteAfterDummy } else { SimplexClause::Vote });
         if self.has_voice() {
             let vote = BlockVote { round, height, value, validator: self.me };
             self.broadcast(ChainMessage::Vote(vote), outbox);
@@ -38,7 +38,7 @@ impl Simplex {
         let voters: Vec<u32> = same.map(|other| other.validator).collect();
         if self.electorate.is_quorum_of(voters.iter().copied()) {
             let qc = Arc::new(QuorumCertificate { round, height, value, voters });
-            self.fire(Clause::Notarize);
+            self.fire(SimplexClause::Notarize);
             self.follow(NotarizedChain { qc, dummies: Vec::new() }, outbox);
         }
     }

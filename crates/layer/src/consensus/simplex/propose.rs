@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Chained, Clause, Output, Simplex};
+use super::{Chained, Output, Simplex, SimplexClause};
 use crate::chained::{BlockProposal, ChainMessage, NotarizedChain};
 use crate::units::{Digest, Height, Round};
 
@@ -29,7 +29,7 @@ impl Simplex {
         self.proposed = round;
         let NotarizedChain { qc, dummies } = self.chain.clone();
         let on_block = dummies.is_empty();
-        self.fire(if on_block { Clause::Propose } else { Clause::ProposeOnDummies });
+        self.fire(if on_block { SimplexClause::Propose } else { SimplexClause::ProposeOnDummies });
         let proposal = BlockProposal {
             round,
             height: qc.height + 1,

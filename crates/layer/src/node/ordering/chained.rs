@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Engine, EngineLog, Equivocation, Input, Output, Pace, Wait, WaitKind};
-use crate::consensus::chain::{self, Due, Log, RoundTimes};
+use crate::consensus::chain::{self, ChainLog, Due, RoundTimes};
 use crate::machine::Draws;
 use crate::message::Statement;
 use crate::units::{Digest, Height, NodeId, Ns, Round, Weight};
@@ -32,10 +32,10 @@ pub struct Config {
 /// A protocol of this kind.
 pub(super) trait Protocol: chain::Chained {
     /// Its log among those of all engines.
-    fn wrap(log: Box<Log<Self>>) -> EngineLog;
+    fn wrap(log: Box<ChainLog<Self>>) -> EngineLog;
 
     /// The log, if it is of this protocol.
-    fn unwrap(log: EngineLog) -> Option<Box<Log<Self>>>;
+    fn unwrap(log: EngineLog) -> Option<Box<ChainLog<Self>>>;
 }
 
 /// A validator's part.

@@ -2,7 +2,7 @@
 
 use super::chained::{Chained, Protocol};
 use super::{Engine, EngineLog};
-use crate::consensus::chain::Log;
+use crate::consensus::chain::ChainLog;
 use crate::consensus::hotstuff::HotStuff;
 use crate::units::{NodeId, Weight};
 
@@ -13,11 +13,11 @@ pub(super) fn engine(config: Config, id: NodeId, weights: &[Weight]) -> Box<dyn 
 }
 
 impl Protocol for HotStuff {
-    fn wrap(log: Box<Log<HotStuff>>) -> EngineLog {
+    fn wrap(log: Box<ChainLog<HotStuff>>) -> EngineLog {
         EngineLog::Hotstuff(log)
     }
 
-    fn unwrap(log: EngineLog) -> Option<Box<Log<HotStuff>>> {
+    fn unwrap(log: EngineLog) -> Option<Box<ChainLog<HotStuff>>> {
         match log {
             EngineLog::Hotstuff(log) => Some(log),
             _ => None,

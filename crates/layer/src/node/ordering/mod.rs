@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AdaptiveTimeouts;
 use crate::chained::ChainMessage;
-use crate::consensus::chain::Log;
+use crate::consensus::chain::ChainLog;
 use crate::consensus::hotstuff::HotStuff;
 use crate::consensus::simplex::Simplex;
 use crate::machine::Draws;
@@ -230,9 +230,9 @@ pub enum EngineLog {
     /// A validator's.
     Tendermint(Box<crate::consensus::tendermint::ValidatorLog>),
     /// A validator's of chained HotStuff.
-    Hotstuff(Box<Log<HotStuff>>),
+    Hotstuff(Box<ChainLog<HotStuff>>),
     /// A validator's of Simplex.
-    Simplex(Box<Log<Simplex>>),
+    Simplex(Box<ChainLog<Simplex>>),
 }
 
 /// How fast an engine goes: what may be set while it runs. An engine reads what it has.

@@ -2,7 +2,7 @@
 
 use super::chained::{Chained, Protocol};
 use super::{Engine, EngineLog};
-use crate::consensus::chain::Log;
+use crate::consensus::chain::ChainLog;
 use crate::consensus::simplex::Simplex;
 use crate::units::{NodeId, Weight};
 
@@ -13,11 +13,11 @@ pub(super) fn engine(config: Config, id: NodeId, weights: &[Weight]) -> Box<dyn 
 }
 
 impl Protocol for Simplex {
-    fn wrap(log: Box<Log<Simplex>>) -> EngineLog {
+    fn wrap(log: Box<ChainLog<Simplex>>) -> EngineLog {
         EngineLog::Simplex(log)
     }
 
-    fn unwrap(log: EngineLog) -> Option<Box<Log<Simplex>>> {
+    fn unwrap(log: EngineLog) -> Option<Box<ChainLog<Simplex>>> {
         match log {
             EngineLog::Simplex(log) => Some(log),
             _ => None,
