@@ -50,6 +50,7 @@ mod queue_rules;
 mod sealed_keypers;
 mod sequencer;
 mod simplex_safety;
+mod simplex_steps;
 mod single;
 mod tendermint_decide;
 mod tendermint_lock;
