@@ -356,7 +356,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("init x --from par", ["partition"]),
         ("run calm --set flow.arrivals.r", ["flow.arrivals.rate_per_s="]),
         ("run mine.toml --set flow.arrivals.b", ["flow.arrivals.branching="]),
-        ("run calm --set layer.consensus.kind=s", ["layer.consensus.kind=single"]),
+        ("run calm --set layer.consensus.kind=sin", ["layer.consensus.kind=single"]),
         ("run calm --set venue=h", ["venue=hyperliquid"]),
         ("run calm --set network.pre", ["network.preset="]),
         ("run calm --target na", ["nats:"]),

@@ -1,5 +1,4 @@
-"""Chained HotStuff in the lab: delays computed by hand, what its messages are, and that nothing is
-lost or executed twice while blocks grow on undecided ones."""
+"""Chained HotStuff in the lab: delays computed by hand, and what its messages are."""
 
 from __future__ import annotations
 
@@ -11,11 +10,9 @@ import polars as pl
 import pytest
 
 import surgetank as st
+from chained_venues import busy, chained_venue, full, steady
 from linked_venues import MS, decided_ms
-from linked_venues import venue as tendermint_venue
-from recorded_worlds import digests
 from surgetank.simulate import simulate
-from surgetank.trace import Trace
 
 
 def venue(
@@ -25,19 +22,7 @@ def venue(
     **more: Any,
 ) -> st.Scenario:
     """The venue of test_powers under HotStuff."""
-    consensus = {"kind": "hotstuff", "propose_wait_ms": wait_ms}
-    return tendermint_venue(powers, links, layer__consensus=consensus, **more)
-
-
-def full(nodes: int, delay_ms: float) -> list[tuple[int, int, float]]:
-    return [(a, b, delay_ms) for a in range(nodes) for b in range(a)]
-
-
-def steady(trace: Trace) -> list[int]:
-    """Heights beyond the first ones that all nodes have executed."""
-    counts = trace["executions"].group_by("height").len().sort("height")
-    nodes = trace.scenario.network.nodes
-    return [h for h in counts.filter(len=nodes)["height"] if h > 2]
+    return chained_venue("hotstuff", powers, links, wait_ms, **more)
 
 
 @pytest.mark.parametrize("wait_ms", [0.0, 15.0])
@@ -83,48 +68,6 @@ def test_regions_decide_as_computed_by_hand(regions: tuple[int, ...]) -> None:
     mean = float(np.mean([decided_ms(trace, height) for height in heights]))
     # The leader of a round proposes when a quorum's votes are there, not when others know of it.
     assert mean == pytest.approx(finality_ms(regions, one_way), rel=1e-6)
-
-
-def busy(kind: str, **more: Any) -> st.Scenario:
-    scenario = {
-        "name": "busy",
-        "seed": 3,
-        "duration_s": 4.0,
-        "warmup_s": 0.5,
-        "drain_s": 6.0,
-        "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 300.0}},
-        "network": {"nodes": 7, "delay": {"kind": "uniform", "low_ms": 1.0, "high_ms": 30.0}},
-        "layer": {"consensus": {"kind": kind, "rebroadcast_ms": 300.0}},
-    }
-    return st.Scenario.build(scenario).with_values(
-        {k.replace("__", "."): v for k, v in more.items()}
-    )
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {},
-        {"network__loss": 0.05},
-        {"layer__consensus__propose_wait_ms": 0.0},
-        {"layer__gossip": {"kind": "mesh"}, "network__every_copy": True},
-        {"layer__queue__unsealing": "commit-reveal"},
-        {"faults": [{"kind": "crash", "nodes": [2, 5], "at_s": 1.0, "duration_s": 1.5}]},
-        {"attack": {"kind": "equivocate", "nodes": [1, 4], "at_s": 0.2}},
-    ],
-)
-def test_every_message_is_executed_once(more: dict[str, Any]) -> None:
-    """Whatever is lost: blocks on undecided parents leave out what these contain."""
-    trace = simulate(busy("hotstuff", layer__consensus__timeout_round_ms=200.0, **more))
-    ordered = trace["messages"].filter(pl.col("height").is_not_null())
-    assert ordered.height > 1_000 and trace["blocks"]["messages"].sum() == ordered.height
-    assert trace.stats.safety
-    executed = trace["executions"].group_by("node").len()
-    assert executed.height == 7 and min(executed["len"].to_list()) > 10
-
-
-def test_the_same_seed_is_the_same_trace() -> None:
-    assert digests(simulate(busy("hotstuff"))) == digests(simulate(busy("hotstuff")))
 
 
 def test_votes_go_to_one_node_only() -> None:

@@ -13,6 +13,7 @@ from synchrony_worlds import SINGLE, TENDERMINT, crash, venue
 SPANS = ("_s", "_ms", "_us", "_ns")
 RATES = ("_per_s", "_mbps")
 HOTSTUFF = {"kind": "hotstuff"}
+SIMPLEX = {"kind": "simplex"}
 FAIR = {"layer.gossip": {"kind": "flood"}, "layer.queue": {"rule": "median"}}
 LOSS = {"kind": "loss", "at_s": 3.0, "duration_s": 6.0, "nodes": [1, 2], "probability": 0.9}
 #: CUBIC's constant has a time in it; NewReno has none.
@@ -65,6 +66,9 @@ def tables(scenario: st.Scenario) -> dict[str, pl.DataFrame]:
         (TENDERMINT, PEER_BY_PEER, crash([1, 4])),
         (TENDERMINT, QUIC, LOSS),
         (HOTSTUFF, TCP, LOSS),
+        (SIMPLEX, {}, crash([1, 4])),
+        (SIMPLEX, {}, LOSS),
+        (SIMPLEX, {"layer.gossip": {"kind": "mesh"}}, crash([1, 4])),
         (SINGLE, {}, crash([1, 4])),
         (SINGLE, {}, LOSS),
         (SINGLE, FAIR, LOSS),

@@ -1,5 +1,6 @@
-//! Messages and certificates of chained HotStuff. A node verifies signatures before the machine sees a message: of a
-//! certificate, that each of its signers signed; the machine checks that these are a quorum.
+//! Messages and certificates of the chained protocols, HotStuff and Simplex. A node verifies
+//! signatures before the machine sees a message: of a certificate, that each of its signers signed;
+//! the machine checks that these are a quorum.
 
 use std::sync::Arc;
 
@@ -25,6 +26,13 @@ pub struct QuorumCertificate {
     pub voters: Vec<u32>,
 }
 
+impl QuorumCertificate {
+    /// That of the beginning of the chain.
+    pub fn genesis() -> QuorumCertificate {
+        QuorumCertificate { round: 0, height: 0, value: Digest::default(), voters: Vec::new() }
+    }
+}
+
 /// TC: a quorum gave this round up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeoutCertificate {
@@ -41,6 +49,43 @@ impl TimeoutCertificate {
     }
 }
 
+/// Simplex: a quorum voted for the dummy block ⊥_h.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DummyCertificate {
+    /// h: the iteration.
+    pub round: Round,
+    /// Who voted, in ascending order.
+    pub voters: Vec<u32>,
+}
+
+/// Simplex: a notarized chain, of which there is one block an iteration. Of the last block that is
+/// no dummy, the notarization implies those of its ancestors.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NotarizedChain {
+    /// Of the last block that is no dummy.
+    pub qc: Arc<QuorumCertificate>,
+    /// Of the dummy blocks on it, one for each later iteration.
+    pub dummies: Vec<Arc<DummyCertificate>>,
+}
+
+impl NotarizedChain {
+    /// Its length: the last iteration of which it has a block.
+    pub fn round(&self) -> Round {
+        self.dummies.last().map_or(self.qc.round, |dummy| dummy.round)
+    }
+
+    fn size_bytes(&self) -> u32 {
+        let dummies =
+            self.dummies.iter().map(|dummy| signed_bytes(dummy.voters.len(), SIGNER_BYTES));
+        signed_bytes(self.qc.voters.len(), SIGNER_BYTES) + dummies.sum::<u32>()
+    }
+}
+
+/// Size of a certificate.
+fn signed_bytes(signers: usize, each: u32) -> u32 {
+    CERTIFICATE_BYTES + signers as u32 * each
+}
+
 /// B = [id, qc, tc, r, v, txn]: the block's hash here, the block itself beside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockProposal {
@@ -52,15 +97,24 @@ pub struct BlockProposal {
     pub value: Digest,
     /// qc: certificate of the parent.
     pub qc: Arc<QuorumCertificate>,
-    /// tc: of the round before, where the parent is not of that round.
+    /// tc: of the round before, where the parent is not of that round. HotStuff's.
     pub tc: Option<Arc<TimeoutCertificate>>,
+    /// The dummy blocks between the parent and this block. Simplex's.
+    pub dummies: Vec<Arc<DummyCertificate>>,
     /// Height up to which the sender has decided (DiemBFT's high_commit_qc, without its votes).
     pub decided: Height,
     /// Index of the leader that proposes it.
     pub validator: u32,
 }
 
-/// ⟨id, r, v⟩: a vote, for the next leader only.
+impl BlockProposal {
+    /// Simplex: the notarized chain on which the block is.
+    pub fn parent(&self) -> NotarizedChain {
+        NotarizedChain { qc: Arc::clone(&self.qc), dummies: self.dummies.clone() }
+    }
+}
+
+/// ⟨id, r, v⟩: a vote; HotStuff's for the next leader only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockVote {
     /// r: round of the block.
@@ -88,15 +142,46 @@ pub struct RoundTimeout {
     pub validator: u32,
 }
 
-/// A message of the protocol.
+/// ⟨vote, h, ⊥_h⟩ of Simplex: the sender's timer has fired in this iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DummyVote {
+    /// h: the iteration.
+    pub round: Round,
+    /// Height of the block that its sender would extend, and one.
+    pub height: Height,
+    /// Height up to which the sender has decided.
+    pub decided: Height,
+    /// Index of the validator that votes.
+    pub validator: u32,
+}
+
+/// Simplex: the sender enters the next iteration by this chain, which it forwards, and says
+/// ⟨finalize, h⟩ if it may. The paper's two messages in one, since they are sent at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChainView {
+    /// Its view of the notarized chain, of length h.
+    pub chain: NotarizedChain,
+    /// ⟨finalize, h⟩: it has not voted for ⊥_h, and will not. Only where h has a block.
+    pub finalizes: bool,
+    /// Height up to which the sender has decided.
+    pub decided: Height,
+    /// Index of the sender.
+    pub validator: u32,
+}
+
+/// A message of a chained protocol.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChainMessage {
     /// A leader's block.
     Proposal(BlockProposal),
     /// A vote for it.
     Vote(BlockVote),
-    /// A round is given up.
+    /// HotStuff: a round is given up.
     Timeout(RoundTimeout),
+    /// Simplex: an iteration's block is to be a dummy.
+    DummyVote(DummyVote),
+    /// Simplex: an iteration is over.
+    View(ChainView),
 }
 
 impl ChainMessage {
@@ -106,6 +191,8 @@ impl ChainMessage {
             ChainMessage::Proposal(proposal) => proposal.validator,
             ChainMessage::Vote(vote) => vote.validator,
             ChainMessage::Timeout(timeout) => timeout.validator,
+            ChainMessage::DummyVote(dummy) => dummy.validator,
+            ChainMessage::View(view) => view.validator,
         }
     }
 
@@ -115,15 +202,19 @@ impl ChainMessage {
             ChainMessage::Proposal(proposal) => proposal.round,
             ChainMessage::Vote(vote) => vote.round,
             ChainMessage::Timeout(timeout) => timeout.round,
+            ChainMessage::DummyVote(dummy) => dummy.round,
+            ChainMessage::View(view) => view.chain.round(),
         }
     }
 
-    /// Height of the block concerned; of a timeout, the one that its sender would extend.
+    /// Height of the block concerned; where there is none, that of the next one.
     pub fn height(&self) -> Height {
         match self {
             ChainMessage::Proposal(proposal) => proposal.height,
             ChainMessage::Vote(vote) => vote.height,
             ChainMessage::Timeout(timeout) => timeout.qc.height + 1,
+            ChainMessage::DummyVote(dummy) => dummy.height,
+            ChainMessage::View(view) => view.chain.qc.height + 1,
         }
     }
 
@@ -133,19 +224,24 @@ impl ChainMessage {
             ChainMessage::Proposal(proposal) => proposal.decided,
             ChainMessage::Vote(_) => 0,
             ChainMessage::Timeout(timeout) => timeout.decided,
+            ChainMessage::DummyVote(dummy) => dummy.decided,
+            ChainMessage::View(view) => view.decided,
         }
     }
 
     /// Size on the wire, in bytes. Certificates are lists of signatures. Of a proposal it is what
     /// the certificates add to the block.
     pub fn size_bytes(&self) -> u32 {
-        let (own, qc, tc) = match self {
-            ChainMessage::Vote(_) => return STATEMENT_BYTES,
-            ChainMessage::Proposal(proposal) => (0, &proposal.qc, &proposal.tc),
-            ChainMessage::Timeout(timeout) => (STATEMENT_BYTES, &timeout.qc, &timeout.tc),
+        let timed_out = |tc: &Option<Arc<TimeoutCertificate>>| {
+            tc.as_ref().map_or(0, |tc| signed_bytes(tc.timeouts.len(), SIGNER_BYTES + 4))
         };
-        let signed = |signers: usize, each: u32| CERTIFICATE_BYTES + signers as u32 * each;
-        let timed_out = tc.as_ref().map_or(0, |tc| signed(tc.timeouts.len(), SIGNER_BYTES + 4));
-        own + signed(qc.voters.len(), SIGNER_BYTES) + timed_out
+        match self {
+            ChainMessage::Vote(_) | ChainMessage::DummyVote(_) => STATEMENT_BYTES,
+            ChainMessage::Proposal(block) => block.parent().size_bytes() + timed_out(&block.tc),
+            ChainMessage::Timeout(RoundTimeout { qc, tc, .. }) => {
+                STATEMENT_BYTES + signed_bytes(qc.voters.len(), SIGNER_BYTES) + timed_out(tc)
+            }
+            ChainMessage::View(view) => STATEMENT_BYTES + view.chain.size_bytes(),
+        }
     }
 }

@@ -14,7 +14,16 @@ from pydantic import Field, model_validator
 from surgetank.scenario.section import PositiveMs, Section, SpanMs, Whole
 from surgetank.scenario.tuning import AdaptiveTimeouts
 
-__all__ = ["Consensus", "Engine", "Hotstuff", "NoConsensus", "Pace", "Single", "Tendermint"]
+__all__ = [
+    "Consensus",
+    "Engine",
+    "Hotstuff",
+    "NoConsensus",
+    "Pace",
+    "Simplex",
+    "Single",
+    "Tendermint",
+]
 
 
 class Pace(NamedTuple):
@@ -198,15 +207,17 @@ class Tendermint(Engine):
         return self
 
 
-class Hotstuff(Engine):
-    """Chained HotStuff with a commit in two steps (Jolteon, arXiv 2106.10362; pacemaker of DiemBFT
-    v4) among the nodes that have voting power (`network.powers`)."""
+class Chained(Engine):
+    """An engine whose blocks grow on blocks that are not decided, among the nodes that have voting
+    power (`network.powers`)."""
 
     votes: ClassVar[bool] = True
     pace: ClassVar[Pace | None] = Pace("wait before a proposal", "propose_wait_ms")
     round_timeouts: ClassVar[tuple[str, ...]] = ("timeout_round_ms",)
+    rounds_to_decide: ClassVar[int]
+    """Rounds from the first of a height to its decision, that one included."""
 
-    kind: Literal["hotstuff"] = "hotstuff"
+    kind: str
     propose_wait_ms: SpanMs = Field(
         100.0,
         description="time that a leader waits in its round before it proposes, ms; 0 = blocks "
@@ -226,8 +237,8 @@ class Hotstuff(Engine):
     )
     rebroadcast_ms: PositiveMs = Field(
         1_000.0,
-        description="time without progress after which a node repeats its timeout and proposals, "
-        "ms",
+        description="time without progress after which a node repeats its statements of the round "
+        "and its proposals, ms",
     )
 
     @property
@@ -247,8 +258,32 @@ class Hotstuff(Engine):
 
     @property
     def round_ms(self) -> float | None:
-        """The longest time until a height is decided without failed rounds, ms: three rounds."""
-        return 3 * (self.propose_wait_ms + self.timeout_round_ms)
+        """The longest time until a height is decided without failed rounds, ms."""
+        return self.rounds_to_decide * (self.propose_wait_ms + self.timeout_round_ms)
 
 
-Consensus = Annotated[NoConsensus | Single | Tendermint | Hotstuff, Field(discriminator="kind")]
+class Hotstuff(Chained):
+    """Chained HotStuff with a commit in two steps (Jolteon, arXiv 2106.10362; pacemaker of DiemBFT
+    v4) among the nodes that have voting power (`network.powers`)."""
+
+    rounds_to_decide: ClassVar[int] = 3
+
+    kind: Literal["hotstuff"] = "hotstuff"
+
+
+class Simplex(Chained):
+    """Simplex (Chan and Pass, TCC 2023; IACR ePrint 2023/463) among the nodes that have voting
+    power (`network.powers`)."""
+
+    rounds_to_decide: ClassVar[int] = 2
+
+    kind: Literal["simplex"] = "simplex"
+    timeout_round_ms: PositiveMs = Field(
+        1_000.0,
+        description="time beyond that wait after which a node votes for a dummy block, 3Δ, ms",
+    )
+
+
+Consensus = Annotated[
+    NoConsensus | Single | Tendermint | Hotstuff | Simplex, Field(discriminator="kind")
+]

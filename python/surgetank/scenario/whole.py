@@ -156,7 +156,7 @@ class Scenario(Section):
         if self.attack.needs_votes and not self.layer.consensus.votes:
             raise ValueError(
                 f"attack.kind {self.attack.kind} needs validators that vote: "
-                "`layer.consensus.kind` tendermint or hotstuff"
+                "`layer.consensus.kind` tendermint, hotstuff or simplex"
             )
 
     def __repr__(self) -> str:

@@ -9,8 +9,8 @@
 //! 3. They are in the first half themselves. Their own machines are honest, and know the first
 //!    block only until others pass the second on.
 //!
-//! 4. Of chained HotStuff only the proposals are doubled: a vote goes to the next leader alone,
-//!    which counts the first.
+//! 4. Under Simplex they do the same with its votes. Of chained HotStuff only the proposals are
+//!    doubled: a vote goes to the next leader alone, which counts the first.
 //!
 //! Each half so sees validators that support its block: the split that does most harm to agreement
 //! (the proof of Lemma 3 in Buchman, Kwon and Milosevic, arXiv 1807.04938, bounds what it can do).
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use surgetank_layer::consensus::hotstuff::{BlockProposal, ChainMessage};
+use surgetank_layer::chained::{BlockProposal, BlockVote, ChainMessage};
 use surgetank_layer::message::{Block, Payload, Proposal, Vote};
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, NodeId, Ns};
@@ -63,27 +63,37 @@ pub(super) fn build(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String
 }
 
 impl Equivocator {
+    /// The second version of a block.
+    fn note(&mut self, first: &Block, second: &Block) {
+        self.second.retain(|(height, _), _| *height + 1 >= first.height);
+        self.second.insert((first.height, first.hash), second.hash);
+    }
+
     /// What the second half is sent; `None` if it is sent the same.
     fn second_version(&mut self, payload: &Payload, last_hash: &Digest) -> Option<Payload> {
         match payload {
             Payload::Opaque => None,
             Payload::Proposal(proposal, block) => {
                 let other = Arc::new(without_last(block, last_hash)?);
-                let (first, second) = ((block.height, block.hash), other.hash);
-                self.second.retain(|(height, _), _| *height + 1 >= block.height);
-                self.second.insert(first, second);
-                let proposal = Proposal { value: second, valid_round: None, ..*proposal };
+                self.note(block, &other);
+                let proposal = Proposal { value: other.hash, valid_round: None, ..*proposal };
                 Some(Payload::Proposal(proposal, other))
             }
-            Payload::Chained(message, block) => {
-                let (ChainMessage::Proposal(proposal), Some(block)) = (&**message, block) else {
-                    return None;
-                };
-                let other = Arc::new(without_last(block, &proposal.qc.value)?);
-                let proposal = BlockProposal { value: other.hash, ..proposal.clone() };
-                let message = Arc::new(ChainMessage::Proposal(proposal));
-                Some(Payload::Chained(message, Some(other)))
-            }
+            Payload::Chained(message, block) => match (&**message, block) {
+                (ChainMessage::Proposal(proposal), Some(block)) => {
+                    let other = Arc::new(without_last(block, &proposal.qc.value)?);
+                    self.note(block, &other);
+                    let proposal = BlockProposal { value: other.hash, ..proposal.clone() };
+                    let message = Arc::new(ChainMessage::Proposal(proposal));
+                    Some(Payload::Chained(message, Some(other)))
+                }
+                (ChainMessage::Vote(vote), None) => {
+                    let value = *self.second.get(&(vote.height, vote.value))?;
+                    let vote = ChainMessage::Vote(BlockVote { value, ..*vote });
+                    Some(Payload::Chained(Arc::new(vote), None))
+                }
+                _ => None,
+            },
             Payload::Vote(vote) => {
                 let first = vote.value?;
                 let value = self.second.get(&(vote.height, first)).copied();

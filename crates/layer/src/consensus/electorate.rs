@@ -1,6 +1,7 @@
 //! Validators with their weights, quorums and proposer rotation.
 
-use crate::units::{Height, Round, Weight};
+use crate::chained::QuorumCertificate;
+use crate::units::{Digest, Height, Round, Weight};
 
 /// The validators and their thresholds.
 #[derive(Clone, Debug)]
@@ -45,6 +46,25 @@ impl Electorate {
     /// Strictly more than 1/3: at least one honest validator.
     pub(super) fn is_third(&self, weight: Weight) -> bool {
         weight >= self.third_min
+    }
+
+    /// Whether these are different validators, in ascending order, and a quorum.
+    pub(super) fn is_quorum_of(&self, mut signers: impl Iterator<Item = u32>) -> bool {
+        let mut last = None;
+        let weight = signers.try_fold(0, |sum, who| {
+            let ascends = last.replace(who).is_none_or(|before| before < who);
+            let known = (who as usize) < self.len();
+            (ascends && known).then(|| sum + self.weight(who))
+        });
+        weight.is_some_and(|weight| self.is_quorum(weight))
+    }
+
+    /// A quorum of different validators voted; the beginning of the chain needs none.
+    pub(super) fn certifies(&self, qc: &QuorumCertificate) -> bool {
+        if qc.round == 0 {
+            return (qc.height, qc.value) == (0, Digest::default());
+        }
+        self.is_quorum_of(qc.voters.iter().copied())
     }
 
     /// The proposer of a round: that of turn `height + round` of the [`Rotation`].

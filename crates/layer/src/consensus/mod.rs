@@ -2,12 +2,17 @@
 //!
 //! - [`tendermint`]: Byzantine fault tolerant agreement among weighted validators, height by height.
 //! - [`hotstuff`]: the same guarantee in a pipeline, with votes to one node only.
+//! - [`simplex`]: the same guarantee with a block in every iteration, the next of which begins before
+//!   it is decided.
+//! - [`chain`]: what these two have in common.
 //! - [`single`]: one node orders and the others follow; fast, and unavailable while that node is
 //!   down.
 //!
 //! All agree on [`Digest`](crate::units::Digest)s only. The node stores the blocks.
 
+pub mod chain;
 mod electorate;
 pub mod hotstuff;
+pub mod simplex;
 pub mod single;
 pub mod tendermint;

@@ -44,7 +44,7 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::consensus::hotstuff::ChainMessage;
+use crate::chained::ChainMessage;
 use crate::gossip::{self, Frame, Gossip, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Node, Output, Packet, Reason, admit, ordering};
-use crate::consensus::hotstuff::ChainMessage;
+use crate::chained::ChainMessage;
 use crate::consensus::single;
 use crate::machine::Draws;
 use crate::message::{Block, Class, Entry, Envelope, Payload, Proposal, Statement};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::smoothed::Smoothed;
 use super::{Node, Output, Packet, Timer, Wait, ordering};
-use crate::consensus::hotstuff::ChainMessage;
+use crate::chained::ChainMessage;
 use crate::machine::Draws;
 use crate::message::{Payload, Proposal, Statement};
 use crate::sequencer::chain;

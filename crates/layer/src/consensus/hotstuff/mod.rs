@@ -33,150 +33,30 @@
 //! - The timer of round r is `timeout_ns + delta_ns × (r − 2 − round of the last decided block)`: a
 //!   line where DiemBFT suggests α + β^commit_gap.
 //! - A validator votes only for blocks all of whose ancestors it has. The node fetches decided ones;
-//!   undecided ones come by re-broadcast ([`HotStuff::known_messages`]). Votes are not repeated: a
+//!   undecided ones come by re-broadcast ([`Chained::known_messages`]). Votes are not repeated: a
 //!   round whose votes are lost is given up.
 //! - Bounds: votes for rounds up to [`ROUNDS_AHEAD`] ahead; the first of a validator's votes in a
 //!   round, and its first timeout.
-//! - [`HotStuffLog`] outlives a process, as r_vote and qc_high must.
+//! - [`ChainLog`] outlives a process, as r_vote and qc_high must.
 
 mod clause;
 mod pacemaker;
 mod relay;
 mod rules;
-mod tree;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::chain::Tree;
 use super::electorate::Electorate;
 use crate::machine::{Draws, Machine};
-use crate::units::{Digest, Height, Ns, Round, Weight};
+use crate::units::{Digest, Height, Ns, Round};
 
+pub use super::chain::{ChainLog, Chained, Config, Due, Input, Output, ROUNDS_AHEAD, RoundTimes};
 pub use crate::chained::{
     BlockProposal, BlockVote, ChainMessage, QuorumCertificate, RoundTimeout, TimeoutCertificate,
 };
 pub use clause::Clause;
-use tree::Tree;
-
-/// How many rounds ahead of its own a leader keeps votes for.
-pub const ROUNDS_AHEAD: Round = 64;
-
-/// How long rounds last at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RoundTimes {
-    /// A leader's wait before it proposes.
-    pub wait_ns: Ns,
-    /// How long a round lasts beyond that wait, at most, while blocks are decided.
-    pub timeout_ns: Ns,
-    /// Growth per round without a decision.
-    pub delta_ns: Ns,
-}
-
-/// Parameters of the machine.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Index of this validator.
-    pub validator: u32,
-    /// Voting weight of each validator; at least one is positive. One without weight follows: it
-    /// neither votes nor proposes.
-    pub weights: Vec<Weight>,
-    /// How long rounds last.
-    pub times: RoundTimes,
-}
-
-/// A scheduled time, handed back when it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Due {
-    /// A leader's wait before it proposes.
-    Propose,
-    /// The round's timer.
-    Round,
-}
-
-/// Events of the machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// The first round begins.
-    Start,
-    /// The answer to [`Output::GetValue`].
-    Value {
-        /// Round of the request.
-        round: Round,
-        /// Hash of a new block.
-        value: Digest,
-    },
-    /// A validator's message arrived, with the block that it proposes.
-    Message {
-        /// The message, whose signatures are genuine.
-        message: Arc<ChainMessage>,
-        /// Of a proposal: whether the block is the one named, and follows its parent.
-        valid: bool,
-    },
-    /// A scheduled time is over.
-    Over {
-        /// Which of the times of a round.
-        due: Due,
-        /// Of which round.
-        round: Round,
-    },
-    /// The node has synced this decided block, the next of its chain.
-    CatchUp {
-        /// Height of the block.
-        height: Height,
-        /// Hash of the block.
-        value: Digest,
-    },
-}
-
-/// Requests of the machine to its node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Make a block on top of undecided ones and answer with [`Input::Value`].
-    GetValue {
-        /// The height of the block.
-        height: Height,
-        /// The round that requests it.
-        round: Round,
-        /// The undecided blocks below it, oldest first.
-        after: Vec<Digest>,
-    },
-    /// Send to all others; this machine has applied its own copy.
-    Broadcast(Arc<ChainMessage>),
-    /// Send to one other.
-    Send {
-        /// Index of the validator.
-        to: u32,
-        /// What to send.
-        message: Arc<ChainMessage>,
-    },
-    /// Hand [`Input::Over`] back after a while.
-    Schedule {
-        /// Which time.
-        due: Due,
-        /// Of which round.
-        round: Round,
-        /// After how long.
-        after_ns: Ns,
-    },
-    /// The next height is decided, and final. Not emitted for [`Input::CatchUp`].
-    Decide {
-        /// Decided height; each is decided once, in order.
-        height: Height,
-        /// Rounds that failed between this block's and its parent's.
-        failed: Round,
-        /// Hash of the block.
-        value: Digest,
-    },
-    /// A validator equivocated. Reported once per validator and round.
-    Equivocation {
-        /// Index of the validator.
-        validator: u32,
-        /// Height of the conflicting message.
-        height: Height,
-        /// Round of the conflicting messages.
-        round: Round,
-    },
-}
 
 /// Votes for blocks of one round, at the leader of the next: each validator's first.
 #[derive(Clone, Debug, Default)]
@@ -216,20 +96,17 @@ pub struct HotStuff {
     fired: [(Clause, u64); Clause::COUNT],
 }
 
-/// What outlives a validator's process: what it has voted and knows. DiemBFT keeps the votes and
-/// qc_high in its persistent safety storage, and the blocks in its block store.
-#[derive(Clone, Debug)]
-pub struct HotStuffLog(HotStuff);
-
 impl HotStuff {
-    /// A machine before its start, at height 1. Panics if no weight is positive, if the weights
-    /// overflow, or if the validator index is beyond them.
-    pub fn new(config: Config) -> HotStuff {
+    fn fire(&mut self, clause: Clause) {
+        self.fired[clause as usize].1 += 1;
+    }
+}
+
+impl Chained for HotStuff {
+    fn new(config: Config) -> HotStuff {
         let electorate = Electorate::new(config.weights);
         let me = config.validator;
         assert!((me as usize) < electorate.len(), "consensus: validator {me} has no weight");
-        let genesis =
-            QuorumCertificate { round: 0, height: 0, value: Digest::default(), voters: Vec::new() };
         HotStuff {
             me,
             electorate,
@@ -237,7 +114,7 @@ impl HotStuff {
             started: false,
             round: 0,
             voted: 0,
-            high: Arc::new(genesis),
+            high: Arc::new(QuorumCertificate::genesis()),
             entered_by: None,
             tree: Tree::new(0, Digest::default()),
             committed: 0,
@@ -251,59 +128,56 @@ impl HotStuff {
         }
     }
 
-    /// The process ends: what is on its disk.
-    pub fn into_log(self) -> HotStuffLog {
-        HotStuffLog(self)
-    }
-
-    /// A new machine, which continues where the log ends.
-    pub fn from_log(config: Config, log: HotStuffLog) -> HotStuff {
-        let mut next = HotStuff { times: config.times, ..log.0 };
-        next.fired = Clause::ALL.map(|clause| (clause, 0));
-        next
-    }
-
-    /// How long rounds last.
-    pub fn times(&self) -> RoundTimes {
+    fn times(&self) -> RoundTimes {
         self.times
     }
 
-    /// Sets the times of rounds that begin from now on.
-    pub fn set_times(&mut self, times: RoundTimes) {
+    fn set_times(&mut self, times: RoundTimes) {
         self.times = times;
     }
 
-    /// L_r: the leader of a round.
-    pub fn leader(&self, round: Round) -> u32 {
+    /// L_r: a round robin by weight.
+    fn leader(&self, round: Round) -> u32 {
         self.electorate.proposer(Height::from(round), 0)
     }
 
-    /// r_cur; 0 before the start.
-    pub fn round(&self) -> Round {
+    /// r_cur, which is 0 before the start.
+    fn round(&self) -> Round {
         self.round
     }
 
     /// qc_high: the certificate of the highest round that is known.
-    pub fn high(&self) -> &Arc<QuorumCertificate> {
+    fn high(&self) -> &Arc<QuorumCertificate> {
         &self.high
     }
 
-    /// Height of the last decided block.
-    pub fn decided(&self) -> Height {
+    fn decided(&self) -> Height {
         self.tree.decided()
     }
 
-    /// How often each clause applied.
-    pub fn fired(&self) -> &[(Clause, u64)] {
-        &self.fired
+    /// Its timeout of the current round, and its proposals that are not decided.
+    fn own_messages(&self) -> Vec<Arc<ChainMessage>> {
+        self.known().filter(|message| message.validator() == self.me).collect()
     }
 
-    fn fire(&mut self, clause: Clause) {
-        self.fired[clause as usize].1 += 1;
+    /// All timeouts of the current round and all undecided proposals.
+    fn known_messages(&self) -> Vec<Arc<ChainMessage>> {
+        self.known().collect()
     }
 
-    /// How many messages are held, for a test of the bound.
-    pub fn held(&self) -> usize {
+    fn lacks(&self, message: &ChainMessage) -> bool {
+        self.is_lacked(message)
+    }
+
+    fn counts(&self) -> Vec<(String, u64)> {
+        self.fired.iter().map(|(clause, times)| (format!("{clause:?}"), *times)).collect()
+    }
+
+    fn forget_counts(&mut self) {
+        self.fired = Clause::ALL.map(|clause| (clause, 0));
+    }
+
+    fn held(&self) -> usize {
         let votes: usize = self.votes.values().map(|round| round.votes.len()).sum();
         votes + self.timeouts.len() + self.tree.len()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Clause, Due, HotStuff, Output, ROUNDS_AHEAD};
+use super::{Chained, Clause, Due, HotStuff, Output, ROUNDS_AHEAD};
 use crate::chained::{ChainMessage, QuorumCertificate, RoundTimeout, TimeoutCertificate};
 use crate::units::{Height, Ns, Round};
 
@@ -89,7 +89,7 @@ impl HotStuff {
         let by_tc = timeout.tc.as_ref().is_some_and(|tc| {
             self.is_timeout(tc) && tc.round + 1 == round && timeout.qc.round >= tc.high_round()
         });
-        let well_formed = timeout.qc.round < round && self.is_certificate(&timeout.qc);
+        let well_formed = timeout.qc.round < round && self.electorate.certifies(&timeout.qc);
         if !well_formed || !(by_qc || by_tc) {
             return;
         }
@@ -122,6 +122,7 @@ impl HotStuff {
 
     /// Whether a TC has a quorum, and no claim above its own round.
     pub(super) fn is_timeout(&self, tc: &TimeoutCertificate) -> bool {
-        tc.high_round() < tc.round && self.is_quorum_of(tc.timeouts.iter().map(|(who, _)| *who))
+        let signers = tc.timeouts.iter().map(|(who, _)| *who);
+        tc.high_round() < tc.round && self.electorate.is_quorum_of(signers)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Clause, HotStuff, Output, ROUNDS_AHEAD};
+use super::{Chained, Clause, HotStuff, Output, ROUNDS_AHEAD};
 use crate::chained::{BlockProposal, BlockVote, ChainMessage, QuorumCertificate};
 use crate::units::{Digest, Height, Round};
 
@@ -21,6 +21,7 @@ impl HotStuff {
             ChainMessage::Proposal(proposal) => self.proposal(proposal, valid, outbox),
             ChainMessage::Vote(vote) => self.count(*vote, outbox),
             ChainMessage::Timeout(timeout) => self.timeout(timeout, message, outbox),
+            ChainMessage::DummyVote(_) | ChainMessage::View(_) => {}
         }
     }
 
@@ -60,6 +61,7 @@ impl HotStuff {
             value,
             qc,
             tc: self.entered_by.clone(),
+            dummies: Vec::new(),
             decided: self.decided(),
             validator: self.me,
         };
@@ -82,7 +84,7 @@ impl HotStuff {
         let well_formed = (by_qc || by_tc)
             && proposal.qc.round < round
             && height == proposal.qc.height + 1
-            && self.is_certificate(&proposal.qc);
+            && self.electorate.certifies(&proposal.qc);
         if !well_formed {
             return;
         }
@@ -150,30 +152,11 @@ impl HotStuff {
         let voters = votes.iter().filter(|(_, vote)| **vote == (height, value));
         let voters: Vec<u32> = voters.map(|(who, _)| *who).collect();
         let qc = QuorumCertificate { round, height, value, voters };
-        if self.is_certificate(&qc) {
+        if self.electorate.certifies(&qc) {
             self.votes.remove(&round);
             self.fire(Clause::FormQc);
             self.see(&Arc::new(qc), outbox);
         }
-    }
-
-    /// A quorum of different validators voted; the beginning of the chain needs none.
-    pub(super) fn is_certificate(&self, qc: &QuorumCertificate) -> bool {
-        if qc.round == 0 {
-            return (qc.height, qc.value) == (0, Digest::default());
-        }
-        self.is_quorum_of(qc.voters.iter().copied())
-    }
-
-    /// Whether these, in ascending order, are a quorum.
-    pub(super) fn is_quorum_of(&self, mut signers: impl Iterator<Item = u32>) -> bool {
-        let mut last = None;
-        let weight = signers.try_fold(0, |sum, who| {
-            let ascends = last.replace(who).is_none_or(|before| before < who);
-            let known = (who as usize) < self.electorate.len();
-            (ascends && known).then(|| sum + self.electorate.weight(who))
-        });
-        weight.is_some_and(|weight| self.electorate.is_quorum(weight))
     }
 
     /// Upon a valid QC: Advance Round, Lock, Commit.

@@ -1,198 +1,26 @@
 //! All nodes vote, in a pipeline: [`crate::consensus::hotstuff`].
 
-use std::sync::Arc;
+use super::chained::{Chained, Protocol};
+use super::{Engine, EngineLog};
+use crate::consensus::chain::ChainLog;
+use crate::consensus::hotstuff::HotStuff;
+use crate::units::{NodeId, Weight};
 
-use serde::{Deserialize, Serialize};
+pub use super::chained::Config;
 
-use super::{Engine, EngineLog, Equivocation, Input, Output, Pace, Wait, WaitKind};
-use crate::consensus::hotstuff::{self, Due, HotStuff, RoundTimes};
-use crate::machine::{Draws, Machine};
-use crate::message::Statement;
-use crate::units::{Digest, Height, NodeId, Ns, Round, Weight};
-
-/// Times and sizes. All nodes with weight are validators.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// A leader's wait before it proposes.
-    pub propose_wait_ns: Ns,
-    /// How long a round lasts beyond that, at most, while blocks are decided.
-    pub timeout_round_ns: Ns,
-    /// Growth per round without a decision.
-    pub timeout_round_delta_ns: Ns,
-    /// Most messages in a block.
-    pub block_messages_max: u32,
-    /// Most bytes in a block.
-    pub block_bytes_max: u32,
-    /// A node without progress for this long sends its timeout and proposals again.
-    pub rebroadcast_ns: Ns,
+pub(super) fn engine(config: Config, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
+    Box::new(Chained::<HotStuff>::new(id, weights, config))
 }
 
-impl Config {
-    pub(super) fn engine(self, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
-        Box::new(Chained::new(id, weights, self))
-    }
-}
-
-/// A validator's part.
-#[derive(Clone, Debug)]
-pub struct Chained {
-    machine: HotStuff,
-    validator: hotstuff::Config,
-    config: Config,
-    outbox: Vec<hotstuff::Output>,
-}
-
-impl Chained {
-    /// Validator `id` among nodes of these weights, before its start.
-    pub fn new(id: NodeId, weights: &[Weight], config: Config) -> Chained {
-        let times = RoundTimes {
-            wait_ns: config.propose_wait_ns,
-            timeout_ns: config.timeout_round_ns,
-            delta_ns: config.timeout_round_delta_ns,
-        };
-        let validator = hotstuff::Config { validator: id, weights: weights.to_vec(), times };
-        Chained { machine: HotStuff::new(validator.clone()), validator, config, outbox: Vec::new() }
+impl Protocol for HotStuff {
+    fn wrap(log: Box<ChainLog<HotStuff>>) -> EngineLog {
+        EngineLog::Hotstuff(log)
     }
 
-    fn ask(&self, output: hotstuff::Output) -> Output {
-        match output {
-            hotstuff::Output::GetValue { height, round, after } => Output::Peek {
-                height,
-                round,
-                after,
-                messages_max: self.config.block_messages_max,
-                bytes_max: self.config.block_bytes_max,
-            },
-            hotstuff::Output::Broadcast(message) => Output::Chained { to: None, message },
-            hotstuff::Output::Send { to, message } => Output::Chained { to: Some(to), message },
-            hotstuff::Output::Schedule { due, round, after_ns } => {
-                // A round's timer counts among those of the height that is to be decided.
-                let (height, what) = (self.machine.decided() + 1, wait_kind(due));
-                Output::Schedule { wait: Wait { what, height, round }, after_ns }
-            }
-            hotstuff::Output::Decide { failed, value, .. } => {
-                Output::Decide { hash: value, round: failed }
-            }
-            hotstuff::Output::Equivocation { validator, height, round } => {
-                Output::Equivocation(Equivocation { height, round, validator })
-            }
+    fn unwrap(log: EngineLog) -> Option<Box<ChainLog<HotStuff>>> {
+        match log {
+            EngineLog::Hotstuff(log) => Some(log),
+            _ => None,
         }
-    }
-}
-
-/// A leader proposes when it has executed what is decided.
-fn wait_kind(due: Due) -> WaitKind {
-    match due {
-        Due::Propose => WaitKind::NextHeight,
-        Due::Round => WaitKind::Proposal,
-    }
-}
-
-fn due(what: WaitKind) -> Option<Due> {
-    match what {
-        WaitKind::NextHeight => Some(Due::Propose),
-        WaitKind::Proposal => Some(Due::Round),
-        WaitKind::Batch | WaitKind::Votes(_) => None,
-    }
-}
-
-impl Engine for Chained {
-    fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        let input = match input {
-            Input::Start => hotstuff::Input::Start,
-            Input::Made { round, value, .. } => hotstuff::Input::Value { round, value },
-            Input::Chained { message, valid } => hotstuff::Input::Message { message, valid },
-            Input::Fetched { height, hash, .. } => {
-                out.push(Output::Decide { hash, round: 0 });
-                hotstuff::Input::CatchUp { height, value: hash }
-            }
-            Input::Waited(Wait { what, round, .. }) => match due(what) {
-                Some(due) => hotstuff::Input::Over { due, round },
-                None => return,
-            },
-            Input::Waiting { .. }
-            | Input::Taken(_)
-            | Input::Sealed { .. }
-            | Input::Proposal { .. }
-            | Input::Vote(_) => return,
-        };
-        let mut outbox = std::mem::take(&mut self.outbox);
-        self.machine.step(now, input, draws, &mut outbox);
-        out.extend(outbox.drain(..).map(|output| self.ask(output)));
-        self.outbox = outbox;
-    }
-
-    fn into_log(self: Box<Self>) -> Option<EngineLog> {
-        Some(EngineLog::Hotstuff(Box::new(self.machine.into_log())))
-    }
-
-    fn resume(&mut self, log: Option<EngineLog>, _height: Height, _hash: Digest) {
-        let Some(EngineLog::Hotstuff(log)) = log else {
-            panic!("a validator restarts without its log")
-        };
-        self.machine = HotStuff::from_log(self.validator.clone(), *log);
-    }
-
-    fn proposes(&self) -> bool {
-        true
-    }
-
-    fn proposer(&self, _height: Height, round: Round) -> Option<NodeId> {
-        Some(self.machine.leader(round))
-    }
-
-    fn peeks(&self) -> bool {
-        true
-    }
-
-    fn block_bytes_max(&self) -> Option<u32> {
-        Some(self.config.block_bytes_max)
-    }
-
-    fn pace(&self) -> Option<Pace> {
-        let RoundTimes { wait_ns, timeout_ns, .. } = self.machine.times();
-        Some(Pace {
-            block_messages_max: self.config.block_messages_max,
-            window_ns: wait_ns,
-            propose_ns: Some(timeout_ns),
-        })
-    }
-
-    fn set_pace(&mut self, pace: Pace) {
-        self.config.block_messages_max = pace.block_messages_max;
-        let times = self.machine.times();
-        self.machine.set_times(RoundTimes {
-            wait_ns: pace.window_ns,
-            timeout_ns: pace.propose_ns.unwrap_or(times.timeout_ns),
-            ..times
-        });
-    }
-
-    /// A proposal brings a block, too.
-    fn answer_ns(&self) -> Ns {
-        self.config.timeout_round_ns
-    }
-
-    fn rebroadcast_ns(&self) -> Option<Ns> {
-        Some(self.config.rebroadcast_ns)
-    }
-
-    fn repeats(&self, all: bool) -> Vec<Statement> {
-        let messages =
-            if all { self.machine.known_messages() } else { self.machine.own_messages() };
-        messages.into_iter().map(Statement::Chained).collect()
-    }
-
-    fn lacks(&self, statement: &Statement) -> bool {
-        match statement {
-            Statement::Chained(message) => self.machine.lacks(Arc::as_ref(message)),
-            Statement::Vote(_) | Statement::Proposal(_) => false,
-        }
-    }
-
-    /// How often each clause of the protocol applied.
-    fn counters(&self) -> Vec<(String, u64)> {
-        self.machine.fired().iter().map(|(clause, times)| (format!("{clause:?}"), *times)).collect()
     }
 }

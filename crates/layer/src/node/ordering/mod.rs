@@ -12,8 +12,10 @@
 //! Two ways to make a block. Where blocks are voted on ([`Output::Peek`]), messages stay in the queue
 //! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it.
 
+mod chained;
 pub mod hotstuff;
 pub mod none;
+pub mod simplex;
 pub mod single;
 pub mod tendermint;
 
@@ -23,7 +25,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::AdaptiveTimeouts;
-use crate::consensus::hotstuff::ChainMessage;
+use crate::chained::ChainMessage;
+use crate::consensus::chain::ChainLog;
+use crate::consensus::hotstuff::HotStuff;
+use crate::consensus::simplex::Simplex;
 use crate::machine::Draws;
 use crate::message::{Block, Entry, Proposal, Statement, Vote, VoteType};
 use crate::units::{Digest, Height, NodeId, Ns, Round, Weight};
@@ -39,7 +44,7 @@ macro_rules! engines {
         impl Ordering {
             /// The part of node `id` among nodes of these weights.
             pub(super) fn engine(self, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
-                match self { $(Ordering::$name(config) => config.engine(id, weights),)* }
+                match self { $(Ordering::$name(config) => $module::engine(config, id, weights),)* }
             }
         }
     };
@@ -54,6 +59,8 @@ engines! {
     Tendermint = tendermint,
     /// All nodes with weight, in a pipeline.
     Hotstuff = hotstuff,
+    /// All nodes with weight, a block an iteration.
+    Simplex = simplex,
 }
 
 /// What an engine waits for.
@@ -223,7 +230,9 @@ pub enum EngineLog {
     /// A validator's.
     Tendermint(Box<crate::consensus::tendermint::ValidatorLog>),
     /// A validator's of chained HotStuff.
-    Hotstuff(Box<crate::consensus::hotstuff::HotStuffLog>),
+    Hotstuff(Box<ChainLog<HotStuff>>),
+    /// A validator's of Simplex.
+    Simplex(Box<ChainLog<Simplex>>),
 }
 
 /// How fast an engine goes: what may be set while it runs. An engine reads what it has.

@@ -27,10 +27,8 @@ pub struct Config {
     pub request_ns: Ns,
 }
 
-impl Config {
-    pub(super) fn engine(self, id: NodeId, _weights: &[Weight]) -> Box<dyn Engine> {
-        Box::new(Sequenced::new(id, self))
-    }
+pub(super) fn engine(config: Config, id: NodeId, _weights: &[Weight]) -> Box<dyn Engine> {
+    Box::new(Sequenced::new(id, config))
 }
 
 /// A node's part under a single sequencer.

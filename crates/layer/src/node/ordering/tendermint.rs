@@ -36,11 +36,11 @@ pub struct Config {
     pub adaptive_timeouts: AdaptiveTimeouts,
 }
 
-impl Config {
-    pub(super) fn engine(self, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
-        Box::new(Voted::new(id, weights, self))
-    }
+pub(super) fn engine(config: Config, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
+    Box::new(Voted::new(id, weights, config))
+}
 
+impl Config {
     fn timeouts(&self) -> Timeouts {
         Timeouts {
             propose_ns: self.timeout_propose_ns,

@@ -1,14 +1,14 @@
-//! A node under chained HotStuff: blocks on parents that are not decided.
+//! A node under the chained protocols: blocks on parents that are not decided.
 
 use crate::fixed_host;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use surgetank_layer::consensus::hotstuff::{BlockProposal, ChainMessage, QuorumCertificate};
+use surgetank_layer::chained::{BlockProposal, ChainMessage, QuorumCertificate};
 use surgetank_layer::gossip::{self, Frame};
 use surgetank_layer::message::{Block, Class, Envelope, Payload};
-use surgetank_layer::node::ordering::hotstuff;
+use surgetank_layer::node::ordering::hotstuff::Config as Chained;
 use surgetank_layer::node::{Config, Done, Input, Node, Ordering, Output, Packet, Unsealing};
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer::chain;
@@ -18,7 +18,11 @@ use fixed_host::Times;
 
 const TIMES: Times = Times { validation_ns: 0, execution_ns: MS };
 
-fn config(nodes: usize, id: u32) -> Config {
+type Protocol = fn(Chained) -> Ordering;
+
+const PROTOCOLS: [Protocol; 2] = [Ordering::Hotstuff, Ordering::Simplex];
+
+fn config(protocol: Protocol, nodes: usize, id: u32) -> Config {
     Config {
         id,
         weights: vec![1; nodes].into(),
@@ -29,7 +33,7 @@ fn config(nodes: usize, id: u32) -> Config {
         mempool_max: 100,
         validations_max: 1,
         costs: TIMES.costs(),
-        ordering: Ordering::Hotstuff(hotstuff::Config {
+        ordering: protocol(Chained {
             propose_wait_ns: 10 * MS,
             timeout_round_ns: SECOND,
             timeout_round_delta_ns: SECOND,
@@ -45,8 +49,8 @@ fn config(nodes: usize, id: u32) -> Config {
 }
 
 /// Numbers of the messages of a lone validator's blocks. Its process dies after `crash` events.
-fn lone(messages: u32, heights: u64, crash: Option<usize>) -> Vec<MessageId> {
-    let mut node = Node::new(config(1, 0));
+fn lone(protocol: Protocol, messages: u32, heights: u64, crash: Option<usize>) -> Vec<MessageId> {
+    let mut node = Node::new(config(protocol, 1, 0));
     let mut due: VecDeque<(Ns, Input)> = VecDeque::from([(0, Input::Start)]);
     let client = |id| Input::Client(Envelope::plain(id, Class::NewOrderSingle, 100, id));
     due.extend((0..messages).map(|id| (Ns::from(id) * 3 * MS, client(id))));
@@ -56,7 +60,7 @@ fn lone(messages: u32, heights: u64, crash: Option<usize>) -> Vec<MessageId> {
         let out = TIMES.step(&mut node, now, input);
         due.extend(TIMES.due(&out).into_iter().map(|(after, input)| (now + after, input)));
         if crash == Some(events) {
-            let mut next = Node::new(config(1, 0));
+            let mut next = Node::new(config(protocol, 1, 0));
             next.recover(node.into_disk(now));
             node = next;
             due.retain(|(_, input)| matches!(input, Input::Client(_)));
@@ -79,14 +83,17 @@ fn lone(messages: u32, heights: u64, crash: Option<usize>) -> Vec<MessageId> {
 
 #[test]
 fn a_message_of_an_undecided_parent_is_left_out() {
-    assert_eq!(lone(30, 20, None), (0..30).collect::<Vec<_>>());
+    for protocol in PROTOCOLS {
+        assert_eq!(lone(protocol, 30, 20, None), (0..30).collect::<Vec<_>>());
+    }
 }
 
 /// Messages that waited in memory are lost with it; none is in two blocks.
 #[test]
 fn a_validator_that_comes_back_goes_on_with_its_undecided_blocks() {
-    for crash in 5..60 {
-        let carried = lone(30, 20, Some(crash));
+    let cases = PROTOCOLS.iter().flat_map(|protocol| (5..60).map(move |crash| (protocol, crash)));
+    for (protocol, crash) in cases {
+        let carried = lone(*protocol, 30, 20, Some(crash));
         let mut once = carried.clone();
         once.sort_unstable();
         once.dedup();
@@ -94,15 +101,10 @@ fn a_validator_that_comes_back_goes_on_with_its_undecided_blocks() {
     }
 }
 
-fn genesis() -> Arc<QuorumCertificate> {
-    let value = Digest::default();
-    Arc::new(QuorumCertificate { round: 0, height: 0, value, voters: Vec::new() })
-}
-
 /// What a node that has begun answers to a first proposal with this block's hash.
-fn answer_to(hash: Digest) -> Vec<Output> {
+fn answer_to(protocol: Protocol, hash: Digest) -> Vec<Output> {
     // The weighted round robin of four starts with the second; 0 neither leads nor collects votes.
-    let mut node = Node::new(config(4, 0));
+    let mut node = Node::new(config(protocol, 4, 0));
     TIMES.step(&mut node, 0, Input::Start);
     let leader = node.engine().proposer(1, 1).expect("there are leaders");
     let block = Block {
@@ -117,8 +119,9 @@ fn answer_to(hash: Digest) -> Vec<Output> {
         round: 1,
         height: 1,
         value: hash,
-        qc: genesis(),
+        qc: Arc::new(QuorumCertificate::genesis()),
         tc: None,
+        dummies: Vec::new(),
         decided: 0,
         validator: leader,
     };
@@ -129,16 +132,22 @@ fn answer_to(hash: Digest) -> Vec<Output> {
     TIMES.step(&mut node, 0, Input::Done(Done::Verified))
 }
 
+/// Votes to one node, or to all.
 fn votes(out: &[Output]) -> usize {
-    let is_vote = |output: &&Output| {
-        matches!(output, Output::Packet { packet: Packet::Chained(message), .. }
-            if matches!(**message, ChainMessage::Vote(_)))
+    let is_vote = |output: &&Output| match output {
+        Output::Packet { packet: Packet::Chained(message), .. }
+        | Output::Publish(Payload::Chained(message, None)) => {
+            matches!(**message, ChainMessage::Vote(_))
+        }
+        _ => false,
     };
     out.iter().filter(is_vote).count()
 }
 
 #[test]
 fn only_a_block_that_follows_its_parent_is_voted_for() {
-    assert_eq!(votes(&answer_to(chain(&Digest::default(), 1, &[]))), 1);
-    assert_eq!(votes(&answer_to(chain(&Digest([1; 32]), 1, &[]))), 0);
+    for protocol in PROTOCOLS {
+        assert_eq!(votes(&answer_to(protocol, chain(&Digest::default(), 1, &[]))), 1);
+        assert_eq!(votes(&answer_to(protocol, chain(&Digest([1; 32]), 1, &[]))), 0);
+    }
 }

@@ -11,7 +11,7 @@ const PER_ROUND_MAX: usize = 4;
 
 /// Known blocks that are not decided, and the last decided one.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
+pub(in crate::consensus) struct Tree {
     /// Height and hash of the last decided block.
     root: (Height, Digest),
     /// Valid proposals above it. The hash of a block does not contain its round, so that the same
@@ -20,31 +20,38 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn new(height: Height, value: Digest) -> Tree {
+    pub(in crate::consensus) fn new(height: Height, value: Digest) -> Tree {
         Tree { root: (height, value), blocks: BTreeMap::new() }
     }
 
     /// Height of the last decided block.
-    pub(super) fn decided(&self) -> Height {
+    pub(in crate::consensus) fn decided(&self) -> Height {
         self.root.0
     }
 
-    pub(super) fn get(&self, round: Round, value: Digest) -> Option<&Arc<BlockProposal>> {
+    pub(in crate::consensus) fn get(
+        &self,
+        round: Round,
+        value: Digest,
+    ) -> Option<&Arc<BlockProposal>> {
         self.blocks.get(&(round, value))
     }
 
-    pub(super) fn of_round(&self, round: Round) -> impl Iterator<Item = &Arc<BlockProposal>> {
+    pub(in crate::consensus) fn of_round(
+        &self,
+        round: Round,
+    ) -> impl Iterator<Item = &Arc<BlockProposal>> {
         let all = (round, Digest([0; 32]))..=(round, Digest([0xff; 32]));
         self.blocks.range(all).map(|(_, block)| block)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<BlockProposal>> {
+    pub(in crate::consensus) fn iter(&self) -> impl Iterator<Item = &Arc<BlockProposal>> {
         self.blocks.values()
     }
 
     /// Whether a block may be added: it is above the root, and of its round one of the first, or the
     /// certified one: that is one by itself, or as the parent of another.
-    pub(super) fn wants(&self, block: &BlockProposal, is_certified: bool) -> bool {
+    pub(in crate::consensus) fn wants(&self, block: &BlockProposal, is_certified: bool) -> bool {
         let is_parent = |child: &Arc<BlockProposal>| {
             (child.qc.round, child.qc.value) == (block.round, block.value)
         };
@@ -55,7 +62,7 @@ impl Tree {
     }
 
     /// Adds a valid block that is wanted.
-    pub(super) fn add(&mut self, block: Arc<BlockProposal>, is_certified: bool) {
+    pub(in crate::consensus) fn add(&mut self, block: Arc<BlockProposal>, is_certified: bool) {
         if self.wants(&block, is_certified) {
             self.blocks.entry((block.round, block.value)).or_insert(block);
         }
@@ -63,7 +70,10 @@ impl Tree {
 
     /// The undecided blocks from the root to the certified one, oldest first; `None` if one is
     /// unknown or the branch does not grow from the root.
-    pub(super) fn branch(&self, qc: &QuorumCertificate) -> Option<Vec<Arc<BlockProposal>>> {
+    pub(in crate::consensus) fn branch(
+        &self,
+        qc: &QuorumCertificate,
+    ) -> Option<Vec<Arc<BlockProposal>>> {
         let mut branch = Vec::new();
         let mut at = qc;
         while at.height > self.root.0 {
@@ -76,12 +86,12 @@ impl Tree {
     }
 
     /// This block is the last decided one now.
-    pub(super) fn decide(&mut self, height: Height, value: Digest) {
+    pub(in crate::consensus) fn decide(&mut self, height: Height, value: Digest) {
         self.root = (height, value);
         self.blocks.retain(|_, block| block.height > height);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::consensus) fn len(&self) -> usize {
         self.blocks.len()
     }
 }

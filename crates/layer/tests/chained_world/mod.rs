@@ -1,41 +1,43 @@
-//! A small adversarial world around chained HotStuff: random delays, losses, partitions that heal,
+//! A small adversarial world around the chained protocols: random delays, losses, partitions that heal,
 //! crashes with recovery from the log, and validators that lie. One seed names one world.
 
+mod hotstuff;
 mod liars;
+pub mod runs;
+mod seeded;
+mod simplex;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use surgetank_layer::consensus::hotstuff::{
-    ChainMessage, Clause, Config, Due, HotStuff, HotStuffLog, Input, Output, QuorumCertificate,
-    RoundTimes,
+use surgetank_layer::chained::ChainMessage;
+use surgetank_layer::consensus::chain::{
+    ChainLog, Chained, Config, Due, Input, Output, RoundTimes,
 };
-use surgetank_layer::machine::{Draws, Machine};
+use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Digest, Height, MS, Ns, Round, Weight};
 
 use crate::tendermint_world::{SplitMix, fresh_value};
-use liars::{Liars, Signed};
+use liars::{Faces, Liars, Signed};
+pub use seeded::Seeded;
 
-/// What may be wrong in a world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seeded {
-    /// Nothing, and no validator lies.
-    Honest,
-    /// Nothing; less than a third of the weight lies.
-    Liars,
-    /// More than a third of the weight lies.
-    TooManyLiars,
-    /// All validators vote for a second proposal of a round, too.
-    VotesTwice,
-    /// All nodes decide a block as soon as they know its certificate.
-    CommitsOneChain,
+/// What the world must know of a protocol.
+pub trait Protocol: Chained {
+    /// Whether it decides with any weights while less than a third is silent.
+    const ANY_WEIGHTS: bool;
+
+    /// What liars say to `to`, whose machine this is.
+    fn lies(&self, liars: &Faces<'_>, signed: &Signed, draws: &mut SplitMix) -> Vec<ChainMessage>;
+
+    /// Who receives a vote in a round; `None`: all.
+    fn votes_to(&self, round: Round) -> Option<u32>;
 }
 
 /// What a world came to.
 #[derive(Debug)]
 pub enum Outcome {
     /// All honest nodes decided all heights, alike. How often each clause applied.
-    Agreed(Vec<(Clause, u64)>),
+    Agreed(Vec<(String, u64)>),
     /// Two honest nodes decided differently.
     Disagreed(String),
     /// Someone did not decide although the network healed.
@@ -57,18 +59,20 @@ enum Event {
 const TICK: Ns = 120 * MS;
 /// Simulated time after which a world that has not decided is stuck.
 const END: Ns = 300_000 * MS;
+/// The same where a disagreement is looked for, which comes before the network heals or soon after.
+const CONTROL_END: Ns = 10_000 * MS;
 
 /// An honest node: its process, or what it left.
-struct Place {
-    machine: Option<HotStuff>,
-    log: Option<HotStuffLog>,
+struct Place<M> {
+    machine: Option<M>,
+    log: Option<ChainLog<M>>,
     /// Number of the process, by which events of former ones are known.
     life: u32,
     decided: Vec<Digest>,
     idle: (Height, u32),
 }
 
-pub struct World {
+pub struct World<M> {
     draws: SplitMix,
     now: Ns,
     agenda: BTreeMap<(Ns, u64), Event>,
@@ -77,7 +81,7 @@ pub struct World {
     times: RoundTimes,
     weights: Vec<Weight>,
     /// None for a liar.
-    places: Vec<Option<Place>>,
+    places: Vec<Option<Place<M>>>,
     liars: Liars,
     signed: Signed,
     heights: Height,
@@ -90,7 +94,10 @@ pub struct World {
     agreed: BTreeMap<Height, (usize, Digest)>,
     voted: BTreeMap<(u32, Round), Digest>,
     proposed: BTreeMap<(u32, Round), Digest>,
-    fired: Vec<(Clause, u64)>,
+    /// Rounds in which a validator has said that it gives up, and that it never will.
+    gave_up: BTreeSet<(u32, Round)>,
+    finalized: BTreeSet<(u32, Round)>,
+    fired: BTreeMap<String, u64>,
     failure: Option<String>,
 }
 
@@ -118,15 +125,15 @@ fn choose_liars(draws: &mut SplitMix, weights: &[Weight], seeded: Seeded) -> BTr
     liars
 }
 
-impl World {
-    pub fn new(seed: u64, seeded: Seeded) -> World {
+impl<M: Protocol> World<M> {
+    pub fn new(seed: u64, seeded: Seeded) -> World<M> {
         let mut draws = SplitMix(seed);
         let nodes = match seeded {
             Seeded::Honest => 1 + draws.below(7) as usize,
             _ => 4 + draws.below(4) as usize,
         };
-        // With a silent leader, very unequal weights may never have three others in a row.
-        let equal = seeded != Seeded::Honest || draws.below(3) > 0;
+        // HotStuff: with a silent leader, very unequal weights may never have three others in a row.
+        let equal = !M::ANY_WEIGHTS && seeded != Seeded::Honest || draws.below(3) > 0;
         let mut weights: Vec<Weight> =
             (0..nodes).map(|_| if equal { 10 } else { draws.below(6) }).collect();
         if weights.iter().all(|&weight| weight == 0) {
@@ -138,11 +145,7 @@ impl World {
             RoundTimes { wait_ns: span(0, 10), timeout_ns: span(15, 60), delta_ns: span(5, 20) };
         let places = (0..nodes as u32).map(|me| {
             let place = || Place {
-                machine: Some(HotStuff::new(Config {
-                    validator: me,
-                    weights: weights.clone(),
-                    times,
-                })),
+                machine: Some(M::new(Config { validator: me, weights: weights.clone(), times })),
                 log: None,
                 life: 0,
                 decided: Vec::new(),
@@ -169,7 +172,9 @@ impl World {
             agreed: BTreeMap::new(),
             voted: BTreeMap::new(),
             proposed: BTreeMap::new(),
-            fired: Clause::ALL.map(|clause| (clause, 0)).to_vec(),
+            gave_up: BTreeSet::new(),
+            finalized: BTreeSet::new(),
+            fired: BTreeMap::new(),
             failure: None,
             draws,
         };
@@ -183,7 +188,7 @@ impl World {
                 let at = self.draws.below(40) * MS;
                 self.plan(at, Event::Start(node));
                 self.plan(at + self.draws.0 % TICK, Event::Tick(node));
-                if self.draws.below(3) == 0 {
+                if self.seeded.crashes_often() || self.draws.below(3) == 0 {
                     let at = self.draws.below(self.heal_ns + 1);
                     self.plan(at, Event::Crash(node));
                 }
@@ -202,9 +207,10 @@ impl World {
 
     /// Runs to the end. Panics if a machine breaks a rule that no liar can make it break.
     pub fn run(mut self) -> Outcome {
+        let end = if self.seeded.is_sound() { END } else { CONTROL_END };
         while let Some(((at, _), event)) = self.agenda.pop_first() {
             self.now = at;
-            if at > END {
+            if at > end {
                 break;
             }
             self.happen(event);
@@ -213,15 +219,16 @@ impl World {
             }
             if self.places.iter().flatten().all(|p| p.decided.len() as Height >= self.heights) {
                 for place in self.places.iter().flatten() {
-                    let fired = place.machine.iter().flat_map(HotStuff::fired);
-                    self.fired.iter_mut().zip(fired).for_each(|(sum, (_, n))| sum.1 += n);
+                    for (clause, times) in place.machine.iter().flat_map(M::counts) {
+                        *self.fired.entry(clause).or_default() += times;
+                    }
                 }
-                return Outcome::Agreed(self.fired);
+                return Outcome::Agreed(self.fired.into_iter().collect());
             }
         }
         let at = self.places.iter().flatten().map(|place| {
             let machine = place.machine.as_ref();
-            (place.decided.len(), machine.map(HotStuff::round), machine.map(|m| m.high().round))
+            (place.decided.len(), machine.map(M::round), machine.map(|m| m.high().round))
         });
         Outcome::Stuck(format!("{} heights wanted: {:?}", self.heights, at.collect::<Vec<_>>()))
     }
@@ -242,7 +249,7 @@ impl World {
             Event::Tick(node) => self.tick(node),
             Event::Crash(node) => {
                 let place = self.places[node].as_mut().expect("honest");
-                place.log = place.machine.take().map(HotStuff::into_log);
+                place.log = place.machine.take().map(M::into_log);
                 let at = self.now + self.draws.below(300) * MS;
                 self.plan(at, Event::Back(node));
             }
@@ -272,14 +279,23 @@ impl World {
         let place = self.places[node].as_mut().expect("honest");
         place.life += 1;
         let log = place.log.take().expect("it crashed");
-        let machine = HotStuff::from_log(config, log);
+        let forgets = self.seeded == Seeded::Forgets;
+        let machine = if forgets { M::new(config) } else { M::from_log(config, log) };
         let round = machine.round();
         place.machine = Some(machine);
         for (due, after_ns) in [(Due::Round, self.times.timeout_ns), (Due::Propose, 0)] {
             self.schedule(node, due, round, after_ns);
         }
+        let decided = self.places[node].as_ref().expect("honest").decided.clone();
+        for (height, value) in (1..).zip(decided).filter(|_| forgets) {
+            self.feed(node, Input::CatchUp { height, value });
+        }
         if round == 0 {
             self.feed(node, Input::Start);
+        }
+        if self.seeded.crashes_often() && self.now < self.heal_ns {
+            let at = self.now + self.draws.below(200) * MS;
+            self.plan(at, Event::Crash(node));
         }
     }
 
@@ -316,6 +332,7 @@ impl World {
                 self.plan(at, Event::Answer { node, life, height, round, parent });
             }
             Output::Broadcast(message) => {
+                let message = self.seed_final(message);
                 self.note(node, &message);
                 for to in (0..self.places.len()).filter(|&to| to != node) {
                     self.send(node, to, &message);
@@ -334,7 +351,7 @@ impl World {
                 }
             }
             Output::Equivocation { validator, .. } => {
-                let seeded = self.seeded == Seeded::VotesTwice;
+                let seeded = self.seeded.errs();
                 assert!(seeded || self.liars.are(validator), "{validator} accused wrongly");
             }
         }
@@ -351,12 +368,19 @@ impl World {
             ChainMessage::Proposal(proposal) => {
                 Some((self.proposed.entry((me, round)).or_insert(proposal.value), proposal.value))
             }
-            ChainMessage::Timeout(_) => None,
+            ChainMessage::DummyVote(_) | ChainMessage::View(_) | ChainMessage::Timeout(_) => None,
         };
-        let errs = self.seeded == Seeded::VotesTwice;
-        if let Some((first, now)) = first {
-            assert!(errs || *first == now, "an honest validator contradicted itself: {message:?}");
-        }
+        match message {
+            ChainMessage::DummyVote(_) => self.gave_up.insert((me, round)),
+            ChainMessage::View(view) if view.finalizes => self.finalized.insert((me, round)),
+            _ => false,
+        };
+        let both = self.gave_up.contains(&(me, round)) && self.finalized.contains(&(me, round));
+        let same = first.is_none_or(|(first, now)| *first == now);
+        assert!(
+            self.seeded.errs() || same && !both,
+            "an honest validator contradicts itself: {message:?}"
+        );
         self.signed.add(message);
     }
 
@@ -398,41 +422,6 @@ impl World {
             self.vote_twice(to, &message);
         }
         self.feed(to, Input::Message { message, valid });
-    }
-
-    /// A vote for whatever is proposed in the round, beside that of the machine.
-    fn vote_twice(&mut self, to: usize, message: &Arc<ChainMessage>) {
-        let place = self.places[to].as_ref().expect("honest");
-        let Some(machine) = &place.machine else { return };
-        let ChainMessage::Proposal(proposal) = &**message else { return };
-        if proposal.round != machine.round() || !is_valid(proposal.height, proposal.value) {
-            return;
-        }
-        let vote = ChainMessage::Vote(surgetank_layer::consensus::hotstuff::BlockVote {
-            round: proposal.round,
-            height: proposal.height,
-            value: proposal.value,
-            validator: to as u32,
-        });
-        let leader = machine.leader(proposal.round + 1) as usize;
-        self.note(to, &vote);
-        self.send(to, leader, &Arc::new(vote));
-    }
-
-    /// The wrong rule: what is certified is decided, with its ancestors.
-    fn commit_one_chain(&mut self, node: usize, qc: &QuorumCertificate) {
-        let mut branch = vec![qc.value];
-        let decided = self.places[node].as_ref().expect("honest").decided.len() as Height;
-        if qc.height <= decided {
-            return;
-        }
-        for _ in decided + 1..qc.height {
-            let last = branch.last().expect("not empty");
-            branch.extend(self.parents.get(last).copied());
-        }
-        for (height, value) in (decided + 1..).zip(branch.into_iter().rev()) {
-            self.decide(node, height, value);
-        }
     }
 
     /// Re-broadcast, and blocks that others have decided.
@@ -477,7 +466,8 @@ impl World {
         for to in honest {
             let place = self.places[to].as_ref().expect("honest");
             let Some(victim) = &place.machine else { continue };
-            let lies = self.liars.lies(to, victim, &self.signed, &mut self.draws);
+            let Some(faces) = self.liars.faces(to) else { continue };
+            let lies = victim.lies(&faces, &self.signed, &mut self.draws);
             for lie in lies {
                 if let ChainMessage::Proposal(proposal) = &lie {
                     self.parents.insert(proposal.value, proposal.qc.value);
