@@ -26,6 +26,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+import numpy as np
 import polars as pl
 from scipy.stats import mannwhitneyu
 
@@ -73,19 +74,20 @@ def _device() -> int:
 
 
 def _relay(tun: int, control: Connection) -> None:
-    """Delays, spaces and drops packets, until told to end."""
+    """Delays, spaces and drops packets, until it is asked to end."""
     case, rng = Case(0, 0.0, 0.0, ""), random.Random(0)
     waiting: list[tuple[float, int, bytes]] = []
     free, number = 0.0, 0
     while True:
         now = time.monotonic()
         wait = max(0.0, waiting[0][0] - now) if waiting else 1.0
-        ready, _, _ = select.select([tun, control], [], [], wait)
+        watched: list[int | Connection] = [tun, control]
+        ready, _, _ = select.select(watched, [], [], wait)
         if control in ready:
-            told = control.recv()
-            if told is None:
+            order = control.recv()
+            if order is None:
                 return
-            case, rng = told
+            case, rng = order
             control.send(True)
         now = time.monotonic()
         if tun in ready:
@@ -189,7 +191,7 @@ def of_lab(case: Case, seed: int) -> float:
     trace = st.run(scenario, seed=seed).trace
     first = trace["messages"]["message"][0]
     at = trace["receipts"].filter(pl.col("message") == first)["time_ns"]
-    return float(at.max() - at.min()) / 1e6  # type: ignore[operator]
+    return float(np.ptp(at.to_numpy())) / 1e6
 
 
 def _quartiles(times: list[float]) -> str:

@@ -19,12 +19,14 @@ SEEDS = range(1, 11)
 
 
 def venue(
-    faults: Sequence[Mapping[str, Any]] = (), rate: float = 150.0, **values: Any
+    values: Mapping[str, Any] | None = None,
+    faults: Sequence[Mapping[str, Any]] = (),
+    rate: float = 150.0,
 ) -> st.Scenario:
     """Seven validators 40 ms apart, whose lines take any rate."""
     delay = {"kind": "fixed", "delay_ms": 40.0, "jitter": 0.0}
     scenario = synchrony_worlds.venue(faults, rate=rate, delay=delay)
-    return scenario.with_values({"network.uplink_mbps": 0.0} | values)
+    return scenario.with_values({"network.uplink_mbps": 0.0, **(values or {})})
 
 
 def decision_ms(trace: st.Trace) -> np.ndarray:
@@ -41,21 +43,21 @@ def test_parts_that_nothing_holds_arrive_with_the_whole(transport: str) -> None:
         "network.connections.initial_window": 1_000,
         "layer.service.distribution": {"kind": "fixed"},
     }
-    whole = st.run(venue(**values), seed=3).trace
-    in_one = st.run(venue(**values, **{"layer.reactor.part_kb": 16}), seed=3).trace
+    whole = st.run(venue(values), seed=3).trace
+    in_one = st.run(venue(values | {"layer.reactor.part_kb": 16}), seed=3).trace
     assert in_one["blocks"].equals(whole["blocks"])
     assert in_one["executions"].equals(whole["executions"])
     # Of many parts the last comes behind the proposer's vote, whose verification takes 0.1 ms.
-    in_many = st.run(venue(**values, **{"layer.reactor.part_kb": 1}), seed=3).trace
+    in_many = st.run(venue(values | {"layer.reactor.part_kb": 1}), seed=3).trace
     later_ms = decision_ms(in_many)[1] - decision_ms(whole)[1]
     assert 0.0 < later_ms < 0.11
     assert in_many["blocks"].height == whole["blocks"].height
 
 
 def test_parts_pass_a_chain_of_slow_lines_like_a_pipeline() -> None:
-    """Four nodes in a row, 20 Mbit/s. From an end, a quorum of three needs two transmissions of a whole
-    block one after the other, and the third node's vote waits behind the next; in parts of a tenth, one
-    transmission and two parts."""
+    """Four nodes in a row, 20 Mbit/s. From an end, a quorum of three needs two transmissions of a
+    whole block one after the other, and the third node's vote waits behind the next; in parts of a
+    tenth, one transmission and two parts."""
     row = {"kind": "edges", "edges": [[0, 1], [1, 2], [2, 3]]}
     size_kb, part_kb, mbps = 400, 40, 20.0
     values: dict[str, Any] = {
@@ -67,13 +69,13 @@ def test_parts_pass_a_chain_of_slow_lines_like_a_pipeline() -> None:
         "layer.consensus.timeout_propose_ms": 5_000.0,
     }
 
-    def from_an_end_ms(**parts: Any) -> float:
-        trace = st.run(venue(**values, **parts), seed=1).trace
+    def from_an_end_ms(parts: dict[str, Any]) -> float:
+        trace = st.run(venue(values | parts), seed=1).trace
         at_end = trace["blocks"]["proposer"].is_in([0, 3]) & (trace["blocks"]["messages"] > 0)
         assert at_end.sum() > 2
         return float(np.median(decision_ms(trace)[at_end.to_numpy()]))
 
-    saved_ms = from_an_end_ms() - from_an_end_ms(**{"layer.reactor.part_kb": part_kb})
+    saved_ms = from_an_end_ms({}) - from_an_end_ms({"layer.reactor.part_kb": part_kb})
     assert saved_ms == pytest.approx(2 * (size_kb - part_kb) * 8 / mbps, rel=0.1)
 
 
@@ -83,7 +85,7 @@ def test_a_routine_that_sleeps_delays_a_step_by_up_to_its_sleep() -> None:
     for seed in SEEDS:
         awake = decision_ms(st.run(venue(rate=20.0), seed=seed).trace)
         asleep = decision_ms(
-            st.run(venue(rate=20.0, **{"layer.reactor.sleep_ms": SLEEP_MS}), seed=seed).trace
+            st.run(venue({"layer.reactor.sleep_ms": SLEEP_MS}, rate=20.0), seed=seed).trace
         )
         added = asleep.mean() - awake.mean()
         assert SLEEP_MS / 2 < added < 3 * SLEEP_MS
@@ -93,7 +95,7 @@ def test_a_routine_that_sleeps_delays_a_step_by_up_to_its_sleep() -> None:
 def test_peers_are_sent_only_what_they_lack() -> None:
     """Votes that a peer has announced by then are not sent to it."""
     flood, lacking = (
-        st.run(venue(rate=0.1, **{"layer.reactor.sleep_ms": sleep_ms}), seed=2).trace
+        st.run(venue({"layer.reactor.sleep_ms": sleep_ms}, rate=0.1), seed=2).trace
         for sleep_ms in (0.0, SLEEP_MS)
     )
 
@@ -116,7 +118,7 @@ def test_peers_are_sent_only_what_they_lack() -> None:
 def test_after_a_fault_the_chain_goes_on(transport: str, fault: dict[str, Any]) -> None:
     """With lost parts and parts lost with a crash: every node has the last blocks."""
     for seed in SEEDS[:3]:
-        scenario = venue([fault], **{"network.transport": transport}, **PEER_BY_PEER)
+        scenario = venue({"network.transport": transport, **PEER_BY_PEER}, [fault])
         trace = st.run(scenario, seed=seed).trace
         assert trace.stats.safety
         highest = trace["executions"].group_by("node").agg(pl.col("height").max())["height"]
@@ -131,7 +133,7 @@ def test_the_shortcut_is_exact() -> None:
     values: dict[str, Any] = {"network.loss": 0.01, "network.delay.jitter": 0.1, **PEER_BY_PEER}
     values["network.transport"] = "tcp"
     chains = [
-        st.run(venue(**values, **{"network.every_copy": every}), seed=5).trace.chains
+        st.run(venue(values | {"network.every_copy": every}), seed=5).trace.chains
         for every in (False, True)
     ]
     assert chains[0] == chains[1]
@@ -140,7 +142,7 @@ def test_the_shortcut_is_exact() -> None:
 def test_waits_are_charged_to_the_routines() -> None:
     """The time that votes and parts wait for a sleeping routine is a timer's, and none is lost."""
     awake, asleep = (
-        st.run(venue(rate=50.0, **values), seed=4).trace["waits"].drop("message").mean()
+        st.run(venue(values, rate=50.0), seed=4).trace["waits"].drop("message").mean()
         for values in ({}, PEER_BY_PEER)
     )
     added = asleep["timers_ns"][0] - awake["timers_ns"][0]

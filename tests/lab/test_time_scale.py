@@ -66,6 +66,7 @@ def tables(scenario: st.Scenario) -> dict[str, pl.DataFrame]:
         (TENDERMINT, PEER_BY_PEER, crash([1, 4])),
         (TENDERMINT, QUIC, LOSS),
         (HOTSTUFF, TCP, LOSS),
+        (SIMPLEX, TCP, LOSS),
         (SIMPLEX, {}, crash([1, 4])),
         (SIMPLEX, {}, LOSS),
         (SIMPLEX, {"layer.gossip": {"kind": "mesh"}}, crash([1, 4])),

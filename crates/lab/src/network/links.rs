@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use surgetank_layer::units::{NEVER, NodeId, Ns};
 
-use super::transport::{Carried, Held};
+use super::transport::{Carried, Stalled};
 use super::{Delays, Graph, Paths};
 use crate::faults::Faults;
 use crate::seed::packet_bits;
@@ -41,7 +41,7 @@ pub struct Flight {
     /// Delay added by active faults, in ns.
     pub extra: Ns,
     /// For how long its connection was held before it left.
-    pub held: Held,
+    pub held: Stalled,
 }
 
 /// One node's uplink or downlink: packets pass one after the other.
@@ -203,7 +203,7 @@ impl Links {
         }
         // Most copies of a flood end here.
         if leaves >= known && !self.loses && !self.faults.on_links() {
-            return Ok(Flight { leaves, at: leaves, extra: 0, held: Held::default() });
+            return Ok(Flight { leaves, at: leaves, extra: 0, held: Stalled::default() });
         }
         self.travel(leaves, from, to, self.delays.link_ns[link], known)
     }
@@ -242,7 +242,7 @@ impl Links {
         if known != NEVER && !self.faults.on_links() {
             let earliest = leaves + self.delays.at_least(base, bits);
             if earliest >= known {
-                return Ok(Flight { leaves, at: earliest, extra: 0, held: Held::default() });
+                return Ok(Flight { leaves, at: earliest, extra: 0, held: Stalled::default() });
             }
         }
         let mut delay = self.delays.sample(base, bits);
@@ -256,7 +256,7 @@ impl Links {
             extra = fate.after_ns.saturating_sub(delay);
             delay = fate.after_ns;
         }
-        Ok(Flight { leaves, at: leaves + delay, extra, held: Held::default() })
+        Ok(Flight { leaves, at: leaves + delay, extra, held: Stalled::default() })
     }
 
     /// Of packets that draw less than this, all are lost.

@@ -10,4 +10,4 @@ pub use delay::Delays;
 pub use links::{Counts, Dropped, Flight, LinkConfig, Links, Sent};
 pub use paths::Paths;
 pub use topology::Graph;
-pub use transport::{Arrived, Channel, Congestion, Connections, Handed, Held, Hold, News, Rules};
+pub use transport::{Arrived, Channel, ConnectionSet, Handed, News, Rules, Stall, Stalled};

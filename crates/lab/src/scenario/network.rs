@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use surgetank_layer::units::Ns;
 
-use crate::network::Congestion;
-
 /// Nodes, topology, and the links' delay, bandwidth and loss.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +85,16 @@ pub enum Transport {
     Tcp,
     /// QUIC connections, with a stream for each message.
     Quic,
+}
+
+/// The law of a congestion window.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Congestion {
+    /// That of NewReno, RFC 5681.
+    Newreno,
+    /// That of CUBIC, RFC 9438.
+    Cubic,
 }
 
 /// Settings of connections.

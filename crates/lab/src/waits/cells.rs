@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use super::segments::{Id, NONE};
-use crate::network::Held;
+use crate::network::Stalled;
 
 /// The first arrival of a message at a node.
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ pub struct Cells {
     pages: Vec<Page>,
     free: Vec<u32>,
     /// For how long the copies of [`Cell::at`] were held by their connections, where they were.
-    held: BTreeMap<(MessageId, NodeId), Held>,
+    held: BTreeMap<(MessageId, NodeId), Stalled>,
 }
 
 impl Cells {
@@ -104,16 +104,16 @@ impl Cells {
 
     /// For how long the earliest copy of a message to a node was held.
     #[inline]
-    pub fn held(&self, message: MessageId, node: NodeId) -> Held {
+    pub fn held(&self, message: MessageId, node: NodeId) -> Stalled {
         if self.held.is_empty() {
-            return Held::default();
+            return Stalled::default();
         }
         self.held.get(&(message, node)).copied().unwrap_or_default()
     }
 
     /// Records that for a new earliest copy.
     #[inline]
-    pub fn hold(&mut self, message: MessageId, node: NodeId, held: Held) {
+    pub fn hold(&mut self, message: MessageId, node: NodeId, held: Stalled) {
         if !held.is_nothing() {
             self.held.insert((message, node), held);
         } else if !self.held.is_empty() {

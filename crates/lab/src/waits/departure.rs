@@ -2,7 +2,7 @@
 
 use surgetank_layer::units::{NodeId, Ns};
 
-use crate::network::{Held, Hold};
+use crate::network::{Stall, Stalled};
 use crate::trace::{Place, Resource};
 
 /// A part of it.
@@ -15,16 +15,16 @@ pub struct Departing {
 
 /// Its parts in order: waiting for a window (round trips, so distance), for what was lost by chance or
 /// by a fault to be sent again, and the rest for the uplink and the rate of the path.
-pub fn departure(from: NodeId, way: Place, span: (Ns, Ns), held: &Held) -> [Departing; 4] {
+pub fn departure(from: NodeId, way: Place, span: (Ns, Ns), held: &Stalled) -> [Departing; 4] {
     let (mut begin, last) = span;
     let mut part = |resource, place, length: Ns| {
         let end = (begin + length).min(last);
         Departing { resource, place, begin: std::mem::replace(&mut begin, end), end }
     };
     [
-        part(Resource::Distance, way, held.get(Hold::Window)),
-        part(Resource::Loss, way, held.get(Hold::Loss)),
-        part(Resource::Faults, way, held.get(Hold::Fault)),
+        part(Resource::Distance, way, held.get(Stall::Window)),
+        part(Resource::Loss, way, held.get(Stall::Loss)),
+        part(Resource::Faults, way, held.get(Stall::Fault)),
         part(Resource::Bandwidth, Place::at(from), last - span.0),
     ]
 }

@@ -87,7 +87,7 @@ impl Waits {
     ) {
         if self.ways[message as usize].is_some() && flight.at < self.cells.get(message, to).at {
             let before = self.sending(now, from, message);
-            self.under_way(now, from, to, message, flight, before);
+            self.copy_sent(now, from, to, message, flight, before);
         }
     }
 
@@ -120,7 +120,7 @@ impl Waits {
     }
 
     /// A copy that was sent at a time, for this reason, will arrive; records it if it is the earliest.
-    pub fn under_way(
+    pub fn copy_sent(
         &mut self,
         sent: Ns,
         from: NodeId,

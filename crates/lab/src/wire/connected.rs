@@ -5,7 +5,7 @@
 //!    [`Freight`] until its arrival is known; then it becomes an event, or, if an earlier copy of it
 //!    arrives there, none.
 //! 2. A copy of a message of consensus that waits counts as being in flight: it is not sent again.
-//! 3. What is lost with a connection is lost; its sender is not told.
+//! 3. What is lost with a connection is lost; its sender does not know.
 
 use surgetank_layer::message::{Envelope, Payload};
 use surgetank_layer::node::Packet;
@@ -214,7 +214,14 @@ impl Wire {
     }
 
     /// Puts something into a connection, where it waits.
-    pub(super) fn load(&mut self, now: Ns, id: u32, channel: Channel, bytes: u32, freight: Freight) {
+    pub(super) fn load(
+        &mut self,
+        now: Ns,
+        id: u32,
+        channel: Channel,
+        bytes: u32,
+        freight: Freight,
+    ) {
         let number = self.freight.put(freight);
         let Some(connections) = self.connections.as_mut() else { return };
         let news = connections.push(now, id, channel, number, bytes, &mut self.links);
@@ -281,7 +288,7 @@ impl Wire {
                 self.waiting.remove(&(message, to));
                 if self.is_earliest(message, to, at) {
                     if let Some(waits) = waits {
-                        waits.under_way(since, from, to, message, &flight, before);
+                        waits.copy_sent(since, from, to, message, &flight, before);
                     }
                     self.due.push((at, Due::Arrive { link, message }));
                 }
@@ -304,18 +311,16 @@ impl Wire {
             Some(Freight::Copy { link, message, .. }) => {
                 self.waiting.remove(&(message, self.links.graph.peers[link as usize]));
             }
-            Some(Freight::Parcel { slot, .. }) => {
-                match self.parcels.take(slot) {
-                    Some(Parcel::Packet { packet: Packet::Forward(envelope), .. }) => {
-                        self.undelivered.push(envelope.id);
-                    }
-                    Some(Parcel::Part { link, message, .. }) => {
-                        self.part_is_gone(message, self.links.graph.peers[link as usize]);
-                        self.due.push((now, Due::Parts(link)));
-                    }
-                    _ => {}
+            Some(Freight::Parcel { slot, .. }) => match self.parcels.take(slot) {
+                Some(Parcel::Packet { packet: Packet::Forward(envelope), .. }) => {
+                    self.undelivered.push(envelope.id);
                 }
-            }
+                Some(Parcel::Part { link, message, .. }) => {
+                    self.part_is_gone(message, self.links.graph.peers[link as usize]);
+                    self.due.push((now, Due::Parts(link)));
+                }
+                _ => {}
+            },
             None => {}
         }
     }

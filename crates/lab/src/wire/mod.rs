@@ -21,7 +21,7 @@ use surgetank_layer::node::Packet;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use crate::host::Host;
-use crate::network::{Connections, Dropped, Flight, Handed, Links, News, Rules};
+use crate::network::{ConnectionSet, Dropped, Flight, Handed, Links, News, Rules};
 use crate::scenario;
 use crate::slab::Slab;
 use crate::trace::Place;
@@ -74,8 +74,8 @@ struct Carried {
 pub struct Wire {
     /// Links with their topology and delays.
     pub links: Links,
-    /// Connections over them; without, every message is a packet of its own.
-    connections: Option<Connections>,
+    /// ConnectionSet over them; without, every message is a packet of its own.
+    connections: Option<ConnectionSet>,
     /// What waits in connections.
     freight: Slab<Freight>,
     /// Copies of messages of consensus that wait in connections.
@@ -115,7 +115,7 @@ impl Wire {
         let nodes = links.graph.nodes();
         let every_copy = every_copy || links.has_downlink();
         Wire {
-            connections: rules.map(|rules| Connections::new(rules, &links)),
+            connections: rules.map(|rules| ConnectionSet::new(rules, &links)),
             freight: Slab::default(),
             waiting: BTreeSet::new(),
             pending: Vec::new(),

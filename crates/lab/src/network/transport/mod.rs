@@ -1,16 +1,17 @@
 //! Transport: what the connections between nodes do to messages.
 //!
-//! Files: [`connection`] (one direction of a connection), [`window`] (congestion control), [`rtt`]
+//! Files: [`connection`] (one direction of a connection), [`path`] (the way between its ends), [`window`] (congestion control), [`rtt`]
 //! (round-trip times and timeouts), [`gaps`] (what was lost), [`outgoing`] (what waits),
-//! [`holds`] (for how long, and why), [`rules`] (constants), [`way`] (its packets on the links),
+//! [`stalls`] (for how long, and why), [`rules`] (constants), [`way`] (its packets on the links),
 //! this one (all connections).
 
 mod connection;
 mod gaps;
-mod holds;
 mod outgoing;
+mod path;
 mod rtt;
 mod rules;
+mod stalls;
 mod way;
 mod window;
 
@@ -22,12 +23,11 @@ use std::collections::BTreeMap;
 use surgetank_layer::units::{NEVER, NodeId, Ns};
 
 use connection::Connection;
-pub use connection::{Arrived, Carried};
-pub use holds::{Held, Hold};
 pub use outgoing::Channel;
+pub use path::{Arrived, Carried};
 pub use rules::Rules;
+pub use stalls::{Stall, Stalled};
 use way::Way;
-pub use window::Congestion;
 
 use super::Links;
 
@@ -67,7 +67,7 @@ struct Ends {
 
 /// All connections. They are open from the start, as venues' nodes keep theirs; each direction is
 /// made when it is first used.
-pub struct Connections {
+pub struct ConnectionSet {
     rules: Rules,
     all: Vec<Connection>,
     ends: Vec<Ends>,
@@ -76,10 +76,10 @@ pub struct Connections {
     down: Vec<bool>,
 }
 
-impl Connections {
+impl ConnectionSet {
     /// No traffic.
-    pub fn new(rules: Rules, links: &Links) -> Connections {
-        Connections {
+    pub fn new(rules: Rules, links: &Links) -> ConnectionSet {
+        ConnectionSet {
             rules,
             all: Vec::new(),
             ends: Vec::new(),
@@ -126,7 +126,7 @@ impl Connections {
         let mut way = Way { links, ends: self.ends[id as usize] };
         if let Some(sent) = one.direct(now, bytes, &self.rules, &mut way) {
             let (leaves, at, extra) = (sent.leaves, sent.at, sent.extra);
-            let held = Held::default();
+            let held = Stalled::default();
             return Handed::Sent(super::Flight { leaves, at, extra, held });
         }
         if one.has_room(&self.rules, bytes) { Handed::Waits } else { Handed::Refused }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use surgetank_layer::units::Ns;
 
-use super::holds::Held;
+use super::stalls::Stalled;
 
 /// Channels of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Cargo {
     /// When it was handed to the connection.
     pub since: Ns,
     /// For how long the connection had been held until then.
-    pub held: Held,
+    pub held: Stalled,
 }
 
 /// A message of which bytes are still to be sent.

@@ -4,9 +4,8 @@ use surgetank_layer::units::Ns;
 
 use super::connection::BURST_MAX;
 use super::outgoing::CHANNELS;
-use super::window::Congestion;
 use crate::network::links::{ns_per_byte, transmission};
-use crate::scenario::{self, Transport};
+use crate::scenario::{self, Congestion, Transport};
 
 /// Most bytes that a host hands to its network card at once.
 const OFFLOAD_BYTES: u64 = 65_536;

@@ -3,7 +3,7 @@
 use surgetank_layer::units::Ns;
 
 use super::Ends;
-use super::connection::{Carried, Path};
+use super::path::{Carried, Path};
 use crate::network::Links;
 
 /// The links between the ends of a connection.

@@ -3,8 +3,9 @@
 //! Windows are real numbers of bytes. Slow start counts bytes (RFC 3465) without a bound for one
 //! acknowledgement, as hosts with segmentation offload do. HyStart is not simulated.
 
-use serde::{Deserialize, Serialize};
 use surgetank_layer::units::Ns;
+
+use crate::scenario::Congestion;
 
 /// CUBIC's multiplicative decrease (RFC 9438, 4.6).
 const BETA: f64 = 0.7;
@@ -13,28 +14,18 @@ const ALPHA: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 /// CUBIC's C, in segments per s³ (4.1).
 const C: f64 = 0.4;
 
-/// The law of a window.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Congestion {
-    /// RFC 5681.
-    Newreno,
-    /// RFC 9438.
-    Cubic,
-}
-
 /// CUBIC's state between two reductions, in segments.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cubic {
-    /// W_max.
+    /// W_max: the window at the last reduction.
     w_max: f64,
     /// K, in s.
     k: f64,
     /// When the present epoch of congestion avoidance began, and cwnd then.
     epoch: Option<(Ns, f64)>,
-    /// W_est.
+    /// W_est: the window that Reno would have.
     w_est: f64,
-    /// cwnd_prior.
+    /// cwnd_prior: the window before the last reduction.
     prior: f64,
 }
 

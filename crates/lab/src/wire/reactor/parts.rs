@@ -12,7 +12,7 @@ use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 use super::super::connected::Freight;
 use super::super::{Due, Parcel, Wire};
 use super::Routine;
-use crate::network::{Channel, Flight, Handed, Held};
+use crate::network::{Channel, Flight, Handed, Stalled};
 use crate::seed::packet_bits;
 use crate::waits::{self, Waits};
 
@@ -87,9 +87,8 @@ impl Blocks {
     fn pick(&mut self, message: MessageId, node: NodeId, link: u32) -> Option<u32> {
         let block = self.all.get(&message)?;
         let (have, known) = (block.have.get(&node)?, block.known.get(&link));
-        let lacking = |part: &u32| {
-            have.contains(*part) && !known.is_some_and(|known| known.contains(*part))
-        };
+        let lacking =
+            |part: &u32| have.contains(*part) && !known.is_some_and(|known| known.contains(*part));
         let count = (0..block.count).filter(lacking).count() as u64;
         if count == 0 {
             return None;
@@ -180,7 +179,9 @@ impl Wire {
                 reactor.wanted[link as usize].retain(|&other| other != message);
                 continue;
             };
-            if let Some(left) = self.send_part(now, link, (message, part), slept, waits.as_deref_mut()) {
+            if let Some(left) =
+                self.send_part(now, link, (message, part), slept, waits.as_deref_mut())
+            {
                 self.due.push((left, Due::Parts(link)));
             }
             return;
@@ -296,9 +297,16 @@ impl Wire {
     }
 
     /// A completed block is here: the path of its last part is that of the block.
-    pub fn block_is_complete(&self, now: Ns, link: u32, message: MessageId, why: waits::Id, waits: &mut Waits) {
+    pub fn block_is_complete(
+        &self,
+        now: Ns,
+        link: u32,
+        message: MessageId,
+        why: waits::Id,
+        waits: &mut Waits,
+    ) {
         let (from, to) = self.ends(link);
-        let flight = Flight { leaves: now, at: now, extra: 0, held: Held::default() };
-        waits.under_way(now, from, to, message, &flight, why);
+        let flight = Flight { leaves: now, at: now, extra: 0, held: Stalled::default() };
+        waits.copy_sent(now, from, to, message, &flight, why);
     }
 }

@@ -79,7 +79,7 @@ fn data_arrives_though_acknowledgements_do_not() {
         }
         fn answer(&mut self, at: Ns, number: u64) -> Option<Ns> {
             // Every second one.
-            (number % 2 == 0).then_some(at + self.0.delay)
+            number.is_multiple_of(2).then_some(at + self.0.delay)
         }
         fn sure_answer(&mut self, at: Ns, _number: u64) -> Ns {
             at + self.0.delay
@@ -105,17 +105,17 @@ fn data_arrives_though_acknowledgements_do_not() {
 /// A message that waits for a loss before it says so.
 #[test]
 fn time_is_charged_to_what_held_it() {
-    use super::super::holds::Hold;
+    use super::super::stalls::Stall;
     let mut transfer = lossy(rules(), &[1]);
     transfer.send(0, Channel::Messages, 0, 500);
     transfer.send(10 * MS, Channel::Messages, 1, 500);
     transfer.until(NEVER);
     let second = transfer.arrived.iter().find(|one| one.cargo == 1).unwrap();
     let span = second.leaves - second.since;
-    assert_eq!(second.held.get(Hold::Loss), span);
+    assert_eq!(second.held.get(Stall::Loss), span);
     assert!(span > 50 * MS);
     let mut long = Transfer::new(rules(), Line::new(50 * MS, 0));
     long.send(0, Channel::Messages, 0, 70 * SEGMENT);
     long.until(NEVER);
-    assert_eq!(long.arrived[0].held.get(Hold::Window), 200 * MS);
+    assert_eq!(long.arrived[0].held.get(Stall::Window), 200 * MS);
 }

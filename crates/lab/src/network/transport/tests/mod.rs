@@ -1,4 +1,4 @@
-//! Connections over a line with a delay, a rate and losses, against closed forms, laws of the
+//! ConnectionSet over a line with a delay, a rate and losses, against closed forms, laws of the
 //! literature and a simulation packet by packet.
 
 mod laws;
@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 
 use surgetank_layer::units::{NEVER, Ns};
 
-use super::connection::{Arrived, Carried, Connection, Path};
+use super::connection::Connection;
 use super::outgoing::{CHANNELS, Channel};
+use super::path::{Arrived, Carried, Path};
 use super::rules::Rules;
-use super::window::Congestion;
+use crate::scenario::Congestion;
 use crate::seed::{packet_bits, unit};
 
 const MS: Ns = 1_000_000;
@@ -76,7 +77,7 @@ impl Path for Line {
         for index in 0..segments {
             self.number += 1;
             let chance = self.loss > 0.0 && unit(packet_bits(self.key, self.number)) < self.loss;
-            let every = self.every > 0 && self.number % self.every == 0;
+            let every = self.every > 0 && self.number.is_multiple_of(self.every);
             if chance || every || self.lost.contains(&self.number) {
                 lost[0] |= 1 << index;
             } else if self.is_cut(now) {

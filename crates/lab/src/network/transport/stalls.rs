@@ -4,7 +4,7 @@ use surgetank_layer::units::Ns;
 
 /// Why bytes that a connection has to send are not sent, or not received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum Stall {
     /// The window is full, or the connection is being set up: both last round trips.
     Window,
     /// A packet was lost by chance.
@@ -14,39 +14,39 @@ pub enum Hold {
 }
 
 /// Kinds of hold.
-const HOLDS: usize = 3;
+const STALLS: usize = 3;
 
 /// Time under each hold, in ns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held([Ns; HOLDS]);
+pub struct Stalled([Ns; STALLS]);
 
-impl Held {
+impl Stalled {
     /// Time under one hold, in ns.
-    pub fn get(&self, hold: Hold) -> Ns {
+    pub fn get(&self, hold: Stall) -> Ns {
         self.0[hold as usize]
     }
 
     /// Whether there was none.
     pub fn is_nothing(&self) -> bool {
-        *self == Held::default()
+        *self == Stalled::default()
     }
 
     /// What has been added since an earlier state.
-    pub fn since(&self, earlier: &Held) -> Held {
-        Held(std::array::from_fn(|hold| self.0[hold] - earlier.0[hold]))
+    pub fn since(&self, earlier: &Stalled) -> Stalled {
+        Stalled(std::array::from_fn(|hold| self.0[hold] - earlier.0[hold]))
     }
 }
 
 /// The present hold of a connection, and the time under each so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Holds {
-    now: Option<(Hold, Ns)>,
-    before: Held,
+pub struct StallClock {
+    now: Option<(Stall, Ns)>,
+    before: Stalled,
 }
 
-impl Holds {
+impl StallClock {
     /// The hold changes.
-    pub fn change(&mut self, now: Ns, hold: Option<Hold>) {
+    pub fn change(&mut self, now: Ns, hold: Option<Stall>) {
         if hold.is_none() && self.now.is_none() {
             return;
         }
@@ -55,7 +55,7 @@ impl Holds {
     }
 
     /// Time under each hold until now.
-    pub fn total(&self, now: Ns) -> Held {
+    pub fn total(&self, now: Ns) -> Stalled {
         let mut total = self.before;
         if let Some((hold, since)) = self.now {
             total.0[hold as usize] += now - since;
