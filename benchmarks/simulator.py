@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/simulator.py [--quick]
 
-- M/M/1 and a flood broadcast against SimPy and ciw: the same model, the answers compared.
+- M/M/1 and a flood broadcast against SimPy and ciw: the same model, the answers compared. The same
+  flood over TCP and QUIC connections.
 - Against the hold model on the bare queue (crates/lab/examples/hold_model.rs), the limit.
 - 10,000 nodes × 1,000 messages: memory. Twice and four times the messages: linear cost.
 
@@ -87,7 +88,9 @@ def our_mm1(customers: int, rho: float) -> Speed:
     return Speed("surgetank", messages.height, stats["events"], *spent, wait)
 
 
-def our_flood(nodes: int, messages: int, every_copy: bool) -> tuple[Speed, dict[str, Any]]:
+def our_flood(
+    nodes: int, messages: int, every_copy: bool, transport: str = "datagram"
+) -> tuple[Speed, dict[str, Any]]:
     """Flood over a random regular graph of degree 8, 5–120 ms links, 1 Gbit/s uplinks."""
     rate = 500.0
     text = scenario(
@@ -101,6 +104,7 @@ def our_flood(nodes: int, messages: int, every_copy: bool) -> tuple[Speed, dict[
             "delay": {"kind": "uniform", "low_ms": 5.0, "high_ms": 120.0, "jitter": 0.0},
             "uplink_mbps": 1_000.0,
             "every_copy": every_copy,
+            "transport": transport,
         },
     )
     tables, stats, spent = ours(text)
@@ -165,6 +169,8 @@ def perform(task: str) -> dict[str, Any]:
             speed = ciw_mm1(n[0], 0.8, 1)
         case "our-flood":
             speed, stats = our_flood(n[0], n[1], bool(n[2]))
+        case "tcp-flood" | "quic-flood":
+            speed, stats = our_flood(n[0], n[1], False, name.removesuffix("-flood"))
         case "simpy-flood":
             speed = peer_flood(n[0], n[1])
         case _:
@@ -206,6 +212,13 @@ def measure(quick: bool) -> list[Row]:
         rows.append(Row(what, who, work, rate(run["events_per_s"]), "1"))
     work, ratio = f"{rate(peer['per_s'])} transmissions", f"{flood['per_s'] / peer['per_s']:.0f}×"
     rows.append(Row(what, "SimPy", work, rate(peer["events_per_s"]), ratio))
+
+    for transport in ("tcp", "quic"):
+        run = alone(f"{transport}-flood:1000:{4_000 // scale}")
+        work = f"{rate(run['per_s'])} transmissions"
+        ratio = f"{run['per_s'] / flood['per_s']:.2f}× datagrams"
+        who = f"surgetank, {transport.upper()}"
+        rows.append(Row(what, who, work, rate(run["events_per_s"]), ratio))
 
     for length in (10_000, 100_000, 1_000_000):
         limit = hold_model(length)

@@ -313,11 +313,17 @@ impl Links {
         segments: u32,
         bytes: u32,
     ) -> (u32, Ns) {
+        if self.buffer_bytes == 0 {
+            let leaves = match self.uplink_byte[from as usize] {
+                0 => now,
+                byte => self.uplink[from as usize].take(now, transmission(bytes, byte)),
+            };
+            return (segments, self.paths.pass(leaves, from, to, bytes));
+        }
         let byte = self.uplink_byte[from as usize];
         let lane = &mut self.uplink[from as usize];
         let (mut left, mut leaves) = (segments, now);
-        let room =
-            |byte: u64| if self.buffer_bytes == 0 { NEVER } else { span(self.buffer_bytes, byte) };
+        let room = |byte: u64| span(self.buffer_bytes, byte);
         if byte > 0 {
             (left, leaves) = lane.take_within(now, transmission(bytes, byte), segments, room(byte));
         }

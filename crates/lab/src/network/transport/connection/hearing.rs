@@ -11,6 +11,10 @@ const PERSISTENT: u32 = 3;
 
 impl Connection {
     pub(super) fn rest(&mut self, now: Ns, rules: &Rules) {
+        // The timeout is longer than its least part.
+        if now.saturating_sub(self.last_sent) < rules.rto_min_ns {
+            return;
+        }
         if rules.idle_restart && self.pipe == 0 && self.outgoing.count() == 0 && self.order > 0 {
             let timeouts = now.saturating_sub(self.last_sent) / self.rtt.timeout(0);
             if timeouts > 0 {
@@ -87,7 +91,8 @@ impl Connection {
         self.pipe = self.pipe.saturating_sub(self.gaps.suspect_all() + self.unheard);
         self.unheard = 0;
         if !rules.quic {
-            self.window.collapse(self.backoff > 0);
+            let again = self.backoff > 0;
+            self.window.collapse(again);
             self.recover = self.order;
         } else if self.backoff + 1 >= PERSISTENT {
             self.window.collapse_quic();
@@ -97,17 +102,17 @@ impl Connection {
         let most = u64::from(rules.segment_bytes);
         match self.gaps.take(most) {
             Some((start, end)) => self.send(now, start, end, rules, path, out),
-            None => self.probe(now, path),
+            None => self.probe(now, rules, path),
         }
     }
 
     /// Sends again what the receiver has: only its answer matters.
-    pub(super) fn probe(&mut self, now: Ns, path: &mut impl Path) {
+    pub(super) fn probe(&mut self, now: Ns, rules: &Rules, path: &mut impl Path) {
         let there = path.carry(now, 1, PROBE_BYTES);
         self.order += 1;
         if there.lost.iter().all(|lost| *lost == 0) {
             self.last_arrival = there.at.max(self.last_arrival);
-            self.answer(now, 0, there.number, path);
+            self.answer(now, 0, there.number, rules, path);
         }
     }
 }

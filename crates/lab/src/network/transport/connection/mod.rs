@@ -23,6 +23,7 @@ mod hearing;
 mod sending;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 
 use surgetank_layer::units::{NEVER, Ns};
 
@@ -76,11 +77,9 @@ struct Stream {
     whole: bool,
 }
 
-/// One direction of a connection.
-///
-/// The fields of [`Connection::direct`] come first and stay together: a flood touches many connections.
+/// One direction of a connection. What [`Connection::direct`] needs is apart from the rest: a flood
+/// touches many connections with little each.
 #[derive(Clone, Debug)]
-#[repr(C)]
 pub struct Connection {
     /// Bytes that can be sent whatever was acknowledged since: the window is at least as large.
     credit: u64,
@@ -88,6 +87,26 @@ pub struct Connection {
     patience: Ns,
     last_arrival: Ns,
     noted: Vec<Noted>,
+    rest: Box<Rest>,
+}
+
+impl Deref for Connection {
+    type Target = Rest;
+
+    fn deref(&self) -> &Rest {
+        &self.rest
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Rest {
+        &mut self.rest
+    }
+}
+
+/// The state that bursts are accounted for in.
+#[derive(Clone, Debug)]
+pub struct Rest {
     state: State,
     burst: u64,
     outgoing: Outgoing,
@@ -126,14 +145,9 @@ pub struct Connection {
     pub wake_at: Ns,
 }
 
-impl Connection {
-    /// An open connection without traffic. `burst` = bytes of a burst at most.
-    pub fn new(rules: &Rules, burst: u64) -> Connection {
-        Connection {
-            credit: 0,
-            patience: 0,
-            last_arrival: 0,
-            noted: Vec::new(),
+impl Rest {
+    fn new(rules: &Rules, burst: u64) -> Rest {
+        Rest {
             state: State::Open,
             burst,
             outgoing: Outgoing::new(rules.priorities),
@@ -159,6 +173,19 @@ impl Connection {
             round_ends: 0,
             gate: 0,
             wake_at: NEVER,
+        }
+    }
+}
+
+impl Connection {
+    /// An open connection without traffic. `burst` = bytes of a burst at most.
+    pub fn new(rules: &Rules, burst: u64) -> Connection {
+        Connection {
+            credit: 0,
+            patience: 0,
+            last_arrival: 0,
+            noted: Vec::new(),
+            rest: Box::new(Rest::new(rules, burst)),
         }
     }
 
@@ -217,7 +244,8 @@ impl Connection {
             }
             self.pump(now, rules, path, out);
         }
-        self.holds.change(now, self.hold(now));
+        let hold = self.hold(now);
+        self.holds.change(now, hold);
         dropped
     }
 

@@ -6,7 +6,7 @@ use super::super::gaps::{Gap, Lost};
 use super::super::outgoing::Cargo;
 use super::super::path::{Arrived, Carried, Path};
 use super::super::rules::Rules;
-use super::{Answer, Connection, Noted, State, Stream};
+use super::{Answer, Connection, Noted, Rest, State, Stream};
 
 /// Bursts that are noted before they are accounted for.
 const NOTED_MAX: usize = 32;
@@ -87,7 +87,7 @@ impl Connection {
             self.next += u64::from(bytes);
             self.departs(sent, u64::from(bytes));
             let back = path.sure_answer(at, number);
-            self.answered(sent, u64::from(bytes), back);
+            self.answered(sent, u64::from(bytes), back, rules);
         }
         self.noted = noted;
     }
@@ -129,10 +129,12 @@ impl Connection {
             self.next += u64::from(piece.bytes);
             if !rules.quic {
                 if piece.last {
-                    self.sent.push_back((self.next, piece.cargo));
+                    let end = self.next;
+                    self.sent.push_back((end, piece.cargo));
                 }
                 continue;
             }
+            let end = self.next;
             let stream = self.streams.entry(piece.cargo.number).or_insert_with(|| Stream {
                 cargo: piece.cargo,
                 runs: Vec::new(),
@@ -140,8 +142,8 @@ impl Connection {
             });
             stream.whole = piece.last;
             match stream.runs.last_mut() {
-                Some(run) if run.1 == begin => run.1 = self.next,
-                _ => stream.runs.push((begin, self.next)),
+                Some(run) if run.1 == begin => run.1 = end,
+                _ => stream.runs.push((begin, end)),
             }
         }
         (start, self.next)
@@ -173,8 +175,8 @@ impl Connection {
         while self.sent.front().is_some_and(|(last, _)| *last <= received) {
             self.sent.pop_front().into_iter().for_each(|(_, cargo)| hand_over(cargo));
         }
-        let gaps = &self.gaps;
-        self.streams.retain(|_, stream| {
+        let Rest { gaps, streams, .. } = &mut *self.rest;
+        streams.retain(|_, stream| {
             let complete =
                 stream.whole && !stream.runs.iter().any(|(start, end)| gaps.touch(*start, *end));
             if complete {
@@ -202,7 +204,7 @@ impl Connection {
         let lost = self.lose(now, (start, end), &carried.lost, rules);
         if lost < bytes {
             self.last_arrival = carried.at.max(self.last_arrival);
-            self.answer(now, bytes - lost, carried.number, path);
+            self.answer(now, bytes - lost, carried.number, rules, path);
         }
         carried.at = self.last_arrival;
         carried
@@ -260,24 +262,35 @@ impl Connection {
     }
 
     /// The receiver acknowledges what has arrived.
-    pub(super) fn answer(&mut self, sent: Ns, bytes: u64, number: u64, path: &mut impl Path) {
+    pub(super) fn answer(
+        &mut self,
+        sent: Ns,
+        bytes: u64,
+        number: u64,
+        rules: &Rules,
+        path: &mut impl Path,
+    ) {
         match path.answer(self.last_arrival, number) {
-            Some(at) => self.answered(sent, bytes, at),
+            Some(at) => self.answered(sent, bytes, at, rules),
             None => self.unheard += bytes,
         }
     }
 
     /// An acknowledgement will arrive.
     #[inline]
-    pub(super) fn answered(&mut self, sent: Ns, bytes: u64, at: Ns) {
+    pub(super) fn answered(&mut self, sent: Ns, bytes: u64, at: Ns, rules: &Rules) {
         let before = self.last_answer.max(self.timer_from);
         self.last_answer = at.max(self.last_answer);
-        self.sparse |= self.last_answer > before + self.rtt.timeout(0);
-        self.answers.push_back(Answer {
+        // The timeout is longer than its least part.
+        if self.last_answer > before + rules.rto_min_ns {
+            self.sparse |= self.last_answer > before + self.rtt.timeout(0);
+        }
+        let answer = Answer {
             at: self.last_answer,
             bytes: bytes + std::mem::take(&mut self.unheard),
             sent,
             order: self.order,
-        });
+        };
+        self.answers.push_back(answer);
     }
 }
