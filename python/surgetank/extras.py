@@ -17,7 +17,7 @@ from surgetank.errors import SurgetankError
 
 __all__ = ["Extra", "install_command", "part_of"]
 
-Extra = Literal["cluster", "gossipsub", "live", "threshold"]
+Extra = Literal["adversary", "cluster", "gossipsub", "live", "threshold"]
 
 
 @contextmanager

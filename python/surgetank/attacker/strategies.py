@@ -61,8 +61,8 @@ SETTINGS: Final[Mapping[str, tuple[ChosenKey, ...]]] = MappingProxyType(
     }
 )
 """Kind of attack → the settings that are chosen, in addition to the capital. Kinds whose attacker
-XX gain and are left out; the attacker's node and the
-delay of its link are given by the scenario, not chosen."""
+cannot gain are left out; the attacker's node and the delay of its link are given by the scenario,
+not chosen."""
 
 KINDS: Final = tuple(SETTINGS)
 

@@ -184,13 +184,13 @@ def _surgetank(
     pass
 
 
-def overrides(values: list[str]) -> dict[str, Any]:
-    """`KEY=VALUE` pairs; values are TOML, or text where that fails."""
+def overrides(values: list[str], flag: str = "--set") -> dict[str, Any]:
+    """`KEY=VALUE` pairs of an option; values are TOML, or text where that fails."""
     found: dict[str, Any] = {}
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise SurgetankError("has no value", place=f"--set {text}", hint="Write KEY=VALUE")
+            raise SurgetankError("has no value", place=f"{flag} {text}", hint="Write KEY=VALUE")
         try:
             found[key.strip()] = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError:
@@ -198,7 +198,7 @@ def overrides(values: list[str]) -> dict[str, Any]:
         except (ValueError, RecursionError):
             hint = "Give a shorter value"
             raise SurgetankError(
-                "is too long or nested too deeply", place=f"--set {key}", hint=hint
+                "is too long or nested too deeply", place=f"{flag} {key}", hint=hint
             ) from None
     return found
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import typer
 
+from surgetank.cli.adversaries import ADVERSARY_PANEL
 from surgetank.cli.position_options import POSITIONS_PANEL
 from surgetank.cli.recording_options import TAPE_PANEL
 from surgetank.cli.target_options import TARGET_PANEL
@@ -61,6 +62,16 @@ _RULES: Final = (
         lambda given: given["otel_endpoint"] is not None,
         "without --otel-endpoint",
         "Add --otel-endpoint URL",
+    ),
+    _Rule(
+        "search",
+        (
+            *("find", "vary", "range_", "until", "degradation", "budget", "per", "precision"),
+            *("runs_max", "baseline", "fall", "target"),
+        ),
+        lambda given: not given["adversary"],
+        "with --adversary, which finds an attack and no threshold",
+        "",
     ),
     _Rule(
         "search",
@@ -166,6 +177,7 @@ _PANELS: Final = (
     (TARGET_PANEL, "target", "URL"),
     (TAPE_PANEL, "tape", "FILE"),
     (POSITIONS_PANEL, "positions", "FILE"),
+    (ADVERSARY_PANEL, "adversary", ""),
 )
 
 
@@ -177,9 +189,9 @@ def refuse_ignored(context: typer.Context) -> None:
     """
     options = {option.name: option for option in context.command.params}
     for panel, head, value in _PANELS:
-        if head in options and context.params.get(head) is None:
+        if head in options and context.params.get(head) in (None, False):
             of_panel = [n for n, o in options.items() if _panel(o) == panel]
-            remedy = f"Add --{head} {value}"
+            remedy = f"Add --{head} {value}".rstrip()
             _refuse(context, of_panel, f"without --{head}", remedy)
     for rule in _RULES:
         if rule.command == context.info_name and not rule.has_effect(context.params):

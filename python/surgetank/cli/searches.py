@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from surgetank.cli import target_options
+from surgetank.cli.adversaries import AdversaryOptions, AdversaryRun, search_adversary
 from surgetank.cli.app import (
     EFFORT,
     OUTPUT,
@@ -73,7 +74,10 @@ Examples:
 
   surgetank search calm --baseline main/search.json --fall 0.05 --json
 
-Exit codes: 0 found · 1 below the baseline · 2 usage · 3 INVALID · 4 UNKNOWN.
+  surgetank search black-thursday --adversary --identities 3 --defend layer.consensus.kind=simplex
+
+Exit codes: 0 found · 1 below the baseline, or an attack does damage · 2 usage · 3 INVALID · \
+4 UNKNOWN.
 """
 
 
@@ -173,6 +177,7 @@ def search_command(
     ] = True,
     baseline: Baseline = None,
     fall: Fall = 0.05,
+    adversary: AdversaryOptions,
     out: Out = None,
     force: Force = False,
     resume: Resume = False,
@@ -185,7 +190,8 @@ def search_command(
     report: Annotated[bool, typer.Option(help="Write search.html.", rich_help_panel=OUTPUT)] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Find a threshold: capacity, failure threshold, safe leverage, or where a limit is violated.
+    """Find a threshold: capacity, failure threshold, safe leverage, or where a limit is violated;
+    with --adversary the worst attack.
 
     With --target, by runs against a live system, one after the other (without --workers and
     --dask). Give a scenario without reacting actors, and --set duration_s=… for the length of a
@@ -200,6 +206,11 @@ def search_command(
 
     refuse_ignored(context)
     chosen = given.of(scenario, hidden=quiet or as_json)
+    if adversary.adversary:
+        run = AdversaryRun(
+            seed, workers, dask, remedies, out, force, resume, as_json, report, quiet
+        )
+        raise typer.Exit(search_adversary(chosen, adversary, run))
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {
         "vary": vary,

@@ -78,6 +78,8 @@ class RunOutcome:
     """It is invalid only because a live run's generator could not make the load."""
     sent_late: bool = False
     """It is invalid only because the sender was behind its schedule; it sent every message."""
+    forked: bool = False
+    """It is invalid because two honest nodes decided differently."""
 
     def value(self, name: str) -> float:
         """A measure; NaN if the run has no data for it."""
@@ -106,6 +108,7 @@ class RunOutcome:
             failures=tuple(FailureKind(k) for k in content["failures"]),
             beyond_generator=bool(content["beyond_generator"]),
             sent_late=bool(content["sent_late"]),
+            forked=bool(content.get("forked", False)),
         )
 
 
@@ -164,4 +167,5 @@ def outcome_of(task: Task, trace: Trace) -> RunOutcome:
         failures=tuple(failure.kind for failure in failures(trace)),
         beyond_generator=bool(invalid) and all(r.check and r.check.of_generator for r in invalid),
         sent_late=[r.check for r in invalid] == [CheckKind.SCHEDULE_KEPT] and _sent_all(trace),
+        forked=any(r.check is CheckKind.SAFETY for r in invalid),
     )
