@@ -12,6 +12,7 @@ import sys
 import textwrap
 import typing
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -238,10 +239,10 @@ def glossary() -> str:
 def simulated(kind: str) -> tuple[str, list[str]]:
     """What the header of a kind's file in the lab says: its first paragraph, and the rows of its
     table, `measured | allowed`. Empty if the simulator does not have the kind."""
-    path = SIMULATED / f"{kind}.rs"
+    path = SIMULATED / f"{kind.replace('-', '_')}.rs"
     source = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     header = [line[3:].strip() for line in source if line.startswith("//!")]
-    text = " ".join(header).partition(" |")[0].strip()
+    text = " ".join(takewhile(bool, header))
     return text, [line.strip("| ") for line in header if line.startswith("|")][2:]
 
 

@@ -44,7 +44,7 @@ FLOORS = [
     {"calibrate"},
     {"search"},
     {"attacker", "explain", "league", "predict"},
-    {"risk"},
+    {"adversary", "risk"},
     {"compare"},
     {"report"},
     {"run"},
@@ -71,7 +71,8 @@ REPORT_FLOORS = [
     {"plot", "run_view"},
     {"picture"},
     {"accounts", "charts", "perpetuals", "page", "summary", "svg_file", "target"},
-    {"comparison", "fit", "frontier", "league", "network", "position_book", "prediction"}
+    {"adversary", "comparison", "fit", "frontier", "league", "network", "position_book"}
+    | {"prediction"}
     | {"risk", "search", "tape"},
     {""},
 ]

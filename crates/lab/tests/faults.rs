@@ -63,7 +63,7 @@ fn report(faults: &Faults, index: usize) -> Report {
         decryption_ns: 0,
         share_ns: 0,
     };
-    faults.report(index, &Ended { end_ns: SECOND, service: &service })
+    faults.report(index, &Ended { end_ns: SECOND, service: &service, has_leaders: true })
 }
 
 /// A packet from one node to another with a delay of `after`; `None` if it is lost.

@@ -28,8 +28,6 @@ __all__ = ["Found", "Runs", "SearchEffort", "hunt"]
 
 #: Attacks proposed at a time.
 _ROUND: Final = 4
-#: Attacks drawn at random, after the textbook's, before the sampler learns from them.
-_RANDOM: Final = 10
 #: Attacks that are run on further seeds.
 _FINALISTS: Final = 6
 #: A part is left out if the attack without it does this share of the damage.
@@ -48,6 +46,8 @@ class SearchEffort:
     """Seeds on which each is run, and by which each halving adds more."""
     fresh: int = 12
     """Fresh seeds on which the worst is measured."""
+    random: int = 10
+    """Attacks drawn at random, after the textbook's, before the sampler learns from them."""
 
     @property
     def search_seeds(self) -> int:
@@ -121,7 +121,9 @@ def _trials(
         import optuna
 
         textbook = space.textbook()
-        study = optuna.create_study(direction="maximize", sampler=_sampler(len(textbook), seed))
+        study = optuna.create_study(
+            direction="maximize", sampler=_sampler(len(textbook) + effort.random, seed)
+        )
         for parameters in textbook:
             study.enqueue_trial(parameters)
         tried: list[Found] = []
@@ -139,7 +141,7 @@ def _trials(
     return tried
 
 
-def _sampler(textbook: int, seed: int) -> optuna.samplers.BaseSampler:
+def _sampler(startup: int, seed: int) -> optuna.samplers.BaseSampler:
     import optuna
 
     return optuna.samplers.TPESampler(
@@ -147,7 +149,7 @@ def _sampler(textbook: int, seed: int) -> optuna.samplers.BaseSampler:
         multivariate=True,
         group=True,
         constant_liar=True,
-        n_startup_trials=textbook + _RANDOM,
+        n_startup_trials=startup,
     )
 
 

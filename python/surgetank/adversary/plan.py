@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from surgetank.adversary.budget import AdversaryBudget
 from surgetank.scenario import Scenario
 
-__all__ = ["FLOODS", "PARTS", "AttackPlan", "HeldNodes", "Part"]
+__all__ = ["FLOODS", "LEADER_FAULTS", "PARTS", "AttackPlan", "HeldNodes", "Part"]
 
 Part = Literal["links", "flood", "keypers", "attack"]
 
@@ -20,6 +20,9 @@ PARTS: Final[Mapping[Part, str]] = {
     "attack": "[attack]",
 }
 """The parts of an attack, each of which can be left out, in words."""
+
+#: Kinds of faults that follow whoever leads, and so name no nodes.
+LEADER_FAULTS: Final = ("leader-delay", "leader-partition")
 
 #: Kinds of `[attack]` that are floods; their messages cost what those of the part `flood` do.
 FLOODS: Final = ("spam", "sybil", "cancel-storm")
@@ -63,11 +66,11 @@ class AttackPlan:
     @property
     def identities(self) -> int:
         """How many nodes it makes use of."""
-        used = self.parts.keys() & {"links", "keypers"}
-        attack = self.parts.get("attack", {})
-        if used or "nodes" in attack:
+        attack, links = self.parts.get("attack", {}), self.parts.get("links", {})
+        follows = links.get("kind") in LEADER_FAULTS
+        if "keypers" in self.parts or "nodes" in attack or (links and not follows):
             return len(self.held)
-        return 1 if "node" in attack else 0
+        return 1 if follows or "node" in attack else 0
 
     @property
     def messages(self) -> float:
@@ -89,7 +92,7 @@ class AttackPlan:
         rates = [flood.get("rate_per_s", 0.0)]
         rates += [attack["rate_per_s"]] if attack.get("kind") in FLOODS else []
         delays = [self.parts.get("links", {}).get("extra_ms", 0.0)]
-        delays.append(self.parts.get("keypers", {}).get("extra_ms", 0.0))
+        delays += [of.get("extra_ms", 0.0) for of in (self.parts.get("keypers", {}), attack)]
         room = 1 + 1e-9
         return (
             self.identities <= budget.identities
@@ -109,8 +112,7 @@ class AttackPlan:
             for part in ("links", "keypers", "flood"):
                 keys = self.parts.get(part)
                 if keys is not None:
-                    where = {"groups": [held]} if keys["kind"] == "partition" else {"nodes": held}
-                    faults.append({**keys, **when, **({} if part == "flood" else where)})
+                    faults.append({**keys, **when, **_where(keys["kind"], held)})
         values: dict[str, Any] = {"faults": faults}
         attack = self.parts.get("attack")
         if attack is not None:
@@ -133,3 +135,10 @@ class AttackPlan:
             "spans_s": [list(span) for span in self.spans],
             "parts": {name: dict(keys) for name, keys in self.parts.items()},
         }
+
+
+def _where(kind: str, held: list[int]) -> dict[str, Any]:
+    """The keys that name the nodes of a fault; a flood is of all gateways."""
+    if kind == "spam" or kind in LEADER_FAULTS:
+        return {}
+    return {"groups": [held]} if kind == "partition" else {"nodes": held}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, get_args
 
 from surgetank.adversary.budget import AdversaryBudget
-from surgetank.adversary.plan import FLOODS, AttackPlan, HeldNodes, Part
+from surgetank.adversary.plan import FLOODS, LEADER_FAULTS, AttackPlan, HeldNodes, Part
 from surgetank.attacker.strategies import SETTINGS
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
@@ -23,10 +23,10 @@ __all__ = ["NONE", "AttackSpace", "Suggests"]
 NONE: Final = "none"
 
 #: Kinds of `[attack]` that need no capital.
-_UNPAID: Final = ("cancel-storm", "censor", "equivocate")
+_UNPAID: Final = ("cancel-storm", "censor", "equivocate", "late-proposal", "withhold-votes")
 #: `spam` is what the part `flood` does; a stampede follows a halt, which only the venue orders.
 _NOT_ITS: Final = (NONE, "spam", "stampede")
-_LINKS: Final = ("partition", "delay", "loss", "crash")
+_LINKS: Final = ("partition", "delay", "loss", "crash", *LEADER_FAULTS)
 _CONDUCTS: Final = ("late", "silent", "colluding")
 _CLASSES: Final[Sequence[str]] = get_args(ClassName)
 _PULSES: Final = 6
@@ -172,7 +172,7 @@ class AttackSpace:
 
     def _links(self, trial: Suggests, kind: str) -> dict[str, Any]:
         keys: dict[str, Any] = {"kind": kind}
-        if kind == "delay":
+        if kind in ("delay", "leader-delay"):
             keys["extra_ms"] = self._delay(trial, "delay_share")
         if kind == "loss":
             keys["probability"] = round(trial.suggest_float("loss", 0.02, 1.0), 4)
@@ -210,6 +210,9 @@ class AttackSpace:
             keys["rate_per_s"] = _rounded(rate)
         if kind == "censor":
             keys["class"] = trial.suggest_categorical("censored", tuple(_CLASSES))
+            keys["votes"] = trial.suggest_categorical("censors_vote", (False, True))
+        if kind == "late-proposal":
+            keys["extra_ms"] = self._delay(trial, "late_share")
         if "node" in names:
             keys["node"] = held[0]
         if "nodes" in names:
@@ -234,7 +237,8 @@ def _least(part: Part, kind: str) -> dict[str, Any]:
     if part == "keypers":
         return {"kind": "keypers", "conduct": kind}
     more: dict[str, dict[str, Any]]
-    more = {"loss": {"probability": 1.0}, "delay": {"extra_ms": 1.0}}
+    more = {kind: {"extra_ms": 1.0} for kind in ("delay", "leader-delay")}
+    more["loss"] = {"probability": 1.0}
     return {"kind": kind, **(more.get(kind, {}) if part == "links" else {})}
 
 

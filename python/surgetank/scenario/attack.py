@@ -198,15 +198,27 @@ class FeeJump(Racer):
 
 
 class Censor(Lasting):
-    """A node leaves a class of messages out of its blocks."""
+    """Nodes leave a class of messages out of their blocks and, with `votes`, vote for no block that
+    has it."""
 
-    tests = "censorship by one node"
+    tests = "censorship by a proposer, or by a third of the votes"
 
     kind: Literal["censor"] = "censor"
     node: Count = Field(0, description="which node")
     class_: ClassName = Field(
         "liquidation-order", alias="class", description="class that it censors"
     )
+    nodes: list[Count] = Field(default_factory=list, description="further nodes that censor")
+    votes: bool = Field(
+        False, description="whether they withhold their votes from blocks that have the class"
+    )
+
+    def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Without the keys that have their defaults, so that scenarios keep their hashes."""
+        for key in ("nodes", "votes"):
+            if not data[key]:
+                del data[key]
+        return super()._arranged(data)
 
 
 class Equivocate(Lasting):
@@ -222,6 +234,33 @@ class Equivocate(Lasting):
     )
 
 
+class _OfValidators(Lasting):
+    """Misbehaviour of validators that the attacker holds."""
+
+    needs_votes = True
+
+    nodes: list[Count] = Field(
+        default_factory=lambda: [0], min_length=1, description="which validators"
+    )
+
+
+class WithholdVotes(_OfValidators):
+    """Validators propose, and say nothing else of their own: no vote, no timeout."""
+
+    tests = "quorums without the attacker's votes"
+
+    kind: Literal["withhold-votes"] = "withhold-votes"
+
+
+class LateProposal(_OfValidators):
+    """Validators publish their proposals late, to see more orders before they choose."""
+
+    tests = "proposers that use the others' patience"
+
+    kind: Literal["late-proposal"] = "late-proposal"
+    extra_ms: Positive = Field(500.0, description="delay of a proposal, ms")
+
+
 Attack = Annotated[
     NoAttack
     | SpamAttack
@@ -235,7 +274,9 @@ Attack = Annotated[
     | LatencyRace
     | FeeJump
     | Censor
-    | Equivocate,
+    | Equivocate
+    | WithholdVotes
+    | LateProposal,
     Field(discriminator="kind"),
 ]
 ATTACKS: Final[Mapping[str, type[Lasting]]] = MappingProxyType(

@@ -208,6 +208,33 @@ class DelaySurge(_OfNodes):
         return asked / (asked + timeout_ms) if asked > 0 else 0.0
 
 
+class _OfLeaders(Timed):
+    """A fault of whoever leads at the time: an adversary that follows the protocol."""
+
+    relieved_by = frozenset({"consensus-timeouts"})
+
+
+class LeaderDelay(_OfLeaders):
+    """Packets from or to whoever leads take longer: the sequencer, or the proposer of the round in
+    which it is itself. Simulator only."""
+
+    title: ClassVar[str] = "Delayed leader"
+    kind: Literal["leader-delay"] = "leader-delay"
+    extra_ms: NonNegative = Field(description="added to every delay, ms")
+
+    @classmethod
+    def severity(cls, asked: float, timeout_ms: float) -> float:
+        """extra/(extra + timeout)."""
+        return asked / (asked + timeout_ms) if asked > 0 else 0.0
+
+
+class LeaderPartition(_OfLeaders):
+    """Packets from or to whoever leads are lost. Simulator only."""
+
+    title: ClassVar[str] = "Partitioned leader"
+    kind: Literal["leader-partition"] = "leader-partition"
+
+
 class Keypers(_OfNamedNodes):
     """Keypers on these nodes are late, silent, or collude with the attacker."""
 
@@ -281,6 +308,8 @@ Fault = Annotated[
     | Slow
     | Loss
     | DelaySurge
+    | LeaderDelay
+    | LeaderPartition
     | Keypers
     | Spam
     | Disconnect

@@ -1,4 +1,5 @@
-//! A node's proposer omits a class of messages from its blocks.
+//! Proposers omit a class of messages from their blocks and, if they are asked to, treat a block that
+//! has it as invalid: with a third of the votes no such block is decided.
 
 use std::sync::Arc;
 
@@ -15,11 +16,24 @@ use crate::actors::{Action, ActorEvent, Timer, View};
 #[serde(deny_unknown_fields)]
 struct Censor {
     node: NodeId,
+    /// Further nodes.
+    #[serde(default)]
+    nodes: Vec<NodeId>,
     class: Class,
+    /// Whether they withhold votes, too.
+    #[serde(default)]
+    votes: bool,
 }
 
 pub(super) fn build(asked: &AttackRequest<'_>) -> Result<Box<dyn Attack>, String> {
     Ok(Box::new(asked.keys::<Censor>()?))
+}
+
+impl Censor {
+    fn all(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let others = self.nodes.iter().copied().filter(|&node| node != self.node);
+        std::iter::once(self.node).chain(others)
+    }
 }
 
 impl Attack for Censor {
@@ -39,10 +53,12 @@ impl Attack for Censor {
         let ActorEvent::Timer(Timer::Attack) = event else { return };
         let builder: Arc<dyn BlockBuilder> = if now < means.window.end {
             out.push(Action::Wake { at: means.window.end, timer: Timer::Attack });
-            Arc::new(Proposer::without(self.class))
+            Arc::new(Proposer::without(self.class, self.votes))
         } else {
             Arc::new(Honest)
         };
-        out.push(Action::BuildBlocks { node: self.node, builder });
+        for node in self.all() {
+            out.push(Action::BuildBlocks { node, builder: Arc::clone(&builder) });
+        }
     }
 }

@@ -24,9 +24,11 @@ mod reader;
 mod stampede;
 #[cfg(test)]
 mod tests;
+mod validators;
 mod withholder;
 
 use serde::de::DeserializeOwned;
+use surgetank_layer::message::Statement;
 use surgetank_layer::node::{Node, Unsealing};
 use surgetank_layer::units::{MessageId, NodeId, Ns, Weight};
 
@@ -50,6 +52,8 @@ const KINDS: &[(&str, Build)] = &[
     ("fee-jump", racer::build),
     ("censor", censor::build),
     ("equivocate", equivocator::build),
+    ("withhold-votes", validators::withhold_votes),
+    ("late-proposal", validators::late_proposal),
 ];
 
 /// Builds an attack of one kind from the scenario's entry.
@@ -87,6 +91,15 @@ impl AttackRequest<'_> {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoKeys {}
+
+/// What a validator of the attacker's does with a statement that its machine makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conduct {
+    /// It says it, or what the attack publishes instead.
+    Say,
+    /// It says it to itself only, and to the others when the attack is over.
+    KeepBack,
+}
 
 /// One kind of attack. The defaults do nothing.
 trait Attack: Send + Sync {
@@ -126,6 +139,11 @@ trait Attack: Send + Sync {
     /// Whether it decides what this validator publishes.
     fn controls(&self, _node: NodeId) -> bool {
         false
+    }
+
+    /// What a validator that it controls does with a statement of its own, during the attack.
+    fn conduct(&self, _statement: &Statement) -> Conduct {
+        Conduct::Say
     }
 
     /// Delay of its own client link, in ns, if different from the other clients'.
@@ -222,6 +240,12 @@ impl Adversary {
     /// Whether it decides what this validator publishes.
     pub fn controls(&self, node: NodeId) -> bool {
         self.attack.as_ref().is_some_and(|attack| attack.controls(node))
+    }
+
+    /// What a validator that it controls does with a statement of its own.
+    pub fn conduct(&self, now: Ns, statement: &Statement) -> Conduct {
+        let acts = self.attack.as_ref().filter(|_| self.means.window.contains(&now));
+        acts.map_or(Conduct::Say, |attack| attack.conduct(statement))
     }
 
     /// Sets the timer at which the attack begins.

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use surgetank_layer::message::{Class, Entry, Envelope, flags};
+use surgetank_layer::message::{Block, Class, Entry, Envelope, flags};
 use surgetank_layer::node::BlockBuilder;
 use surgetank_layer::units::{AccountId, MessageId};
 
@@ -35,14 +35,16 @@ impl OwnOrder {
 pub struct Proposer {
     /// Class that it omits.
     omitted: Option<Class>,
+    /// Whether others' blocks that have it are invalid to it.
+    refuses: bool,
     /// Two orders of the attacker, and the message that they are to precede.
     before: VecDeque<([OwnOrder; 2], MessageId)>,
 }
 
 impl Proposer {
-    /// One that omits the messages of a class.
-    pub fn without(class: Class) -> Proposer {
-        Proposer { omitted: Some(class), before: VecDeque::new() }
+    /// One that omits the messages of a class and, if it `refuses`, votes for no block with them.
+    pub fn without(class: Class, refuses: bool) -> Proposer {
+        Proposer { omitted: Some(class), refuses, before: VecDeque::new() }
     }
 
     /// In a block with all three, the two orders of the attacker are placed right before the
@@ -58,6 +60,10 @@ impl Proposer {
 impl BlockBuilder for Proposer {
     fn takes(&self, waiting: &Envelope) -> bool {
         waiting.has(flags::SEALED) || self.omitted != Some(waiting.class)
+    }
+
+    fn accepts(&self, block: &Block) -> bool {
+        !self.refuses || block.entries.iter().all(|entry| self.takes(&entry.envelope))
     }
 
     fn arrange(&self, entries: &mut [Entry]) {

@@ -16,6 +16,8 @@
 mod crash;
 mod delay;
 mod keypers;
+mod leader_delay;
+mod leader_partition;
 mod loss;
 mod partition;
 mod request;
@@ -41,6 +43,8 @@ const KINDS: &[(&str, Build)] = &[
     ("slow", slow::build),
     ("loss", loss::build),
     ("delay", delay::build),
+    ("leader-delay", leader_delay::build),
+    ("leader-partition", leader_partition::build),
     ("keypers", keypers::build),
     ("spam", spam::build),
 ];
@@ -55,6 +59,11 @@ trait Fault: Send + Sync {
 
     /// Nodes affected, as the scenario names them.
     fn whom(&self) -> &Whom;
+
+    /// Whether it acts on packets of the nodes that lead.
+    fn follows_leaders(&self) -> bool {
+        false
+    }
 
     /// Changes the fate of a packet that is sent while it is active.
     fn strike(&mut self, _packet: &Packet, _fate: &mut Fate) {}
@@ -106,6 +115,8 @@ struct Packet {
     to: NodeId,
     /// Number of the packet, for draws.
     number: u64,
+    /// Whether one of the two leads, as it sees it itself.
+    leader: bool,
 }
 
 /// Fate of a packet.
@@ -192,6 +203,8 @@ pub struct Ended<'a> {
     pub end_ns: Ns,
     /// Service times without faults.
     pub service: &'a Service,
+    /// Whether the ordering engine has leaders whom its nodes know.
+    pub has_leaders: bool,
 }
 
 /// How a fault can delay messages, for the attribution of waits.
@@ -259,6 +272,8 @@ pub struct Faults {
     on_links: Vec<usize>,
     on_machines: Vec<usize>,
     machines: Vec<Impairment>,
+    /// Which nodes lead; empty if no fault asks for it.
+    leaders: Vec<bool>,
     draws: Stream,
 }
 
@@ -275,8 +290,12 @@ impl Faults {
             let (begin, end) = (ns(fault.at_s), ns(fault.at_s + fault.duration_s));
             Ok(Entry { kind, begin, end, active: false, fault: build(&asked)? })
         };
+        let entries: Result<Vec<Entry>, String> = faults.iter().enumerate().map(read).collect();
+        let entries = entries?;
+        let follows = entries.iter().any(|entry| entry.fault.follows_leaders());
         Ok(Faults {
-            entries: faults.iter().enumerate().map(read).collect::<Result<_, String>>()?,
+            entries,
+            leaders: vec![false; if follows { nodes as usize } else { 0 }],
             on_links: Vec::new(),
             on_machines: Vec::new(),
             machines: vec![Impairment::NONE; nodes as usize],
@@ -329,12 +348,24 @@ impl Faults {
 
     /// Fate of a packet with this delay under the active faults; `number` is the packet's.
     pub fn fate(&mut self, from: NodeId, to: NodeId, delay: Ns, number: u64) -> Fate {
-        let packet = Packet { from, to, number };
+        let leads = |node: NodeId| self.leaders.get(node as usize).is_some_and(|&leads| leads);
+        let packet = Packet { from, to, number, leader: leads(from) || leads(to) };
         let mut fate = Fate { lost: false, after_ns: delay };
         for &index in &self.on_links {
             self.entries[index].fault.strike(&packet, &mut fate);
         }
         fate
+    }
+
+    /// Whether any fault asks which nodes lead.
+    #[inline]
+    pub fn follow_leaders(&self) -> bool {
+        !self.leaders.is_empty()
+    }
+
+    /// A node leads, or does no longer.
+    pub fn leads(&mut self, node: NodeId, leads: bool) {
+        self.leaders[node as usize] = leads;
     }
 
     /// Whether any active fault acts on hosts.

@@ -12,12 +12,14 @@
 //! [attacker](crate::adversary), and the [attribution](crate::waits) of waits.
 //!
 //! Files: this one (the agenda, and nodes' outputs), [`routing`] (clients, actors and blocks),
-//! [`faults`] (their effects), [`build`] (set-up), [`summary`] (the results).
+//! [`faults`] (their effects), [`validators`] (what those of the attacker's say), [`build`] (set-up),
+//! [`summary`] (the results).
 
 mod build;
 mod faults;
 mod routing;
 mod summary;
+mod validators;
 
 use std::sync::Arc;
 
@@ -28,8 +30,8 @@ use surgetank_layer::queue::Discipline;
 use surgetank_layer::tuning::Controller;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
-use crate::actors::{self, Action, ActorEvent, Actors};
-use crate::adversary::Adversary;
+use crate::actors::{self, Action, Actors};
+use crate::adversary::{Adversary, Conduct};
 use crate::agenda::Agenda;
 use crate::chain::Chain;
 use crate::clients::Clients;
@@ -349,6 +351,10 @@ impl World {
     pub(super) fn step_once(&mut self, node: NodeId, input: Input) {
         let mut outbox = std::mem::take(&mut self.outbox);
         self.nodes[node as usize].step(self.now, input, &mut outbox);
+        if self.wire.links.faults.follow_leaders() {
+            let leads = self.nodes[node as usize].node.engine().leads();
+            self.wire.links.faults.leads(node, leads == Some(true));
+        }
         for output in outbox.drain(..) {
             self.interpret(node, output);
         }
@@ -377,9 +383,13 @@ impl World {
             Output::After(span, timer) => self.wake_after(node, span, Wake::Timer(timer)),
             Output::Work(task) => self.begin_work(node, &task),
             Output::Send { to, frame } => self.send_frame(node, to, frame),
-            Output::Packet { to, packet } => self.send_packet(node, to, packet),
+            Output::Packet { to, packet } => self.send_packet_if_said(node, to, packet),
             Output::Publish(payload) => self.publish_or_replace(node, payload),
-            Output::PublishAgain(payload) => self.repeat(node, &payload),
+            Output::PublishAgain(payload) => {
+                if self.conduct(node, || payload.statement()) == Conduct::Say {
+                    self.repeat(node, &payload);
+                }
+            }
             Output::Admitted(message) => {
                 self.clients.admitted(self.now, self.wire.slot(message));
             }
@@ -439,16 +449,6 @@ impl World {
             Ok(None) => {}
             Err(Packet::Forward(envelope)) => self.clients.lost(self.wire.slot(envelope.id)),
             Err(_) => {}
-        }
-    }
-
-    /// Publishes a consensus message of a node, or what the attacker lets it publish instead.
-    fn publish_or_replace(&mut self, node: NodeId, payload: Payload) {
-        if self.adversary.controls(node) {
-            let last_hash = self.nodes[node as usize].node.last_hash();
-            self.notify_attacker(ActorEvent::Publishes { node, payload: &payload, last_hash });
-        } else {
-            self.publish(node, payload, &[]);
         }
     }
 

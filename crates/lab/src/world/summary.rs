@@ -14,7 +14,11 @@ impl World {
     /// Every table of the trace, in a fixed order.
     pub fn into_tables(mut self) -> Vec<Table> {
         let (messages, arrivals) = (self.clients.take_messages(), self.wire.take_arrivals());
-        let ended = Ended { end_ns: self.now, service: self.nodes[0].service() };
+        let ended = Ended {
+            end_ns: self.now,
+            service: self.nodes[0].service(),
+            has_leaders: self.nodes[0].node.engine().leads().is_some(),
+        };
         let rows = Rows {
             messages,
             waits: self.waits.as_ref().map_or(&[], |waits| &waits.rows),

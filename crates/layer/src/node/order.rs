@@ -94,6 +94,7 @@ impl Node {
                 block.height == proposal.height
                     && block.hash == proposal.value
                     && chain(&proposal.qc.value, block.height, &block.entries) == block.hash
+                    && self.builder.accepts(block)
             }
             _ => false,
         };
@@ -147,7 +148,7 @@ impl Node {
         let names = block.height == proposal.height && block.hash == proposal.value;
         let follows = proposal.height > self.next_height()
             || chain(&self.last_hash(), block.height, &block.entries) == block.hash;
-        names && follows
+        names && follows && self.builder.accepts(block)
     }
 
     pub(super) fn next_height(&self) -> Height {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from surgetank.adversary import AttackPlan, Contribution, DefenceTried, WorstAttack
-from surgetank.adversary.plan import PARTS
+from surgetank.adversary.plan import LEADER_FAULTS, PARTS
 from surgetank.attacker.race import MeanGain
 from surgetank.number_format import counted, milliseconds, number, share, usd, value
 from surgetank.verdict import Status
@@ -29,6 +29,7 @@ __all__ = [
 _LINKS: Final = {
     "partition": "Cut off from the others",
     "crash": "Stopped, and restarted after each pulse",
+    "leader-partition": "Cut off from the others: whoever leads at the time",
 }
 _VERDICTS: Final = {True: "helps", False: "does not help", None: "not shown to help"}
 _NEEDED: Final = {True: "does damage", False: "does none", None: "not shown to do damage"}
@@ -148,7 +149,8 @@ def budget_rows(found: WorstAttack) -> list[tuple[str, str, str]]:
     """Means, the budget, and what the attack uses of it."""
     b, plan = found.budget, found.plan
     delay = max(
-        float(plan.parts.get(part, {}).get("extra_ms", 0.0)) for part in ("links", "keypers")
+        float(plan.parts.get(part, {}).get("extra_ms", 0.0))
+        for part in ("links", "keypers", "attack")
     )
     return [
         ("nodes held", number(b.identities), number(plan.identities)),
@@ -185,11 +187,13 @@ def _part(contribution: Contribution) -> str:
 def _links_text(plan: AttackPlan, keys: Mapping[str, Any]) -> str:
     if keys["kind"] == "delay":
         what = f"Delayed by {milliseconds(keys['extra_ms'])} each way"
+    elif keys["kind"] == "leader-delay":
+        return f"Delayed by {milliseconds(keys['extra_ms'])} each way: whoever leads at the time."
     elif keys["kind"] == "loss":
         what = f"Losing {share(keys['probability'])} of all packets"
     else:
         what = _LINKS[keys["kind"]]
-    return f"{what}: {_nodes(plan.held)}."
+    return f"{what}." if keys["kind"] in LEADER_FAULTS else f"{what}: {_nodes(plan.held)}."
 
 
 def _keypers_text(plan: AttackPlan, keys: Mapping[str, Any]) -> str:

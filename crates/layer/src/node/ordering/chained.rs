@@ -144,6 +144,10 @@ impl<M: Protocol> Engine for Chained<M> {
         Some(self.machine.leader(round))
     }
 
+    fn leads(&self) -> Option<bool> {
+        Some(self.machine.leader(self.machine.round()) == self.validator.validator)
+    }
+
     fn peeks(&self) -> bool {
         true
     }

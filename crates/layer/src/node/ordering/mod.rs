@@ -275,6 +275,12 @@ pub trait Engine: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether this node is the leader, or the proposer of the round in which it is; `None` if the
+    /// protocol has no leader whom its nodes know while it leads.
+    fn leads(&self) -> Option<bool> {
+        None
+    }
+
     /// Whether messages stay in the queue until they are in a decided block.
     fn peeks(&self) -> bool {
         false

@@ -158,6 +158,10 @@ impl Engine for Sequenced {
         Some(self.leader)
     }
 
+    fn leads(&self) -> Option<bool> {
+        Some(self.id == self.leader)
+    }
+
     fn block_bytes_max(&self) -> Option<u32> {
         Some(self.block_bytes_max)
     }

@@ -166,6 +166,11 @@ impl Engine for Voted {
         Some(self.machine.proposer(height, round))
     }
 
+    fn leads(&self) -> Option<bool> {
+        let (height, round) = (self.machine.height(), self.machine.round());
+        Some(self.machine.proposer(height, round) == self.validator.validator)
+    }
+
     fn peeks(&self) -> bool {
         true
     }

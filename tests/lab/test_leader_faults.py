@@ -1,0 +1,88 @@
+"""An adversary that follows the leader stops every engine that has one, within any time that its
+delay outlasts the timeouts; the same power spent on fixed nodes does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+import surgetank as st
+
+BEGIN_S, LENGTH_S = 6.0, 12.0
+#: Longer than the timeouts of rounds become in the time of the attack.
+DELAY: dict[str, Any] = {"kind": "leader-delay", "extra_ms": 5_000.0}
+CUT: dict[str, Any] = {"kind": "leader-partition"}
+FIXED: dict[str, Any] = {"kind": "partition", "groups": [[3]]}
+ENGINES = ("tendermint", "hotstuff", "simplex")
+
+
+def ran(engine: str, fault: dict[str, Any] | None, seed: int) -> st.Trace:
+    faults = [] if fault is None else [fault | {"at_s": BEGIN_S, "duration_s": LENGTH_S}]
+    scenario = st.Scenario.build(
+        {
+            "name": "followed-leader",
+            "duration_s": 24.0,
+            "drain_s": 4.0,
+            "network": {"nodes": 7, "topology": {"kind": "full"}},
+            "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 20.0}},
+            "layer": {"gossip": {"kind": "flood"}, "consensus": {"kind": engine}},
+            "faults": faults,
+        }
+    )
+    return st.simulate(scenario, seed=seed)
+
+
+def decided(trace: st.Trace) -> tuple[int, int]:
+    """Blocks decided during the attack, but for a first second in which those under way are, and
+    after it."""
+    at = pl.col("decided_ns") / 1e9
+    during = at.is_between(BEGIN_S + 1.0, BEGIN_S + LENGTH_S)
+    blocks = trace["blocks"].select(during.sum(), (at > BEGIN_S + LENGTH_S).sum().alias("after"))
+    inside, after = blocks.row(0)
+    return int(inside), int(after)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("engine", ENGINES)
+def test_following_the_leader_stops_the_chain(engine: str, seed: int) -> None:
+    """No block, by delay and by partition, and blocks again afterwards. Controls: without a fault,
+    and with one fixed node cut off, which is as many packets as the leader has."""
+    for fault in (DELAY, CUT):
+        inside, after = decided(ran(engine, fault, seed))
+        assert inside == 0, fault
+        assert after > 0, fault
+    assert decided(ran(engine, None, seed))[0] > 10
+    assert decided(ran(engine, FIXED, seed))[0] > 3
+
+
+@pytest.mark.parametrize("fault", [DELAY, CUT], ids=lambda fault: str(fault["kind"]))
+def test_it_is_measured(fault: dict[str, Any]) -> None:
+    trace = ran("tendermint", fault, 1)
+    (row,) = trace["faults"].select("kind", "asked", "measured", "samples").rows()
+    assert row[0] == fault["kind"] and row[1] == pytest.approx(row[2]) and row[3] > 100
+    assert st.judge(st.measure(trace), {}, trace).status.value == "PASS"
+
+
+def test_a_sequencer_leads_always() -> None:
+    """Only its packets are delayed: as with the fault of the one node."""
+    base = {"name": "one", "network": {"nodes": 4, "topology": {"kind": "full"}}}
+    base |= {"layer": {"consensus": {"kind": "single", "node": 2}, "gossip": {"kind": "flood"}}}
+    when = {"at_s": 5.0, "duration_s": 10.0, "extra_ms": 300.0}
+    one, other = (
+        st.simulate(st.Scenario.build(base | {"faults": [fault | when]}), seed=3)["messages"]
+        for fault in ({"kind": "leader-delay"}, {"kind": "delay", "nodes": [2]})
+    )
+    assert one.equals(other)
+
+
+def test_where_none_leads_there_is_nothing_to_follow() -> None:
+    """Without an engine: no packet is delayed, and the run is valid."""
+    base = {"name": "none", "network": {"nodes": 4, "topology": {"kind": "full"}}}
+    base |= {"layer": {"consensus": {"kind": "none"}, "gossip": {"kind": "flood"}}}
+    base |= {"faults": [DELAY | {"at_s": 5.0, "duration_s": 10.0}]}
+    trace = st.simulate(st.Scenario.build(base), seed=3)
+    (samples,) = trace["faults"]["samples"]
+    assert samples == 0
+    assert st.judge(st.measure(trace), {}, trace).status.value != "INVALID"
