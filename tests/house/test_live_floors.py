@@ -80,7 +80,7 @@ def test_a_fault_is_a_file_and_a_line_of_the_registry() -> None:
     assert files == {kind.replace("-", "_") for kind in KINDS}
     for kind, fault in KINDS.items():
         assert fault.__module__.rpartition(".")[2] == kind.replace("-", "_")
-    lab = {path.stem for path in (ROOT / "crates/lab/src/faults").glob("*.rs")}
+    lab = {path.stem.replace("_", "-") for path in (ROOT / "crates/lab/src/faults").glob("*.rs")}
     simulated = {kind for kind in SECTIONS if kind in lab}
     assert set(SECTIONS) == simulated | set(KINDS)
 

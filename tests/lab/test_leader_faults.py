@@ -35,8 +35,7 @@ def ran(engine: str, fault: dict[str, Any] | None, seed: int) -> st.Trace:
 
 
 def decided(trace: st.Trace) -> tuple[int, int]:
-    """Blocks decided during the attack, but for a first second in which those under way are, and
-    after it."""
+    """Blocks decided during the attack, without its first second, and after it."""
     at = pl.col("decided_ns") / 1e9
     during = at.is_between(BEGIN_S + 1.0, BEGIN_S + LENGTH_S)
     blocks = trace["blocks"].select(during.sum(), (at > BEGIN_S + LENGTH_S).sum().alias("after"))

@@ -30,6 +30,8 @@ mod gossip_mesh_graft_prune;
 mod gossip_mesh_heartbeat;
 mod gossip_mesh_iwant;
 mod gossip_seen;
+mod gossipsub_machine;
+mod gossipsub_score;
 mod hotstuff_safety;
 
 mod lone_mesh;

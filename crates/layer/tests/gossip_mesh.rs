@@ -12,7 +12,7 @@ fn mesh_of(net: &Net, node: usize) -> Vec<usize> {
         Gossip::Mesh(mesh) => {
             mesh.mesh().map(|peer: Peer| net.links[node][peer as usize]).collect()
         }
-        Gossip::Flood(_) => unreachable!("a mesh was asked for"),
+        Gossip::Flood(_) | Gossip::Gossipsub(_) => unreachable!("a mesh was asked for"),
     }
 }
 

@@ -9,7 +9,7 @@ without it, removes its parts one by one, and tries defences (docs/adversary.md)
 from surgetank.adversary.budget import AdversaryBudget
 from surgetank.adversary.objective import OBJECTIVES, Objective, objective
 from surgetank.adversary.plan import AttackPlan, HeldNodes
-from surgetank.adversary.result import Contribution, DefenceTried, WorstAttack
+from surgetank.adversary.result import DefenceTried, PartDamage, WorstAttack
 from surgetank.adversary.space import AttackSpace
 from surgetank.adversary.worst import SearchEffort, worst_attack
 
@@ -18,10 +18,10 @@ __all__ = [
     "AdversaryBudget",
     "AttackPlan",
     "AttackSpace",
-    "Contribution",
     "DefenceTried",
     "HeldNodes",
     "Objective",
+    "PartDamage",
     "SearchEffort",
     "WorstAttack",
     "objective",

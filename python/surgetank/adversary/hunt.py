@@ -41,7 +41,7 @@ class SearchEffort:
     """How much a search tries."""
 
     trials: int = 48
-    """Attacks tried."""
+    """Number of attacks to try."""
     seeds: int = 2
     """Seeds on which each is run, and by which each halving adds more."""
     fresh: int = 12

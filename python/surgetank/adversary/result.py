@@ -15,11 +15,11 @@ from surgetank.measure.measured import plain
 from surgetank.shown import Shown
 from surgetank.verdict import Status
 
-__all__ = ["Contribution", "DefenceTried", "WorstAttack"]
+__all__ = ["DefenceTried", "PartDamage", "WorstAttack"]
 
 
 @dataclass(frozen=True)
-class Contribution:
+class PartDamage:
     """What a part of the attack adds: the damage of the whole less that of the attack without
     it, on the same seeds."""
 
@@ -43,7 +43,7 @@ class DefenceTried:
     adapted: MeanGain | None
     """Damage of the worst attack found against the changed venue; None if not searched."""
     plan: AttackPlan | None
-    """That attack."""
+    """The attack found against it."""
     saved: MeanGain
     """Damage before less damage after, by the worse of the two attacks, on the same seeds."""
     net_gain: MeanGain
@@ -85,7 +85,7 @@ class WorstAttack(Shown):
     """What the attacker gains less the price of its means, USD per run."""
     pockets: Mapping[str, MeanGain]
     """Group → what the attacker's trades took from it, USD."""
-    contributions: tuple[Contribution, ...]
+    contributions: tuple[PartDamage, ...]
     defences: tuple[DefenceTried, ...]
     tried: tuple[Found, ...]
     """Every attack that was tried, in order."""

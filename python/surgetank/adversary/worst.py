@@ -15,7 +15,7 @@ from surgetank.adversary.defence import Defender
 from surgetank.adversary.hunt import Found, SearchEffort, hunt
 from surgetank.adversary.objective import objective
 from surgetank.adversary.plan import PARTS, AttackPlan
-from surgetank.adversary.result import Contribution, WorstAttack
+from surgetank.adversary.result import PartDamage, WorstAttack
 from surgetank.adversary.space import AttackSpace, Suggests
 from surgetank.adversary.trials import Trials, finite, pockets
 from surgetank.attacker.race import MeanGain, estimate
@@ -139,14 +139,14 @@ class _Measured:
         rng = np.random.default_rng([seed, 0x0ADE])
         return self._over([_random(self.space, rng) for _ in self.seeds])
 
-    def contributions(self) -> tuple[Contribution, ...]:
+    def contributions(self) -> tuple[PartDamage, ...]:
         """What each part adds; intervals hold for all parts together."""
         parts = [part for part in PARTS if part in self.plan.parts]
         if len(parts) < 2:
-            return tuple(Contribution(p, estimate(finite(self.damages), 1)) for p in parts)
+            return tuple(PartDamage(p, estimate(finite(self.damages), 1)) for p in parts)
         others = [[self.plan.without(part)] * len(self.seeds) for part in parts]
         return tuple(
-            Contribution(part, self._over(other, len(parts)))
+            PartDamage(part, self._over(other, len(parts)))
             for part, other in zip(parts, others, strict=True)
         )
 

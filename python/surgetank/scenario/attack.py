@@ -244,6 +244,15 @@ class _OfValidators(Lasting):
     )
 
 
+class Mute(Lasting):
+    """Nodes take part in gossip, announce messages, and pass none on."""
+
+    tests = "gossip among sybils: eclipse, cold boot, covert flash"
+
+    kind: Literal["mute"] = "mute"
+    nodes: list[Count] = Field(default_factory=lambda: [0], min_length=1, description="which nodes")
+
+
 class WithholdVotes(_OfValidators):
     """Validators propose, and say nothing else of their own: no vote, no timeout."""
 
@@ -275,6 +284,7 @@ Attack = Annotated[
     | FeeJump
     | Censor
     | Equivocate
+    | Mute
     | WithholdVotes
     | LateProposal,
     Field(discriminator="kind"),

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from surgetank.plugins import Controller, QueueRule, digest, is_plugin
 from surgetank.scenario.admission import Admission
 from surgetank.scenario.consensus import Consensus, Tendermint
+from surgetank.scenario.gossipsub import Gossipsub
 from surgetank.scenario.queue import Queue
 from surgetank.scenario.section import Number, Positive, PositiveMs, Section, SpanMs, SpanUs, Whole
 from surgetank.scenario.tuning import Tuning
@@ -28,7 +29,7 @@ class Flood(Section):
 
 
 class Mesh(Section):
-    """gossipsub v1.1, under the names of its specification."""
+    """gossipsub v1.1 without peer scores, under the names of its specification."""
 
     kind: Literal["mesh"] = "mesh"
     d: Whole = Field(6, ge=1, description="target number of mesh peers, D")
@@ -59,7 +60,7 @@ class Mesh(Section):
         return self
 
 
-Gossip = Annotated[Direct | Flood | Mesh, Field(discriminator="kind")]
+Gossip = Annotated[Direct | Flood | Mesh | Gossipsub, Field(discriminator="kind")]
 
 
 class ClassTimes(Section):

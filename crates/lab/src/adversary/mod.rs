@@ -18,6 +18,7 @@ mod censor;
 mod equivocator;
 mod floods;
 mod means;
+mod mute;
 mod proposer;
 mod racer;
 mod reader;
@@ -52,6 +53,7 @@ const KINDS: &[(&str, Build)] = &[
     ("fee-jump", racer::build),
     ("censor", censor::build),
     ("equivocate", equivocator::build),
+    ("mute", mute::build),
     ("withhold-votes", validators::withhold_votes),
     ("late-proposal", validators::late_proposal),
 ];
@@ -144,6 +146,11 @@ trait Attack: Send + Sync {
     /// What a validator that it controls does with a statement of its own, during the attack.
     fn conduct(&self, _statement: &Statement) -> Conduct {
         Conduct::Say
+    }
+
+    /// Whether this node passes no messages of others on, during the attack.
+    fn mutes(&self, _node: NodeId) -> bool {
+        false
     }
 
     /// Delay of its own client link, in ns, if different from the other clients'.
@@ -240,6 +247,13 @@ impl Adversary {
     /// Whether it decides what this validator publishes.
     pub fn controls(&self, node: NodeId) -> bool {
         self.attack.as_ref().is_some_and(|attack| attack.controls(node))
+    }
+
+    /// Whether this node passes no messages of others on.
+    #[inline]
+    pub fn mutes(&self, now: Ns, node: NodeId) -> bool {
+        let acts = self.attack.as_ref().filter(|_| self.means.window.contains(&now));
+        acts.is_some_and(|attack| attack.mutes(node))
     }
 
     /// What a validator that it controls does with a statement of its own.

@@ -17,7 +17,9 @@ const ID_BYTES: u32 = 40;
 pub fn frame_bytes(frame: &Frame) -> u32 {
     match frame {
         Frame::Message(envelope) => envelope.size_bytes,
-        Frame::IHave(ids) | Frame::IWant(ids) => 40 + ID_BYTES * ids.len() as u32,
+        Frame::IHave(ids) | Frame::IWant(ids) | Frame::IDontWant(ids) => {
+            40 + ID_BYTES * ids.len() as u32
+        }
         Frame::Graft | Frame::Prune => 40,
     }
 }

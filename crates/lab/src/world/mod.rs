@@ -233,7 +233,7 @@ impl World {
             return self.wire.links.faults.observe(to, &Seen::Missed);
         }
         if !self.wire.arrives(self.now, to, message) {
-            return;
+            return self.hear_copy(link, to, message);
         }
         self.pass_by(to, message);
         let envelope = self.wire.envelope(message);
@@ -253,6 +253,16 @@ impl World {
         }
         let from = self.wire.links.graph.peer_at_receiver(link);
         self.step(to, Input::Receive { from, frame: Frame::Message(envelope), payload });
+    }
+
+    /// A copy that is not the first: of interest where neighbours are scored.
+    #[inline]
+    fn hear_copy(&mut self, link: u32, to: NodeId, message: MessageId) {
+        if self.wire.is_every_copy() && self.nodes[to as usize].node.hears_copies() {
+            let (envelope, payload) = (self.wire.envelope(message), self.wire.payload(message));
+            let from = self.wire.links.graph.peer_at_receiver(link);
+            self.step(to, Input::Receive { from, frame: Frame::Message(envelope), payload });
+        }
     }
 
     fn parcel(&mut self, slot: u32) {
@@ -379,7 +389,11 @@ impl World {
     #[inline]
     fn interpret(&mut self, node: NodeId, output: Output) {
         match output {
-            Output::Forward { envelope, except } => self.forward(node, &envelope, except),
+            Output::Forward { envelope, except } => {
+                if !self.mutes(node, &envelope) {
+                    self.forward(node, &envelope, except);
+                }
+            }
             Output::After(span, timer) => self.wake_after(node, span, Wake::Timer(timer)),
             Output::Work(task) => self.begin_work(node, &task),
             Output::Send { to, frame } => self.send_frame(node, to, frame),
@@ -435,7 +449,10 @@ impl World {
     fn send_frame(&mut self, node: NodeId, to: u32, frame: Frame) {
         let link = self.wire.links.graph.offsets[node as usize] + to;
         if let Frame::Message(envelope) = frame {
-            return self.transmit(node, link, &envelope);
+            if !self.mutes(node, &envelope) {
+                self.transmit(node, link, &envelope);
+            }
+            return;
         }
         if let Some((at, slot)) = self.wire.send_frame(self.now, node, link, frame) {
             self.agenda.push(at, Event::Parcel(slot));

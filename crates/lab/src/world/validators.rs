@@ -1,9 +1,9 @@
-//! Statements of validators in the world: an honest one's are published, one of the attacker's as the
-//! attack has it.
+//! Statements of validators in the world, and what nodes pass on: an honest one's as its machine has
+//! it, one of the attacker's as the attack has it.
 
 use std::sync::Arc;
 
-use surgetank_layer::message::{Payload, Statement};
+use surgetank_layer::message::{Envelope, Payload, Statement};
 use surgetank_layer::node::Packet;
 use surgetank_layer::units::NodeId;
 
@@ -12,6 +12,14 @@ use crate::actors::ActorEvent;
 use crate::adversary::Conduct;
 
 impl World {
+    /// Whether a node of the attacker's drops a message that it would send: all but its own
+    /// statements.
+    #[inline]
+    pub(super) fn mutes(&self, node: NodeId, envelope: &Envelope) -> bool {
+        let own = envelope.class.is_consensus() && envelope.account == node;
+        !own && self.adversary.mutes(self.now, node)
+    }
+
     /// What a node does with a statement of its own, if it is a validator of the attacker's.
     pub(super) fn conduct(
         &self,

@@ -233,6 +233,7 @@ impl Mesh {
                     outbox.push(Output::Send { to: from, frame: Frame::IWant(wanted) });
                 }
             }
+            Frame::IDontWant(_) => {}
             Frame::IWant(ids) => {
                 let wanted: BTreeSet<MessageId> = ids.into_iter().collect();
                 for envelope in self.history.iter().flatten().filter(|e| wanted.contains(&e.id)) {

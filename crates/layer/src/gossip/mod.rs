@@ -1,11 +1,13 @@
 //! Gossip: how a message spreads from node to node.
 //!
-//! Two machines behind one contract: [`Flood`] and [`Mesh`] (gossipsub v1.1). A node's neighbours
+//! Machines behind one contract: [`Flood`], [`Mesh`] (gossipsub without scores) and [`Gossipsub`]
+//! (v1.1 with scores, IDONTWANT of v1.2). A node's neighbours
 //! are [`Peer`]s `0..degree`; the graph is undirected. Neither machine validates or queues: it
 //! passes the first copy to its node ([`Output::Validate`]) and receives the result
 //! ([`Input::Validated`]).
 
 mod flood;
+mod gossipsub;
 mod mesh;
 mod seen;
 
@@ -16,6 +18,7 @@ use crate::message::Envelope;
 use crate::units::{MessageId, Ns, Peer};
 
 pub use flood::Flood;
+pub use gossipsub::{Gossipsub, GossipsubConfig, Promises, ScoreConfig, Scores};
 pub use mesh::{Mesh, MeshConfig};
 pub use seen::SeenCache;
 
@@ -27,8 +30,10 @@ pub enum Config {
     Direct {},
     /// To every neighbour but the one it came from.
     Flood {},
-    /// gossipsub v1.1 with these parameters.
+    /// gossipsub v1.1 without scores, with these parameters.
     Mesh(MeshConfig),
+    /// gossipsub v1.1 with scores, and IDONTWANT.
+    Gossipsub(Box<GossipsubConfig>),
 }
 
 /// A frame between two neighbours.
@@ -44,6 +49,8 @@ pub enum Frame {
     Graft,
     /// PRUNE: the sender removes the receiver from its mesh.
     Prune,
+    /// IDONTWANT: numbers of messages that the sender has, and is not to be sent.
+    IDontWant(Vec<MessageId>),
 }
 
 /// Events of a gossip machine.
@@ -104,8 +111,10 @@ pub enum Output {
 pub enum Gossip {
     /// A flooding machine.
     Flood(Flood),
-    /// A gossipsub machine.
+    /// A gossipsub machine without scores.
     Mesh(Box<Mesh>),
+    /// A gossipsub machine with scores.
+    Gossipsub(Box<Gossipsub>),
 }
 
 impl Gossip {
@@ -115,7 +124,15 @@ impl Gossip {
             Config::Direct {} => None,
             Config::Flood {} => Some(Gossip::Flood(Flood::default())),
             Config::Mesh(config) => Some(Gossip::Mesh(Box::new(Mesh::new(config, degree)))),
+            Config::Gossipsub(config) => {
+                Some(Gossip::Gossipsub(Box::new(Gossipsub::new(*config, degree))))
+            }
         }
+    }
+
+    /// Whether it hears every copy of a message, and not only the first.
+    pub fn hears_copies(&self) -> bool {
+        matches!(self, Gossip::Gossipsub(_))
     }
 
     /// Whether a copy of the message was received: another one would be dropped.
@@ -123,6 +140,7 @@ impl Gossip {
         match self {
             Gossip::Flood(flood) => flood.has_seen(id),
             Gossip::Mesh(mesh) => mesh.has_seen(id),
+            Gossip::Gossipsub(router) => router.has_seen(id),
         }
     }
 }
@@ -136,6 +154,7 @@ impl Machine for Gossip {
         match self {
             Gossip::Flood(flood) => flood.step(now, input, draws, outbox),
             Gossip::Mesh(mesh) => mesh.step(now, input, draws, outbox),
+            Gossip::Gossipsub(router) => router.step(now, input, draws, outbox),
         }
     }
 }

@@ -403,6 +403,11 @@ impl Node {
         self.chain.get((height as usize).checked_sub(1)?)
     }
 
+    /// Whether it hears every copy of a message, and not only the first.
+    pub fn hears_copies(&self) -> bool {
+        self.gossip.as_ref().is_some_and(Gossip::hears_copies)
+    }
+
     /// The ordering engine.
     pub fn engine(&self) -> &dyn Engine {
         &*self.engine

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from surgetank.adversary import AttackPlan, Contribution, DefenceTried, WorstAttack
+from surgetank.adversary import AttackPlan, DefenceTried, PartDamage, WorstAttack
 from surgetank.adversary.plan import LEADER_FAULTS, PARTS
 from surgetank.attacker.race import MeanGain
 from surgetank.number_format import counted, milliseconds, number, share, usd, value
 from surgetank.verdict import Status
 
 __all__ = [
-    "Tile",
+    "AttackFigure",
     "budget_rows",
     "comparisons",
     "damage_text",
@@ -36,7 +36,7 @@ _NEEDED: Final = {True: "does damage", False: "does none", None: "not shown to d
 
 
 @dataclass(frozen=True)
-class Tile:
+class AttackFigure:
     """A figure with its title and what is below it."""
 
     title: str
@@ -88,19 +88,19 @@ def steps(plan: AttackPlan) -> list[str]:
     return [*found, _when(plan)]
 
 
-def tiles(found: WorstAttack) -> list[Tile]:
-    """Key figures."""
-    unit = found.objective.unit
+def tiles(found: WorstAttack) -> list[AttackFigure]:
+    """Key figures of the page."""
+    unit, gain, over = found.objective.unit, found.net_gain, found.over_random
     forks = f"{found.forks} of {len(found.fresh_seeds)} runs"
-    first = Tile("Damage per run", value(found.damage.mean, unit), _ends(found.damage, unit))
+    damage = value(found.damage.mean, unit), _ends(found.damage, unit)
+    first = ("Forks", forks, "two honest nodes decided differently")
     shown = [
-        Tile("Forks", forks, "two honest nodes decided differently") if found.forks else first,
-        Tile(f"{title(found)} without it", _plain(found, found.before), "mean of the same seeds"),
-        Tile("Attacker's net gain", usd(found.net_gain.mean), _ends(found.net_gain, "USD")),
+        first if found.forks else ("Damage per run", *damage),
+        (f"{title(found)} without it", _plain(found, found.before), "mean of the same seeds"),
+        ("Attacker's net gain", usd(gain.mean), _ends(gain, "USD")),
+        ("More than a random attack", value(over.mean, unit), _ends(over, unit)),
     ]
-    over = found.over_random
-    shown.append(Tile("More than a random attack", value(over.mean, unit), _ends(over, unit)))
-    return shown
+    return [AttackFigure(*texts) for texts in shown]
 
 
 def comparisons(found: WorstAttack) -> list[str]:
@@ -180,7 +180,7 @@ def _conclusion(found: WorstAttack, tried: DefenceTried) -> str:
     return f"{text}; it no longer pays" if found.net_gain.low > 0 >= tried.net_gain.high else text
 
 
-def _part(contribution: Contribution) -> str:
+def _part(contribution: PartDamage) -> str:
     return PARTS[contribution.part]
 
 

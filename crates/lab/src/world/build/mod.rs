@@ -57,6 +57,7 @@ impl World {
         let nodes = build_hosts(&scenario, &links.graph, &processes)?;
         let hindrances = links.faults.hindrances();
         let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
+        let hears_copies = nodes.iter().any(|host| host.node.hears_copies());
         let waits = build_waits(&scenario, &nodes, hindrances);
         let exchange = exchange::open(&scenario, tape.as_ref(), positions.as_ref(), &seed)?;
         let adversary = Adversary::new(&scenario, &nodes[0].node, &seed)?;
@@ -76,7 +77,7 @@ impl World {
                 Rules::new(&scenario.network),
                 &scenario.layer.reactor,
                 seed.key("layer.reactor"),
-                scenario.network.every_copy || crashes,
+                scenario.network.every_copy || crashes || hears_copies,
             ),
             chain,
             clients,
