@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use surgetank_layer::gossip::{Promises, ScoreConfig, Scores};
 use surgetank_layer::units::{MessageId, Ns, Peer, SECOND};
 
-/// Round numbers: each part can be told from the others in a sum.
+/// Round numbers: each part can be seen in a sum.
 pub fn config() -> ScoreConfig {
     ScoreConfig {
         topic_weight: 2.0,

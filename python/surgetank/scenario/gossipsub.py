@@ -20,7 +20,7 @@ from surgetank.scenario.section import (
     Whole,
 )
 
-__all__ = ["EthereumScore", "FilecoinScore", "Gossipsub", "NoScore"]
+__all__ = ["EthereumScore", "FilecoinScore", "NoScore", "ScoredMesh"]
 
 Penalty = Annotated[Number, Field(le=0)]
 
@@ -188,7 +188,7 @@ class EthereumScore(FilecoinScore):
 Score = Annotated[NoScore | FilecoinScore | EthereumScore, Field(discriminator="kind")]
 
 
-class Gossipsub(Section):
+class ScoredMesh(Section):
     """gossipsub v1.1 with peer scores, and IDONTWANT of v1.2, under the names of the
     specifications."""
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from surgetank.plugins import Controller, QueueRule, digest, is_plugin
 from surgetank.scenario.admission import Admission
 from surgetank.scenario.consensus import Consensus, Tendermint
-from surgetank.scenario.gossipsub import Gossipsub
+from surgetank.scenario.gossipsub import ScoredMesh
 from surgetank.scenario.queue import Queue
 from surgetank.scenario.section import Number, Positive, PositiveMs, Section, SpanMs, SpanUs, Whole
 from surgetank.scenario.tuning import Tuning
@@ -60,7 +60,7 @@ class Mesh(Section):
         return self
 
 
-Gossip = Annotated[Direct | Flood | Mesh | Gossipsub, Field(discriminator="kind")]
+Gossip = Annotated[Direct | Flood | Mesh | ScoredMesh, Field(discriminator="kind")]
 
 
 class ClassTimes(Section):

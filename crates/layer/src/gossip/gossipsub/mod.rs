@@ -11,6 +11,11 @@
 //!    of them, D_lazy at least. Who announces a message and does not send it breaks a promise.
 //! 5. Who has received a large message says so to its mesh (IDONTWANT), and is not sent it again.
 //!
+//! # Theory of operation
+//! A neighbour in the mesh that passes nothing on costs its place there. Its score falls behind those
+//! that deliver first (P2), and below zero where deliveries are missed (P3); it is pruned, and a better
+//! one is grafted. Scores are a node's own, so a sybil has to serve each neighbour that it deceives.
+//!
 //! # Source
 //! libp2p/specs, pubsub/gossipsub, gossipsub-v1.1.md and gossipsub-v1.2.md; constants of
 //! go-libp2p-pubsub.
