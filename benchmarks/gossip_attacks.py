@@ -5,8 +5,8 @@ Usage: python benchmarks/gossip_attacks.py [SEEDS]
 60 nodes with 14 neighbours each, 10 messages a second; part of the nodes takes part in the mesh,
 announces messages and passes none on, from the start (cold boot) or from 20 s on (covert flash).
 Messages of honest nodes at honest nodes, from 20 s after the begin of the attack. The attacks are
-those of Vyzovitis et al. (GossipSub in the Filecoin and ETH2.0 networks, arXiv:2007.02754, 2020), on a
-smaller network.
+those of Vyzovitis et al. (GossipSub in the Filecoin and ETH2.0 networks, arXiv:2007.02754, 2020),
+on a smaller network.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def test_it_is_measured(fault: dict[str, Any]) -> None:
 
 def test_a_sequencer_leads_always() -> None:
     """Only its packets are delayed: as with the fault of the one node."""
-    base = {"name": "one", "network": {"nodes": 4, "topology": {"kind": "full"}}}
+    base: dict[str, Any] = {"name": "one", "network": {"nodes": 4, "topology": {"kind": "full"}}}
     base |= {"layer": {"consensus": {"kind": "single", "node": 2}, "gossip": {"kind": "flood"}}}
     when = {"at_s": 5.0, "duration_s": 10.0, "extra_ms": 300.0}
     one, other = (
@@ -78,7 +78,7 @@ def test_a_sequencer_leads_always() -> None:
 
 def test_where_none_leads_there_is_nothing_to_follow() -> None:
     """Without an engine: no packet is delayed, and the run is valid."""
-    base = {"name": "none", "network": {"nodes": 4, "topology": {"kind": "full"}}}
+    base: dict[str, Any] = {"name": "none", "network": {"nodes": 4, "topology": {"kind": "full"}}}
     base |= {"layer": {"consensus": {"kind": "none"}, "gossip": {"kind": "flood"}}}
     base |= {"faults": [DELAY | {"at_s": 5.0, "duration_s": 10.0}]}
     trace = st.simulate(st.Scenario.build(base), seed=3)
