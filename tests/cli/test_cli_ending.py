@@ -366,7 +366,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("search calm --until goodput", ["goodput_ratio_min"]),
         ("search calm --per r", ["run"]),
         ("compare calm --vary layer.queue.rule=fifo,d", ["layer.queue.rule=fifo,drr"]),
-        ("compare calm --attack spam,with", ["spam,withhold"]),
+        ("compare calm --attack spam,with", ["spam,withhold", "spam,withhold-votes"]),
         ("compare calm --rank delay_p99_ms", ["delay_p99_ms"]),
         ("compare calm --search capacity,s", ["capacity,safe-leverage"]),
         ("compare runs/", ["runs/first"]),

@@ -29,7 +29,7 @@ def results() -> dict[str, WorstAttack]:
             attack_s=4.0,
             rate_per_s=rate,
         )
-        effort = SearchEffort(trials=8, fresh=3)
+        effort = SearchEffort(trials=14, fresh=3)
         return worst_attack(scenario, budget, effort=effort, workers=1, **more)  # type: ignore[arg-type]
 
     defence = {"layer.service.validation.liquidation_order_us": 1.0, "layer.consensus.node": 0}
