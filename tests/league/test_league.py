@@ -106,9 +106,10 @@ def test_attacks_come_from_the_model_and_keep_their_keys() -> None:
     assert attacks_of(own, entrants, None) == (["none", "spam"], [])
     kinds, left = attacks_of(own, entrants, "all")
     assert kinds[0] == "none" and {"spam", "sybil"} <= set(kinds)
-    assert set(choices("attack.kind")) - set(kinds) == {"equivocate"}
+    voting = ["equivocate", "withhold-votes", "late-proposal"]
+    assert set(choices("attack.kind")) - set(kinds) == set(voting)
     assert [said.partition(" needs")[0] for said in left] == [
-        "--attack equivocate: attack.kind equivocate"
+        f"--attack {kind}: attack.kind {kind}" for kind in voting
     ]
     set_by = {k: attacked(own, k).model_dump(mode="json")["attack"] for k in ("spam", "sybil")}
     assert set_by["spam"]["rate_per_s"] == 77.0 != set_by["sybil"]["rate_per_s"]
