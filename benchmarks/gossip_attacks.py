@@ -48,8 +48,10 @@ ATTACKS = {
 }
 
 
-def ran(router: Mapping[str, Any], sybils: Sequence[int], at_s: float, seed: int) -> st.Trace:
-    """One run."""
+def ran(
+    router: Mapping[str, Any], sybils: Sequence[int], at_s: float, seed: int, **more: Any
+) -> st.Trace:
+    """One run; `more` are sections and keys of the scenario that differ."""
     scenario: dict[str, Any] = {
         "name": "gossip-attacks",
         "duration_s": 60.0,
@@ -57,7 +59,7 @@ def ran(router: Mapping[str, Any], sybils: Sequence[int], at_s: float, seed: int
         "network": {"nodes": NODES, "topology": {"kind": "random-regular", "degree": 14}},
         "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 10.0}},
         "layer": {"gossip": dict(router), "consensus": {"kind": "none"}},
-    }
+    } | more
     if sybils:
         scenario["attack"] = {"kind": "mute", "nodes": list(sybils), "at_s": at_s}
     return st.simulate(st.Scenario.build(scenario), seed=seed)

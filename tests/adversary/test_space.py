@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as any_of
 
 from attacked_sequencer import LEADER, sequencer
-from surgetank.adversary import AdversaryBudget, AttackPlan, AttackSpace, HeldNodes, objective
+from surgetank.adversary import AdversaryBudget, AttackPlan, AttackSpace, objective
+from surgetank.adversary.plan import held_nodes
 from surgetank.adversary.worst import Chance
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
@@ -124,8 +125,8 @@ def test_textbook_attacks_have_one_part_and_all_of_the_budget() -> None:
 
 
 def test_held_nodes_go_around_the_end() -> None:
-    assert tuple(HeldNodes(5, 3, 3)) == (0, 3, 4)
-    assert tuple(HeldNodes(6, 1, 3, stride=2)) == (1, 3, 5)
+    assert held_nodes(5, 3, 3) == (0, 3, 4)
+    assert held_nodes(6, 1, 3, stride=2) == (1, 3, 5)
 
 
 def test_prices_and_messages() -> None:

@@ -8,7 +8,7 @@ without it, removes its parts one by one, and tries defences (docs/adversary.md)
 
 from surgetank.adversary.budget import AdversaryBudget
 from surgetank.adversary.objective import OBJECTIVES, Objective, objective
-from surgetank.adversary.plan import AttackPlan, HeldNodes
+from surgetank.adversary.plan import AttackPlan
 from surgetank.adversary.result import DefenceTried, PartDamage, WorstAttack
 from surgetank.adversary.space import AttackSpace
 from surgetank.adversary.worst import SearchEffort, worst_attack
@@ -19,7 +19,6 @@ __all__ = [
     "AttackPlan",
     "AttackSpace",
     "DefenceTried",
-    "HeldNodes",
     "Objective",
     "PartDamage",
     "SearchEffort",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
-from surgetank.scenario.flow import Arrivals, Mmpp, NoArrivals
+from surgetank.scenario.flow import mean_rate_per_s
 
 __all__ = ["AdversaryBudget"]
 
@@ -54,7 +54,7 @@ class AdversaryBudget:
             SurgetankError: a number is out of range for the scenario.
         """
         nodes, measured_s = scenario.network.nodes, scenario.duration_s - scenario.warmup_s
-        background = _background_per_s(scenario.flow.arrivals)
+        background = mean_rate_per_s(scenario.flow.arrivals)
         budget = cls(
             (nodes - 1) // 3 if identities is None else identities,
             float(delay_ms),
@@ -84,13 +84,3 @@ class AdversaryBudget:
                     place=f"{flag} {number:g}",
                     hint=f"Give a number from {low:g} to {high:g}",
                 )
-
-
-def _background_per_s(arrivals: Arrivals) -> float:
-    """Mean rate of the background; that of a Markov-modulated one is weighted by the stays."""
-    if isinstance(arrivals, NoArrivals):
-        return 0.0
-    if isinstance(arrivals, Mmpp):
-        pairs = zip(arrivals.rates_per_s, arrivals.dwell_s, strict=True)
-        return sum(rate * stay for rate, stay in pairs) / sum(arrivals.dwell_s)
-    return arrivals.rate_per_s

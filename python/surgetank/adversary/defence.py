@@ -4,7 +4,7 @@ against the changed venue does. A defence that only moves the attack elsewhere i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from surgetank.adversary.hunt import SearchEffort, hunt
 from surgetank.adversary.plan import AttackPlan
@@ -12,17 +12,12 @@ from surgetank.adversary.result import DefenceTried
 from surgetank.adversary.space import AttackSpace
 from surgetank.adversary.trials import Trials, finite
 from surgetank.attacker.race import estimate
-from surgetank.measure.saturation import Saturation
 from surgetank.scenario import Scenario
-from surgetank.search.bottleneck import ranking
+from surgetank.search.bottleneck import changes_for, ranking
 from surgetank.search.pool import Pool
 from surgetank.search.probe import RunOutcome
-from surgetank.search.remedies import candidates
 
 __all__ = ["Defender"]
-
-#: Number of resources whose changes are proposed.
-_RESOURCES: Final = 4
 
 Changed = tuple[Mapping[str, Any], Scenario]
 """Values of a change, and the scenario with them."""
@@ -51,10 +46,9 @@ class Defender:
         if not count:
             return []
         scenario = self._trials.scenario
-        used = ranking([o for o in after if not o.invalid], before)[:_RESOURCES]
-        ranked = [Saturation(u.resource, u.where, u.value, u.value, 0.0, "") for u in used]
+        used = ranking([o for o in after if not o.invalid], before)
         largest: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
-        for change in candidates(scenario, ranked):
+        for change in changes_for(scenario, used):
             largest[change.resource, tuple(change.values)] = change.values
         by_resource: dict[str, list[Mapping[str, Any]]] = {}
         for (resource, _), values in largest.items():

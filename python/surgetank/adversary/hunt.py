@@ -127,9 +127,9 @@ def _trials(
         for parameters in textbook:
             study.enqueue_trial(parameters)
         tried: list[Found] = []
-        while len(study.trials) - _waiting(study) < max(effort.trials, 1):
-            left = effort.trials - (len(study.trials) - _waiting(study))
-            drawn = [_drawn(space, study) for _ in range(max(1, min(_ROUND, left)))]
+        trials = max(effort.trials, 1)
+        for begun in range(0, trials, _ROUND):
+            drawn = [_drawn(space, study) for _ in range(min(_ROUND, trials - begun))]
             met.run([(plan, s) for _, plan in drawn if plan is not None for s in seeds])
             for trial, plan in drawn:
                 if plan is None:
@@ -151,13 +151,6 @@ def _sampler(startup: int, seed: int) -> optuna.samplers.BaseSampler:
         constant_liar=True,
         n_startup_trials=startup,
     )
-
-
-def _waiting(study: optuna.Study) -> int:
-    """Number of enqueued trials that have not begun."""
-    import optuna
-
-    return sum(t.state is optuna.trial.TrialState.WAITING for t in study.trials)
 
 
 def _drawn(space: AttackSpace, study: optuna.Study) -> tuple[optuna.Trial, AttackPlan | None]:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from surgetank.adversary.budget import AdversaryBudget
 from surgetank.scenario import Scenario
 
-__all__ = ["FLOODS", "LEADER_FAULTS", "PARTS", "AttackPlan", "HeldNodes", "Part"]
+__all__ = ["FLOODS", "LEADER_FAULTS", "PARTS", "AttackPlan", "Part", "held_nodes"]
 
 Part = Literal["links", "flood", "keypers", "attack"]
 
@@ -28,18 +28,9 @@ LEADER_FAULTS: Final = ("leader-delay", "leader-partition")
 FLOODS: Final = ("spam", "sybil", "cancel-storm")
 
 
-@dataclass(frozen=True)
-class HeldNodes:
-    """`count` of `nodes` nodes, every `stride`-th from `first` on, around the end."""
-
-    nodes: int
-    first: int
-    count: int
-    stride: int = 1
-
-    def __iter__(self) -> Any:
-        found = {(self.first + i * self.stride) % self.nodes for i in range(self.count)}
-        return iter(sorted(found))
+def held_nodes(nodes: int, first: int, count: int, stride: int = 1) -> tuple[int, ...]:
+    """`count` of `nodes` nodes, every `stride`-th from `first` on, around the end; in order."""
+    return tuple(sorted({(first + i * stride) % nodes for i in range(count)}))
 
 
 @dataclass(frozen=True)

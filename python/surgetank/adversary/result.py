@@ -13,7 +13,7 @@ from surgetank.adversary.plan import AttackPlan, Part
 from surgetank.attacker.race import MeanGain
 from surgetank.measure.measured import plain
 from surgetank.shown import Shown
-from surgetank.verdict import Status
+from surgetank.verdict import EXIT_CODES, Status
 
 __all__ = ["DefenceTried", "PartDamage", "WorstAttack"]
 
@@ -116,8 +116,6 @@ class WorstAttack(Shown):
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        from surgetank.verdict import EXIT_CODES
-
         return EXIT_CODES[self.status]
 
     def to_dict(self) -> dict[str, Any]:

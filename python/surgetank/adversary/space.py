@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, get_args
 
 from surgetank.adversary.budget import AdversaryBudget
-from surgetank.adversary.plan import FLOODS, LEADER_FAULTS, AttackPlan, HeldNodes, Part
+from surgetank.adversary.plan import FLOODS, LEADER_FAULTS, AttackPlan, Part, held_nodes
 from surgetank.attacker.strategies import SETTINGS
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
@@ -168,7 +168,7 @@ class AttackSpace:
         count = trial.suggest_int("held", 1, self.budget.identities)
         first = trial.suggest_int("first", 0, nodes - 1)
         stride = trial.suggest_int("stride", 1, max(1, nodes // self.budget.identities))
-        return tuple(HeldNodes(nodes, first, count, stride))
+        return held_nodes(nodes, first, count, stride)
 
     def _links(self, trial: Suggests, kind: str) -> dict[str, Any]:
         keys: dict[str, Any] = {"kind": kind}

@@ -73,6 +73,17 @@ Arrivals = Annotated[
 ]
 
 
+def mean_rate_per_s(arrivals: Arrivals) -> float:
+    """Mean rate of the arrivals, messages per second; of a Markov-modulated process its states are
+    weighted by the stays."""
+    if isinstance(arrivals, NoArrivals):
+        return 0.0
+    if isinstance(arrivals, Mmpp):
+        pairs = zip(arrivals.rates_per_s, arrivals.dwell_s, strict=True)
+        return sum(rate * stay for rate, stay in pairs) / sum(arrivals.dwell_s)
+    return arrivals.rate_per_s
+
+
 class Constant(Section):
     """A factor of 1."""
 

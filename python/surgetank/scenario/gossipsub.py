@@ -120,69 +120,42 @@ class FilecoinScore(Section):
         return {key: value for key, value in data.items() if key != "kind"}
 
 
+def _again(name: str, default: float) -> Any:
+    """A key of Filecoin's, with another default."""
+    return Field(default, description=FilecoinScore.model_fields[name].description)
+
+
 class EthereumScore(FilecoinScore):
     """Peer scores with the parameters of Ethereum's block topic (Lighthouse and Prysm,
     beacon-chain/p2p/gossip_scoring_params.go): a block each 12 s, P3 from 4 epochs on."""
 
     kind: Literal["ethereum"] = "ethereum"  # type: ignore[assignment]
-    topic_weight: NonNegative = Field(0.8, description="weight of the topic")
-    time_in_mesh_weight: NonNegative = Field(
-        0.0324, description="P1: weight of the time in the mesh"
+    topic_weight: NonNegative = _again("topic_weight", 0.8)
+    time_in_mesh_weight: NonNegative = _again("time_in_mesh_weight", 0.0324)
+    time_in_mesh_quantum_ms: PositiveMs = _again("time_in_mesh_quantum_ms", 12000.0)
+    time_in_mesh_cap: NonNegative = _again("time_in_mesh_cap", 300.0)
+    first_message_deliveries_weight: NonNegative = _again("first_message_deliveries_weight", 1.0)
+    first_message_deliveries_decay: Share = _again("first_message_deliveries_decay", 0.99283)
+    first_message_deliveries_cap: NonNegative = _again("first_message_deliveries_cap", 23.0)
+    mesh_message_deliveries_weight: Penalty = _again("mesh_message_deliveries_weight", -0.717)
+    mesh_message_deliveries_decay: Share = _again("mesh_message_deliveries_decay", 0.971628)
+    mesh_message_deliveries_cap: NonNegative = _again("mesh_message_deliveries_cap", 160.0)
+    mesh_message_deliveries_threshold: NonNegative = _again(
+        "mesh_message_deliveries_threshold", 16.0
     )
-    time_in_mesh_quantum_ms: PositiveMs = Field(12000.0, description="P1: unit of that time, ms")
-    time_in_mesh_cap: NonNegative = Field(300.0, description="P1: its greatest value, in units")
-    first_message_deliveries_weight: NonNegative = Field(
-        1.0, description="P2: weight of messages that a peer delivered first"
+    mesh_message_deliveries_window_ms: SpanMs = _again("mesh_message_deliveries_window_ms", 2000.0)
+    mesh_message_deliveries_activation_ms: SpanMs = _again(
+        "mesh_message_deliveries_activation_ms", 1536000.0
     )
-    first_message_deliveries_decay: Share = Field(
-        0.99283, description="P2: factor on the counter per decay interval"
-    )
-    first_message_deliveries_cap: NonNegative = Field(
-        23.0, description="P2: greatest value of the counter"
-    )
-    mesh_message_deliveries_weight: Penalty = Field(
-        -0.717, description="P3: weight of the squared deficit of deliveries in the mesh"
-    )
-    mesh_message_deliveries_decay: Share = Field(
-        0.971628, description="P3: factor on the counter per decay interval"
-    )
-    mesh_message_deliveries_cap: NonNegative = Field(
-        160.0, description="P3: greatest value of the counter"
-    )
-    mesh_message_deliveries_threshold: NonNegative = Field(
-        16.0, description="P3: value below which there is a deficit"
-    )
-    mesh_message_deliveries_window_ms: SpanMs = Field(
-        2000.0, description="P3: time in which a further copy counts, ms"
-    )
-    mesh_message_deliveries_activation_ms: SpanMs = Field(
-        1536000.0, description="P3: time in the mesh before a deficit counts, ms"
-    )
-    mesh_failure_penalty_weight: Penalty = Field(
-        -0.717, description="P3b: weight of deficits of pruned peers"
-    )
-    mesh_failure_penalty_decay: Share = Field(
-        0.971628, description="P3b: factor on it per decay interval"
-    )
-    behaviour_penalty_weight: Penalty = Field(
-        -15.92, description="P7: weight of the squared excess of misbehaviour"
-    )
-    behaviour_penalty_decay: Share = Field(
-        0.985712, description="P7: factor on the counter per decay interval"
-    )
-    decay_interval_ms: PositiveMs = Field(12000.0, description="interval of the decays, ms")
-    gossip_threshold: Penalty = Field(
-        -4000.0, description="score below which a peer gets and gives no gossip"
-    )
-    publish_threshold: Penalty = Field(
-        -8000.0, description="score below which a peer gets no flooded message"
-    )
-    graylist_threshold: Penalty = Field(
-        -16000.0, description="score below which a peer is not heard"
-    )
-    opportunistic_graft_threshold: NonNegative = Field(
-        5.0, description="median score of the mesh below which better peers are grafted"
-    )
+    mesh_failure_penalty_weight: Penalty = _again("mesh_failure_penalty_weight", -0.717)
+    mesh_failure_penalty_decay: Share = _again("mesh_failure_penalty_decay", 0.971628)
+    behaviour_penalty_weight: Penalty = _again("behaviour_penalty_weight", -15.92)
+    behaviour_penalty_decay: Share = _again("behaviour_penalty_decay", 0.985712)
+    decay_interval_ms: PositiveMs = _again("decay_interval_ms", 12000.0)
+    gossip_threshold: Penalty = _again("gossip_threshold", -4000.0)
+    publish_threshold: Penalty = _again("publish_threshold", -8000.0)
+    graylist_threshold: Penalty = _again("graylist_threshold", -16000.0)
+    opportunistic_graft_threshold: NonNegative = _again("opportunistic_graft_threshold", 5.0)
 
 
 Score = Annotated[NoScore | FilecoinScore | EthereumScore, Field(discriminator="kind")]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.free_memory import free_memory
-from surgetank.scenario.flow import Constant, Piecewise, Profile, Ramp, Spike
+from surgetank.scenario.flow import Constant, Piecewise, Profile, Ramp, Spike, mean_rate_per_s
 from surgetank.scenario.whole import Scenario
 
 __all__ = ["MemoryGuard", "Size", "byte_text", "needs", "refuse_too_large", "size_of"]
@@ -71,7 +71,7 @@ def _messages(scenario: Scenario) -> Iterator[tuple[str, float]]:
     if flow.replay_messages and scenario.tape is not None:
         yield "--tape", float((scenario.tape.messages_ns < seconds * 1e9).sum())
     elif not flow.replay_messages:
-        yield "flow.arrivals", _rate(flow.arrivals) * _weighted_s(flow.profile, seconds)
+        yield "flow.arrivals", mean_rate_per_s(flow.arrivals) * _weighted_s(flow.profile, seconds)
     if flow.oracle.count:
         yield "flow.oracle.interval_ms", markets * 1e3 * seconds / flow.oracle.interval_ms
     if scenario.market is not None:
@@ -84,15 +84,6 @@ def _messages(scenario: Scenario) -> Iterator[tuple[str, float]]:
         rate = float(getattr(fault, "rate_per_s", 0.0))
         lasts = max(0.0, min(fault.duration_s, end - fault.at_s))
         yield f"faults[{i}].rate_per_s", rate * lasts
-
-
-def _rate(arrivals: Any) -> float:
-    """Mean rate of the arrivals, messages per second."""
-    rates = getattr(arrivals, "rates_per_s", None)
-    if rates is None:
-        return float(getattr(arrivals, "rate_per_s", 0.0))
-    weighted = sum(rate * dwell for rate, dwell in zip(rates, arrivals.dwell_s, strict=True))
-    return float(weighted / sum(arrivals.dwell_s))
 
 
 def _weighted_s(profile: Profile, seconds: float) -> float:

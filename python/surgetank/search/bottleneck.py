@@ -18,13 +18,14 @@ from typing import Final
 import numpy as np
 
 from surgetank.measure.saturation import Saturation, rank
+from surgetank.scenario import Scenario
 from surgetank.search.answer import Remedy, Used
 from surgetank.search.find import Progress, Search, SearchState
 from surgetank.search.gain import Line, gained
 from surgetank.search.probe import RunOutcome
 from surgetank.search.remedies import Change, candidates
 
-__all__ = ["named", "past", "ranking", "remedies"]
+__all__ = ["changes_for", "named", "past", "ranking", "remedies"]
 
 #: Number of runs of each change; it restores the limit if most of them pass.
 _TRIES: Final = 4
@@ -72,6 +73,12 @@ def _mean(outcomes: Sequence[RunOutcome], resource: str) -> float | None:
 def named(used: Sequence[Used]) -> str:
     """The most used resource, if it was used to half at least."""
     return used[0].resource if used and used[0].value >= _NAMED else ""
+
+
+def changes_for(scenario: Scenario, used: Sequence[Used]) -> list[Change]:
+    """Changes of a scenario that could relieve its most used resources."""
+    ranked = [Saturation(u.resource, u.where, u.value, u.value, 0.0, "") for u in used]
+    return candidates(scenario, ranked[:_RESOURCES])
 
 
 def remedies(search: Search, line: Line, used: Sequence[Used]) -> list[Remedy]:
@@ -148,9 +155,8 @@ class _Trial:
         is left out, since setting it back is no remedy."""
         q = self.search.question
         scenario = q.parameter.at(q.scenario, self.level)
-        ranked = [Saturation(u.resource, u.where, u.value, u.value, 0.0, "") for u in used]
         varied = q.parameter.values(self.level).keys()
-        found = candidates(scenario, ranked[:_RESOURCES])
+        found = changes_for(scenario, used)
         return sorted((c for c in found if not varied & c.values.keys()), key=lambda c: c.size)
 
     def fits(self, changes: Iterable[Change]) -> bool:

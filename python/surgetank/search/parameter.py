@@ -11,6 +11,7 @@ from surgetank.errors import SurgetankError
 from surgetank.positions import PositionBook
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys, unit_of
+from surgetank.scenario.flow import mean_rate_per_s
 from surgetank.scenario.market import Market
 from surgetank.tape import Tape
 
@@ -97,9 +98,7 @@ def _load(scenario: Scenario) -> Parameter:
     if arrivals.kind != "mmpp":
         rate = arrivals.rate_per_s
         return Parameter("load", "1/s", rate, False, lambda x: {"flow.arrivals.rate_per_s": x})
-    cycle = sum(arrivals.dwell_s)
-    rates = arrivals.rates_per_s
-    mean = sum(r * d for r, d in zip(rates, arrivals.dwell_s, strict=True)) / cycle
+    rates, mean = arrivals.rates_per_s, mean_rate_per_s(arrivals)
     if mean <= 0:
         raise SurgetankError(
             "all rates are zero", place="flow.arrivals.rates_per_s", hint="Raise one"

@@ -14,7 +14,7 @@ from typing import Final
 
 from surgetank.measure.latency import stages
 from surgetank.measure.ledger import COLUMNS, ledger
-from surgetank.scenario.flow import Constant, Flow, Hawkes, Mmpp
+from surgetank.scenario.flow import Constant, Flow, Hawkes, Mmpp, mean_rate_per_s
 from surgetank.trace import Trace
 
 __all__ = ["Check", "CheckKind", "checks", "dispersion"]
@@ -238,7 +238,7 @@ def dispersion(flow: Flow, expected: float) -> float:
     if isinstance(arrivals, Mmpp):
         rates, dwell = arrivals.rates_per_s, arrivals.dwell_s
         cycle = sum(dwell)
-        mean = sum(r * d for r, d in zip(rates, dwell, strict=True)) / cycle
+        mean = mean_rate_per_s(arrivals)
         variance = sum((r - mean) ** 2 * d for r, d in zip(rates, dwell, strict=True)) / cycle
         bound = 1 + 2 * factor * variance * cycle / mean if mean else 1.0
         return min(bound, 1 + expected * (max(rates) / mean) ** 2) if mean else 1.0

@@ -94,15 +94,6 @@ impl AttackRequest<'_> {
 #[serde(deny_unknown_fields)]
 struct NoKeys {}
 
-/// What a validator of the attacker's does with a statement that its machine makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conduct {
-    /// It says it, or what the attack publishes instead.
-    Say,
-    /// It says it to itself only, and to the others when the attack is over.
-    KeepBack,
-}
-
 /// One kind of attack. The defaults do nothing.
 trait Attack: Send + Sync {
     /// It is set up, long before it begins.
@@ -143,9 +134,10 @@ trait Attack: Send + Sync {
         false
     }
 
-    /// What a validator that it controls does with a statement of its own, during the attack.
-    fn conduct(&self, _statement: &Statement) -> Conduct {
-        Conduct::Say
+    /// Whether a validator that it controls keeps a statement of its own back, during the attack: it
+    /// says it to itself, and to the others afterwards.
+    fn keeps_back(&self, _statement: &Statement) -> bool {
+        false
     }
 
     /// Whether this node passes no messages of others on, during the attack.
@@ -252,14 +244,18 @@ impl Adversary {
     /// Whether this node passes no messages of others on.
     #[inline]
     pub fn mutes(&self, now: Ns, node: NodeId) -> bool {
-        let acts = self.attack.as_ref().filter(|_| self.means.window.contains(&now));
-        acts.is_some_and(|attack| attack.mutes(node))
+        self.in_force(now).is_some_and(|attack| attack.mutes(node))
     }
 
-    /// What a validator that it controls does with a statement of its own.
-    pub fn conduct(&self, now: Ns, statement: &Statement) -> Conduct {
-        let acts = self.attack.as_ref().filter(|_| self.means.window.contains(&now));
-        acts.map_or(Conduct::Say, |attack| attack.conduct(statement))
+    /// Whether a validator that it controls keeps a statement of its own back.
+    pub fn keeps_back(&self, now: Ns, statement: &Statement) -> bool {
+        self.in_force(now).is_some_and(|attack| attack.keeps_back(statement))
+    }
+
+    /// The attack, if it has begun and is not over.
+    #[inline]
+    fn in_force(&self, now: Ns) -> Option<&dyn Attack> {
+        self.attack.as_deref().filter(|_| self.means.window.contains(&now))
     }
 
     /// Sets the timer at which the attack begins.

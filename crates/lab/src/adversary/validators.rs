@@ -13,7 +13,7 @@ use surgetank_layer::message::{Payload, Statement};
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::means::Means;
-use super::{Attack, AttackRequest, Conduct};
+use super::{Attack, AttackRequest};
 use crate::actors::{Action, ActorEvent, Timer, View};
 use crate::scenario::ms;
 
@@ -47,8 +47,8 @@ impl Attack for WithholdVotes {
         self.nodes.contains(&node)
     }
 
-    fn conduct(&self, statement: &Statement) -> Conduct {
-        if is_proposal(statement) { Conduct::Say } else { Conduct::KeepBack }
+    fn keeps_back(&self, statement: &Statement) -> bool {
+        !is_proposal(statement)
     }
 }
 

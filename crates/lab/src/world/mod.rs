@@ -31,7 +31,7 @@ use surgetank_layer::tuning::Controller;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use crate::actors::{self, Action, Actors};
-use crate::adversary::{Adversary, Conduct};
+use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::chain::Chain;
 use crate::clients::Clients;
@@ -400,7 +400,7 @@ impl World {
             Output::Packet { to, packet } => self.send_packet_if_said(node, to, packet),
             Output::Publish(payload) => self.publish_or_replace(node, payload),
             Output::PublishAgain(payload) => {
-                if self.conduct(node, || payload.statement()) == Conduct::Say {
+                if !self.keeps_back(node, || payload.statement()) {
                     self.repeat(node, &payload);
                 }
             }

@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Frame, Input, Output, SeenCache};
+use super::{Frame, Input, Output, SeenCache, sample};
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
 use crate::units::{MessageId, Ns, Peer, SECOND};
@@ -141,27 +141,11 @@ impl Mesh {
         outbox.push(Output::HeartbeatAt(now + 1 + draws.below(self.config.heartbeat_ns)));
     }
 
-    /// Up to `count` random neighbours that `fits` accepts.
-    fn sample(
-        &self,
-        count: usize,
-        draws: &mut dyn Draws,
-        fits: impl Fn(Peer) -> bool,
-    ) -> Vec<Peer> {
-        let mut peers: Vec<Peer> = (0..self.degree).filter(|&peer| fits(peer)).collect();
-        for i in 0..count.min(peers.len()) {
-            let j = i + draws.below((peers.len() - i) as u64) as usize;
-            peers.swap(i, j);
-        }
-        peers.truncate(count);
-        peers
-    }
-
     /// Fills the mesh up to D.
     fn graft(&mut self, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
         let missing = (self.config.d as usize).saturating_sub(self.mesh.len());
         let free = |peer| !self.mesh.contains(&peer) && !self.backoff.contains_key(&peer);
-        for to in self.sample(missing, draws, free) {
+        for to in sample(self.degree, missing, draws, free) {
             self.mesh.insert(to);
             outbox.push(Output::Send { to, frame: Frame::Graft });
         }
@@ -181,7 +165,7 @@ impl Mesh {
             self.graft(draws, outbox);
         } else if self.mesh.len() > self.config.d_hi as usize {
             let excess = self.mesh.len() - self.config.d as usize;
-            for to in self.sample(excess, draws, |peer| self.mesh.contains(&peer)) {
+            for to in sample(self.degree, excess, draws, |peer| self.mesh.contains(&peer)) {
                 self.prune(now, to, outbox);
             }
         }
@@ -190,7 +174,7 @@ impl Mesh {
             self.history.iter().take(announced).flatten().map(|envelope| envelope.id).collect();
         if !ids.is_empty() {
             let lazy = self.config.d_lazy as usize;
-            for to in self.sample(lazy, draws, |peer| !self.mesh.contains(&peer)) {
+            for to in sample(self.degree, lazy, draws, |peer| !self.mesh.contains(&peer)) {
                 outbox.push(Output::Send { to, frame: Frame::IHave(ids.clone()) });
             }
         }

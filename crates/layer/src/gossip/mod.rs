@@ -158,3 +158,19 @@ impl Machine for Gossip {
         }
     }
 }
+
+/// Up to `count` random neighbours, of `degree`, that `fits` accepts.
+fn sample(
+    degree: u32,
+    count: usize,
+    draws: &mut dyn Draws,
+    fits: impl Fn(Peer) -> bool,
+) -> Vec<Peer> {
+    let mut peers: Vec<Peer> = (0..degree).filter(|&peer| fits(peer)).collect();
+    for i in 0..count.min(peers.len()) {
+        let j = i + draws.below((peers.len() - i) as u64) as usize;
+        peers.swap(i, j);
+    }
+    peers.truncate(count);
+    peers
+}

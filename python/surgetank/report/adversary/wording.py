@@ -10,6 +10,7 @@ from typing import Any, Final
 from surgetank.adversary import AttackPlan, DefenceTried, PartDamage, WorstAttack
 from surgetank.adversary.plan import LEADER_FAULTS, PARTS
 from surgetank.attacker.race import MeanGain
+from surgetank.catalogue import title_of
 from surgetank.number_format import counted, milliseconds, number, share, usd, value
 from surgetank.verdict import Status
 
@@ -46,8 +47,6 @@ class AttackFigure:
 
 def title(found: WorstAttack) -> str:
     """The objective as a heading: "Venue's loss"."""
-    from surgetank.catalogue import title_of
-
     own = {"venue-loss": "Venue's loss", "net-gain": "Attacker's net gain"}
     return own.get(found.objective.name) or title_of(found.objective.name)
 

@@ -1,7 +1,7 @@
 //! The heartbeat: penalties, upkeep of the mesh, opportunistic grafting, gossip.
 
 use super::Gossipsub;
-use crate::gossip::{Frame, Output};
+use crate::gossip::{Frame, Output, sample};
 use crate::machine::Draws;
 use crate::units::{Ns, Peer};
 
@@ -32,7 +32,7 @@ impl Gossipsub {
         if self.mesh.len() < self.config.d_lo as usize {
             let missing = (self.config.d as usize).saturating_sub(self.mesh.len());
             let free = |peer| self.is_free(peer) && self.score(now, peer) >= 0.0;
-            let chosen = self.sample(missing, draws, free);
+            let chosen = sample(self.degree, missing, draws, free);
             self.graft(now, chosen, outbox);
         } else if self.mesh.len() > self.config.d_hi as usize {
             for peer in self.excess(now, draws) {
@@ -44,7 +44,7 @@ impl Gossipsub {
     /// Mesh peers beyond D: all but the D_score best, and random others up to D.
     fn excess(&self, now: Ns, draws: &mut dyn Draws) -> Vec<Peer> {
         // Shuffled first, so that peers of one score are chosen evenly.
-        let mut peers = self.sample(usize::MAX, draws, |peer| self.mesh.contains(&peer));
+        let mut peers = sample(self.degree, usize::MAX, draws, |peer| self.mesh.contains(&peer));
         peers.sort_by(|&a, &b| self.score(now, b).total_cmp(&self.score(now, a)));
         let best = (self.config.d_score as usize).min(peers.len());
         let mut others = peers.split_off(best);
@@ -73,7 +73,7 @@ impl Gossipsub {
         }
         let better = |peer| self.is_free(peer) && self.score(now, peer) > median;
         let count = self.config.opportunistic_graft_peers as usize;
-        let chosen = self.sample(count, draws, better);
+        let chosen = sample(self.degree, count, draws, better);
         self.graft(now, chosen, outbox);
     }
 
@@ -87,7 +87,7 @@ impl Gossipsub {
         };
         let eligible = (0..self.degree).filter(|&peer| hears(peer)).count();
         let share = (self.config.gossip_factor * eligible as f64) as usize;
-        let chosen = self.sample(share.max(self.config.d_lazy as usize), draws, hears);
+        let chosen = sample(self.degree, share.max(self.config.d_lazy as usize), draws, hears);
         ids.truncate(self.config.max_ihave_length as usize);
         for to in chosen {
             outbox.push(Output::Send { to, frame: Frame::IHave(ids.clone()) });
@@ -104,21 +104,5 @@ impl Gossipsub {
             self.add(now, to);
             outbox.push(Output::Send { to, frame: Frame::Graft });
         }
-    }
-
-    /// Up to `count` random neighbours that `fits` accepts.
-    fn sample(
-        &self,
-        count: usize,
-        draws: &mut dyn Draws,
-        fits: impl Fn(Peer) -> bool,
-    ) -> Vec<Peer> {
-        let mut peers: Vec<Peer> = (0..self.degree).filter(|&peer| fits(peer)).collect();
-        for i in 0..count.min(peers.len()) {
-            let j = i + draws.below((peers.len() - i) as u64) as usize;
-            peers.swap(i, j);
-        }
-        peers.truncate(count);
-        peers
     }
 }
