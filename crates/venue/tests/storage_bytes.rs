@@ -171,6 +171,30 @@ proptest! {
     }
 }
 
+/// A segment of which only a stray record stands in its file is made empty by the first start. What
+/// the segment before it proves counts for that start, and not only for the next one.
+#[test]
+fn a_segment_without_a_header_does_not_hide_what_an_earlier_one_proves() {
+    let mut disk = disk();
+    let segments = disk.files.iter().filter_map(|(name, bytes)| match name {
+        FileName::Segment(segment) if bytes.iter().any(|byte| *byte > 0) => Some(*segment),
+        _ => None,
+    });
+    let last = segments.max().expect("a segment");
+    let stray = RecordHeader { segment: last + 1, offset: 0, durable: 0, length: 0, ..header() };
+    let claim = RecordHeader { segment: last + 1, number: u64::MAX, ..header() };
+    let slots_end = Geometry { bytes: disk.files[&FileName::Segment(last)].len() as u64 }
+        .records_start() as usize;
+    let mut put = |segment, at: usize, bytes: &[u8]| {
+        let file = disk.files.get_mut(&FileName::Segment(segment)).expect("a segment");
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+    };
+    put(last + 1, 0, &stray.to_bytes());
+    put(last, slots_end - SLOT_BYTES, &slot::to_bytes(&claim));
+    let start = Running::new(disk, Mode::Serve).start();
+    assert!(matches!(start, Start::Refused(_)), "{start:?}");
+}
+
 #[test]
 fn a_header_is_as_long_as_it_says() {
     assert_eq!(header().to_bytes().len(), HEADER_BYTES);

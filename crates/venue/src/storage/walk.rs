@@ -162,12 +162,9 @@ impl<'a> Segment<'a> {
     /// certifies.
     pub fn proved(self, journal: &JournalId) -> Proved {
         let sectors = self.bytes.chunks(SLOT_BYTES);
-        let mut proved = Proved::default();
-        for (segment, number) in sectors.filter_map(|sector| proof(sector, journal)) {
-            proved.durable = proved.durable.max(number);
-            proved.is_begun |= segment == self.number;
-        }
-        proved
+        let durable = sectors.filter_map(|sector| proof(sector, journal)).max().unwrap_or(0);
+        let is_begun = self.copies(journal).iter().any(Option::is_some);
+        Proved { durable, is_begun }
     }
 }
 
@@ -176,20 +173,20 @@ impl<'a> Segment<'a> {
 pub struct Proved {
     /// The highest number that was durable; 0 if nothing says so.
     pub durable: u64,
-    /// Whether anything of this segment stands in it. Else what stands there was misdirected, and
-    /// an earlier segment may prove more.
+    /// Whether its header stands in it, which proves whatever is in earlier segments. Else what
+    /// stands there was misdirected or is a torn tail, and an earlier segment may prove more.
     pub is_begun: bool,
 }
 
-/// The segment of a header or slot at the front of a sector, and what it proves to have been durable.
-fn proof(sector: &[u8], journal: &JournalId) -> Option<(u64, u64)> {
+/// What a header or slot at the front of a sector proves to have been durable.
+fn proof(sector: &[u8], journal: &JournalId) -> Option<u64> {
     if let Some(record) = RecordHeader::from_bytes(sector) {
         let is_slot = matches!(slot::from_bytes(sector), Slot::Whole(_));
         let number = if is_slot { record.proves() } else { record.durable };
-        return (record.journal == *journal).then_some((record.segment, number));
+        return (record.journal == *journal).then_some(number);
     }
     let header = SegmentHeader::from_bytes(sector).filter(|header| header.journal == *journal)?;
-    Some((header.segment, header.first_number.saturating_sub(1)))
+    Some(header.first_number.saturating_sub(1))
 }
 
 /// Walks over a segment; `chain` goes on to its last whole record, and `bounds.durable` to the end of
