@@ -1,15 +1,18 @@
-//! Messages and certificates of the chained protocols, HotStuff and Simplex. A node verifies
-//! signatures before the machine sees a message: of a certificate, that each of its signers signed;
-//! the machine checks that these are a quorum.
+//! Messages and certificates of the chained protocols, HotStuff and Simplex, and of those on a graph
+//! ([`crate::dag`]). A node verifies signatures before the machine sees a message: of a certificate,
+//! that each of its signers signed; the machine checks that these are a quorum.
 
 use std::sync::Arc;
 
+use crate::dag::{Vertex, VertexCertificate, VertexVote};
 use crate::units::{Digest, Height, Round};
 
 /// Bytes of a signature, and of the index of who made it.
 const SIGNER_BYTES: u32 = 64 + 4;
+/// The round beside each signature of a TC.
+const ROUND_BYTES: u32 = 4;
 /// A statement without certificates: numbers, hashes and its signature.
-const STATEMENT_BYTES: u32 = 170;
+pub(crate) const STATEMENT_BYTES: u32 = 170;
 /// The numbers and the hash of a certificate.
 const CERTIFICATE_BYTES: u32 = 44;
 
@@ -75,15 +78,14 @@ impl NotarizedChain {
     }
 
     fn size_bytes(&self) -> u32 {
-        let dummies =
-            self.dummies.iter().map(|dummy| signed_bytes(dummy.voters.len(), SIGNER_BYTES));
-        signed_bytes(self.qc.voters.len(), SIGNER_BYTES) + dummies.sum::<u32>()
+        let dummies = self.dummies.iter().map(|dummy| signed_bytes(dummy.voters.len()));
+        signed_bytes(self.qc.voters.len()) + dummies.sum::<u32>()
     }
 }
 
 /// Size of a certificate.
-fn signed_bytes(signers: usize, each: u32) -> u32 {
-    CERTIFICATE_BYTES + signers as u32 * each
+pub(crate) fn signed_bytes(signers: usize) -> u32 {
+    CERTIFICATE_BYTES + signers as u32 * SIGNER_BYTES
 }
 
 /// B = [id, qc, tc, r, v, txn]: the block's hash here, the block itself beside it.
@@ -169,7 +171,18 @@ pub struct ChainView {
     pub validator: u32,
 }
 
-/// A message of a chained protocol.
+/// What a message says of the block that goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// Its hash.
+    pub value: Digest,
+    /// Its height; of a vertex, the round.
+    pub height: Height,
+    /// What it follows.
+    pub follows: Digest,
+}
+
+/// A message of a chained protocol, or of one on a graph.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChainMessage {
     /// A leader's block.
@@ -182,6 +195,12 @@ pub enum ChainMessage {
     DummyVote(DummyVote),
     /// Simplex: an iteration is over.
     View(ChainView),
+    /// A vertex of a graph.
+    Vertex(Vertex),
+    /// A vote for it.
+    VertexVote(VertexVote),
+    /// It has a quorum of votes.
+    Certificate(VertexCertificate),
 }
 
 impl ChainMessage {
@@ -193,6 +212,9 @@ impl ChainMessage {
             ChainMessage::Timeout(timeout) => timeout.validator,
             ChainMessage::DummyVote(dummy) => dummy.validator,
             ChainMessage::View(view) => view.validator,
+            ChainMessage::Vertex(vertex) => vertex.validator,
+            ChainMessage::VertexVote(vote) => vote.validator,
+            ChainMessage::Certificate(certificate) => certificate.author,
         }
     }
 
@@ -204,10 +226,14 @@ impl ChainMessage {
             ChainMessage::Timeout(timeout) => timeout.round,
             ChainMessage::DummyVote(dummy) => dummy.round,
             ChainMessage::View(view) => view.chain.round(),
+            ChainMessage::Vertex(vertex) => vertex.round,
+            ChainMessage::VertexVote(vote) => vote.round,
+            ChainMessage::Certificate(certificate) => certificate.round,
         }
     }
 
-    /// Height of the block concerned; where there is none, that of the next one.
+    /// Height of the block concerned; where there is none, that of the next one. 0 where blocks have
+    /// none before they are ordered.
     pub fn height(&self) -> Height {
         match self {
             ChainMessage::Proposal(proposal) => proposal.height,
@@ -215,6 +241,8 @@ impl ChainMessage {
             ChainMessage::Timeout(timeout) => timeout.qc.height + 1,
             ChainMessage::DummyVote(dummy) => dummy.height,
             ChainMessage::View(view) => view.chain.qc.height + 1,
+            ChainMessage::Vertex(vertex) => vertex.decided + 1,
+            ChainMessage::VertexVote(_) | ChainMessage::Certificate(_) => 0,
         }
     }
 
@@ -222,24 +250,50 @@ impl ChainMessage {
     pub fn decided(&self) -> Height {
         match self {
             ChainMessage::Proposal(proposal) => proposal.decided,
-            ChainMessage::Vote(_) => 0,
+            ChainMessage::Vote(_) | ChainMessage::VertexVote(_) | ChainMessage::Certificate(_) => 0,
             ChainMessage::Timeout(timeout) => timeout.decided,
             ChainMessage::DummyVote(dummy) => dummy.decided,
             ChainMessage::View(view) => view.decided,
+            ChainMessage::Vertex(vertex) => vertex.decided,
         }
+    }
+
+    /// The block that goes with it; `None` if there is none.
+    pub fn brings(&self) -> Option<Brought> {
+        match self {
+            ChainMessage::Proposal(BlockProposal { value, height, qc, .. }) => {
+                Some(Brought { value: *value, height: *height, follows: qc.value })
+            }
+            ChainMessage::Vertex(vertex) => {
+                let (value, height) = (vertex.value, Height::from(vertex.round));
+                Some(Brought { value, height, follows: vertex.base() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether others may answer a request with it, as its author has signed it for all.
+    pub fn is_for_all(&self) -> bool {
+        matches!(self, ChainMessage::Vertex(_) | ChainMessage::Certificate(_))
     }
 
     /// Size on the wire, in bytes. Certificates are lists of signatures. Of a proposal it is what
     /// the certificates add to the block.
     pub fn size_bytes(&self) -> u32 {
         let timed_out = |tc: &Option<Arc<TimeoutCertificate>>| {
-            tc.as_ref().map_or(0, |tc| signed_bytes(tc.timeouts.len(), SIGNER_BYTES + 4))
+            tc.as_ref().map_or(0, |tc| {
+                signed_bytes(tc.timeouts.len()) + ROUND_BYTES * tc.timeouts.len() as u32
+            })
         };
         match self {
-            ChainMessage::Vote(_) | ChainMessage::DummyVote(_) => STATEMENT_BYTES,
+            ChainMessage::Vote(_) | ChainMessage::DummyVote(_) | ChainMessage::VertexVote(_) => {
+                STATEMENT_BYTES
+            }
+            ChainMessage::Vertex(vertex) => vertex.size_bytes(),
+            ChainMessage::Certificate(certificate) => certificate.size_bytes(),
             ChainMessage::Proposal(block) => block.parent().size_bytes() + timed_out(&block.tc),
             ChainMessage::Timeout(RoundTimeout { qc, tc, .. }) => {
-                STATEMENT_BYTES + signed_bytes(qc.voters.len(), SIGNER_BYTES) + timed_out(tc)
+                STATEMENT_BYTES + signed_bytes(qc.voters.len()) + timed_out(tc)
             }
             ChainMessage::View(view) => STATEMENT_BYTES + view.chain.size_bytes(),
         }

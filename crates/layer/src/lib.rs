@@ -24,6 +24,7 @@ pub mod audit;
 pub mod chained;
 pub mod codec;
 pub mod consensus;
+pub mod dag;
 pub mod fair;
 pub mod gossip;
 pub mod machine;

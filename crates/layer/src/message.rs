@@ -5,8 +5,11 @@
 
 mod payload;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::dag::SubDag;
 use crate::order_report::Evidence;
 use crate::units::{AccountId, Digest, Height, MessageId, Ns, Price, Qty, Round};
 pub use payload::{Payload, Statement};
@@ -443,4 +446,6 @@ pub struct Block {
     /// Evidence for a fair order of its messages: signed reports, to which the hash does not
     /// commit.
     pub evidence: Vec<Evidence>,
+    /// What a decided block is made of, where vertices of a graph are ordered.
+    pub graph: Option<Arc<SubDag>>,
 }

@@ -195,8 +195,15 @@ impl Sequencer {
         self.height += 1;
         self.hash = chain(&self.hash, self.height, &entries);
         let (height, hash) = (self.height, self.hash);
-        let block =
-            Block { height, proposer, proposed_ns: now, entries, hash, evidence: Vec::new() };
+        let block = Block {
+            height,
+            proposer,
+            proposed_ns: now,
+            entries,
+            hash,
+            evidence: Vec::new(),
+            graph: None,
+        };
         outbox.push(Output::Sealed(Arc::new(block)));
     }
 }

@@ -17,6 +17,8 @@ mod chained_world;
 mod codec_decoding;
 mod codec_layout;
 mod codel_law;
+mod dag_safety;
+mod dag_world;
 mod fair_graph;
 mod fair_guarantee;
 mod fair_median;

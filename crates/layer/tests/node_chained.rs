@@ -114,6 +114,7 @@ fn answer_to(protocol: Protocol, hash: Digest) -> Vec<Output> {
         entries: Vec::new(),
         hash,
         evidence: Vec::new(),
+        graph: None,
     };
     let proposal = BlockProposal {
         round: 1,
@@ -135,7 +136,7 @@ fn answer_to(protocol: Protocol, hash: Digest) -> Vec<Output> {
 /// Votes to one node, or to all.
 fn votes(out: &[Output]) -> usize {
     let is_vote = |output: &&Output| match output {
-        Output::Packet { packet: Packet::Chained(message), .. }
+        Output::Packet { packet: Packet::Chained(message, _), .. }
         | Output::Publish(Payload::Chained(message, None)) => {
             matches!(**message, ChainMessage::Vote(_))
         }

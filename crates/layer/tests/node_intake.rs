@@ -221,7 +221,8 @@ fn a_block_of_the_orderer_that_does_not_follow_the_last_is_reported_and_not_deci
     let prev = Digest([9; 32]);
     let (entries, evidence) = (Vec::new(), Vec::new());
     let hash = chain(&prev, 1, &entries);
-    let block = Block { height: 1, proposer: 0, proposed_ns: 0, entries, hash, evidence };
+    let block =
+        Block { height: 1, proposer: 0, proposed_ns: 0, entries, hash, evidence, graph: None };
     let packet = Packet::Batch(prev, Arc::new(block));
     let out = step(&mut follower, 0, Input::Packet { from: 0, packet });
     assert!(out.iter().any(|o| matches!(o, Output::Broken(1))), "{out:?}");

@@ -73,6 +73,7 @@ fn empty_chain(blocks: usize) -> Vec<Arc<Block>> {
             entries: Vec::new(),
             hash: chain(&prev, height, &[]),
             evidence: Vec::new(),
+            graph: None,
         }));
     }
     made

@@ -15,6 +15,7 @@ from surgetank.scenario.section import PositiveMs, Section, SpanMs, Whole
 from surgetank.scenario.tuning import AdaptiveTimeouts
 
 __all__ = [
+    "Bullshark",
     "Consensus",
     "Engine",
     "Hotstuff",
@@ -23,6 +24,7 @@ __all__ = [
     "Simplex",
     "Single",
     "Tendermint",
+    "Tusk",
 ]
 
 
@@ -284,6 +286,70 @@ class Simplex(Chained):
     )
 
 
+class Graph(Engine):
+    """An engine that orders a graph of vertices, one of each node in a round (Narwhal, arXiv
+    2105.11827), among the nodes that have voting power (`network.powers`)."""
+
+    votes: ClassVar[bool] = True
+    pace: ClassVar[Pace | None] = Pace("wait before a vertex", "propose_wait_ms")
+
+    kind: str
+    propose_wait_ms: SpanMs = Field(
+        100.0,
+        description="time that a node waits in a round before it makes its vertex, ms; 0 = rounds "
+        "follow each other as fast as the network allows",
+    )
+    block_messages_max: Whole = Field(
+        5_000, ge=1, description="largest number of messages in a vertex"
+    )
+    block_bytes_max: Whole = Field(
+        4_000_000, ge=1_000, description="largest size of a vertex, bytes"
+    )
+    depth_rounds: Whole = Field(
+        50, ge=4, description="rounds below the last decided anchor that are kept"
+    )
+    rebroadcast_ms: PositiveMs = Field(
+        300.0,
+        description="time after which a node asks for vertices that it lacks, and without progress "
+        "repeats its own and its votes, ms",
+    )
+
+    @property
+    def message_bytes_max(self) -> int | None:
+        """As large as a vertex."""
+        return self.block_bytes_max
+
+
+class Bullshark(Graph):
+    """Bullshark, the partially synchronous version (arXiv 2209.05633): anchors take turns."""
+
+    round_timeouts: ClassVar[tuple[str, ...]] = ("timeout_round_ms",)
+
+    kind: Literal["bullshark"] = "bullshark"
+    timeout_round_ms: PositiveMs = Field(
+        1_000.0,
+        description="time beyond that wait after which a node does not wait for the anchor of a "
+        "round, or for vertices that refer to it, ms",
+    )
+
+    @property
+    def proposal_timeout_ms(self) -> float | None:
+        """The longest wait for an anchor, ms."""
+        return self.propose_wait_ms + self.timeout_round_ms
+
+    @property
+    def round_ms(self) -> float | None:
+        """The longest time of the two rounds in which an anchor is decided, ms."""
+        return 2 * (self.propose_wait_ms + self.timeout_round_ms)
+
+
+class Tusk(Graph):
+    """Tusk (arXiv 2105.11827): a common coin draws the anchors; there are no timeouts."""
+
+    kind: Literal["tusk"] = "tusk"
+
+
 Consensus = Annotated[
-    NoConsensus | Single | Tendermint | Hotstuff | Simplex, Field(discriminator="kind")
+    NoConsensus | Single | Tendermint | Hotstuff | Simplex | Bullshark | Tusk,
+    Field(discriminator="kind"),
 ]

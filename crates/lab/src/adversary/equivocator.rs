@@ -10,7 +10,8 @@
 //!    block only until others pass the second on.
 //!
 //! 4. Under Simplex they do the same with its votes. Of chained HotStuff only the proposals are
-//!    doubled: a vote goes to the next leader alone, which counts the first.
+//!    doubled: a vote goes to the next leader alone, which counts the first; and of Tusk and Bullshark
+//!    only the vertices, whose votes go to their author.
 //!
 //! Each half so sees validators that support its block: the split that does most harm to agreement
 //! (the proof of Lemma 3 in Buchman, Kwon and Milosevic, arXiv 1807.04938, bounds what it can do).
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use surgetank_layer::chained::{BlockProposal, BlockVote, ChainMessage};
+use surgetank_layer::dag::Vertex;
 use surgetank_layer::message::{Block, Payload, Proposal, Vote};
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, NodeId, Ns};
@@ -86,6 +88,11 @@ impl Equivocator {
                     let proposal = BlockProposal { value: other.hash, ..proposal.clone() };
                     let message = Arc::new(ChainMessage::Proposal(proposal));
                     Some(Payload::Chained(message, Some(other)))
+                }
+                (ChainMessage::Vertex(vertex), Some(block)) => {
+                    let other = Arc::new(without_last(block, &vertex.base())?);
+                    let vertex = Vertex { value: other.hash, ..vertex.clone() };
+                    Some(Payload::Chained(Arc::new(ChainMessage::Vertex(vertex)), Some(other)))
                 }
                 (ChainMessage::Vote(vote), None) => {
                     let value = *self.second.get(&(vote.height, vote.value))?;

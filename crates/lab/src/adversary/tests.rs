@@ -312,7 +312,15 @@ fn block(entries: u32) -> Block {
         |id| Entry { envelope: Envelope::plain(id, Class::NewOrderSingle, 100, 0), queued_ns: 0 };
     let entries: Vec<Entry> = (0..entries).map(entry).collect();
     let hash = chain(&Digest::default(), 5, &entries);
-    Block { height: 5, proposer: 1, proposed_ns: 0, entries, hash, evidence: Vec::new() }
+    Block {
+        height: 5,
+        proposer: 1,
+        proposed_ns: 0,
+        entries,
+        hash,
+        evidence: Vec::new(),
+        graph: None,
+    }
 }
 
 /// What a validator of the attacker publishes instead: each version, and who is left out.

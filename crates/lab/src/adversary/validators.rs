@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 
 use serde::Deserialize;
-use surgetank_layer::chained::ChainMessage;
 use surgetank_layer::message::{Payload, Statement};
 use surgetank_layer::units::{NodeId, Ns};
 
@@ -120,7 +119,7 @@ fn publish(event: ActorEvent<'_>, out: &mut Vec<Action>) {
 fn is_proposal(statement: &Statement) -> bool {
     match statement {
         Statement::Proposal(_) => true,
-        Statement::Chained(message) => matches!(**message, ChainMessage::Proposal(_)),
+        Statement::Chained(message) => message.brings().is_some(),
         Statement::Vote(_) => false,
     }
 }

@@ -392,7 +392,7 @@ impl Wire {
         let flight = match self.links.send_between(now, from, to, size) {
             Ok(flight) => flight,
             Err(dropped) => {
-                if let (Packet::Chained(_), Some(waits)) = (&packet, waits) {
+                if let (Packet::Chained(..), Some(waits)) = (&packet, waits) {
                     waits.drops(now, dropped.struck.is_some());
                 }
                 return Err(packet);

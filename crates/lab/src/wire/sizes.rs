@@ -13,6 +13,9 @@ const BLOCK_BYTES: u32 = 400;
 /// A message's number in a gossip frame (gossipsub's default message id).
 const ID_BYTES: u32 = 40;
 
+/// Round and author of a vertex.
+const VERTEX_ID_BYTES: u32 = 8;
+
 /// Size of a gossip frame that is not a message.
 pub fn frame_bytes(frame: &Frame) -> u32 {
     match frame {
@@ -38,7 +41,10 @@ pub fn packet_bytes(packet: &Packet) -> u32 {
         Packet::Forward(envelope) => envelope.size_bytes,
         Packet::Batch(_, block) => block_bytes(block),
         Packet::BlocksWanted(_) | Packet::ShareWanted(_) => 60,
-        Packet::Chained(message) => message.size_bytes(),
+        Packet::Chained(message, block) => {
+            message.size_bytes() + block.as_ref().map_or(0, |block| block_bytes(block))
+        }
+        Packet::VerticesWanted(asked) => 60 + VERTEX_ID_BYTES * asked.len() as u32,
         Packet::Share(_) => SHARE_BYTES,
         Packet::OrderReport(report) => report.size_bytes(),
         Packet::OrderConfirmed { .. } => ID_BYTES,

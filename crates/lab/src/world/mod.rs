@@ -282,7 +282,7 @@ impl World {
                 }
                 if let Some(waits) = &mut self.waits {
                     waits.packet_arrives(sent, matches!(packet, Packet::Blocks(_)));
-                    if let Packet::Chained(message) = &packet {
+                    if let Packet::Chained(message, _) = &packet {
                         let (at, said) = (&self.nodes[to as usize], Arc::clone(message));
                         if at.is_up() && at.node.hears(&Payload::Chained(said, None)) {
                             waits.arrives_alone(self.now, to);

@@ -34,7 +34,7 @@ impl World {
     /// Sends a packet, but for a statement that its node keeps back.
     pub(super) fn send_packet_if_said(&mut self, node: NodeId, to: NodeId, packet: Packet) {
         let said = || match &packet {
-            Packet::Chained(message) => Some(Statement::Chained(Arc::clone(message))),
+            Packet::Chained(message, _) => Some(Statement::Chained(Arc::clone(message))),
             _ => None,
         };
         if !self.keeps_back(node, said) {

@@ -13,7 +13,7 @@ pub enum Statement {
     Vote(Vote),
     /// A proposal, without its block.
     Proposal(Proposal),
-    /// A message of chained HotStuff.
+    /// A message of a chained protocol, or of one on a graph.
     Chained(Arc<ChainMessage>),
 }
 
@@ -75,6 +75,6 @@ pub enum Payload {
     Vote(Vote),
     /// A proposal and the proposed block.
     Proposal(Proposal, Arc<Block>),
-    /// A message of chained HotStuff, and the block if it proposes one.
+    /// A message of a chained protocol, or of one on a graph, and the block if it brings one.
     Chained(Arc<ChainMessage>, Option<Arc<Block>>),
 }

@@ -32,7 +32,9 @@ impl Node {
             self.mempool_bytes -= gone;
         }
         self.fair.iter_mut().for_each(|fair| fair.decided(&block));
-        self.proposed.retain(|_, kept| kept.height > block.height);
+        if !self.engine.forgets() {
+            self.proposed.retain(|_, kept| kept.height > block.height);
+        }
         self.chain.push(Arc::clone(&block));
         let height = block.height;
         self.account_for(now, &block, out);

@@ -91,6 +91,8 @@ impl Node {
             work.from == CLIENT && self.gossip.as_ref().is_some_and(|g| g.has_seen(envelope.id));
         let leader = self.engine.leader().filter(|&leader| leader != self.id);
         match (&self.gossip, leader) {
+            // The vertices of this gateway take it to the others.
+            (Some(_), None) if !self.engine.spreads() => {}
             // The single orderer refused it, and all nodes on the path would drop another copy.
             (Some(_), Some(to)) if again => {
                 out.push(Output::Packet { to, packet: Packet::Forward(envelope) });

@@ -49,7 +49,7 @@ use crate::gossip::{self, Frame, Gossip, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};
 use crate::queue::{self, Queue};
-use crate::units::{AccountId, Digest, Height, MessageId, NodeId, Ns, Peer, Price, Weight};
+use crate::units::{AccountId, Digest, Height, MessageId, NodeId, Ns, Peer, Price, Round, Weight};
 
 pub use crate::order_report::{ReceivedEntry, Report};
 pub use crate::tuning::Change;
@@ -152,8 +152,11 @@ pub enum Packet {
     Share(Height),
     /// "Send me your share of this block's key."
     ShareWanted(Height),
-    /// A message of a chained protocol for this node alone.
-    Chained(Arc<ChainMessage>),
+    /// A message of a chained protocol, or of one on a graph, for this node alone; with its block if it
+    /// brings one.
+    Chained(Arc<ChainMessage>, Option<Arc<Block>>),
+    /// "Send me these vertices and their certificates", by round and author.
+    VerticesWanted(Vec<(Round, u32)>),
     /// Report of the sender's receive order.
     OrderReport(Report),
     /// Confirmation of reports.
@@ -228,7 +231,7 @@ pub enum Output {
         retry_after_ns: Ns,
     },
     /// This node knows that the block is decided.
-    Decided(Arc<Block>, crate::units::Round),
+    Decided(Arc<Block>, Round),
     /// This node has executed the block.
     Executed(Arc<Block>),
     /// A validator made two statements of one kind in one round.
@@ -432,7 +435,7 @@ impl Machine for Node {
                 Timer::Engine(wait) => {
                     self.engine_step(now, ordering::Input::Waited(wait), draws, out);
                 }
-                Timer::Rebroadcast => self.rebroadcast(now, out),
+                Timer::Rebroadcast => self.rebroadcast(now, draws, out),
                 Timer::Revealed(height) => self.revealed(height, out),
                 Timer::SharesDue => self.shares_due(now, draws, out),
                 Timer::Report => self.report(now, draws, out),

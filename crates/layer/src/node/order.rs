@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::{Node, Output, Packet, Reason, admit, ordering};
 use crate::chained::ChainMessage;
 use crate::consensus::single;
+use crate::dag::SubDag;
 use crate::machine::Draws;
-use crate::message::{Block, Class, Entry, Envelope, Payload, Proposal, Statement};
+use crate::message::{Block, Entry, Envelope, Payload, Proposal, Statement};
 use crate::sequencer::chain;
-use crate::units::{Digest, Height, MessageId, NodeId, Ns};
+use crate::units::{Digest, Height, MessageId, NodeId, Ns, Round};
 
 /// How far ahead of the decided blocks a batch is kept: others are requested when it is their turn.
 const BATCHES_AHEAD: Height = single::HELD_MAX as Height;
@@ -79,8 +80,8 @@ impl Node {
         }
     }
 
-    /// A message of a chained protocol. The block of a proposal is valid if it is the one named and
-    /// follows its parent, which need not be decided, nor known here.
+    /// A message of a chained protocol, or of one on a graph. Its block is valid if it is the one named
+    /// and follows what it says, which need not be decided, nor known here.
     fn consider_chained(
         &mut self,
         now: Ns,
@@ -89,11 +90,11 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        let valid = match (&*message, &block) {
-            (ChainMessage::Proposal(proposal), Some(block)) => {
-                block.height == proposal.height
-                    && block.hash == proposal.value
-                    && chain(&proposal.qc.value, block.height, &block.entries) == block.hash
+        let valid = match (message.brings(), &block) {
+            (Some(brought), Some(block)) => {
+                block.height == brought.height
+                    && block.hash == brought.value
+                    && chain(&brought.follows, block.height, &block.entries) == block.hash
                     && self.builder.accepts(block)
             }
             _ => false,
@@ -110,23 +111,25 @@ impl Node {
         }
     }
 
-    /// Sends a message of a chained protocol: to one node, or with its block to all.
+    /// Sends a message of a chained protocol with its block, to one node or to all.
     fn send_chained(
         &mut self,
         to: Option<NodeId>,
         message: Arc<ChainMessage>,
         out: &mut Vec<Output>,
     ) {
-        if let Some(to) = to {
-            return out.push(Output::Packet { to, packet: Packet::Chained(message) });
-        }
-        match &*message {
-            ChainMessage::Proposal(proposal) => {
-                if let Some(block) = self.proposed.get(&proposal.value).cloned() {
-                    out.push(Output::Publish(Payload::Chained(message, Some(block))));
-                }
-            }
-            _ => out.push(Output::Publish(Payload::Chained(message, None))),
+        let Some(block) = self.block_of(&message) else { return };
+        out.push(match to {
+            Some(to) => Output::Packet { to, packet: Packet::Chained(message, block) },
+            None => Output::Publish(Payload::Chained(message, block)),
+        });
+    }
+
+    /// The block that goes with a message; `None` if it is not here.
+    pub(super) fn block_of(&self, message: &ChainMessage) -> Option<Option<Arc<Block>>> {
+        match message.brings() {
+            Some(brought) => self.proposed.get(&brought.value).map(|block| Some(Arc::clone(block))),
+            None => Some(None),
         }
     }
 
@@ -135,12 +138,54 @@ impl Node {
         &mut self,
         from: NodeId,
         message: Arc<ChainMessage>,
+        block: Option<Arc<Block>>,
         out: &mut Vec<Output>,
     ) {
-        if message.validator() == from {
-            let envelope = Envelope::plain(0, Class::Vote, message.size_bytes(), from);
-            self.queue_consensus(envelope, Payload::Chained(message, None), None, out);
+        if message.validator() == from || message.is_for_all() {
+            let size_bytes = message.size_bytes();
+            let payload = Payload::Chained(message, block);
+            let envelope = Envelope::plain(0, payload.class(), size_bytes, from);
+            self.queue_consensus(envelope, payload, None, out);
         }
+    }
+
+    /// Sends vertices and their certificates to a node that asks for them.
+    pub(super) fn send_vertices(&self, to: NodeId, asked: &[(Round, u32)], out: &mut Vec<Output>) {
+        for message in self.engine.vertices(asked) {
+            if let Some(block) = self.block_of(&message) {
+                out.push(Output::Packet { to, packet: Packet::Chained(message, block) });
+            }
+        }
+    }
+
+    /// The messages of these blocks of vertices, each once, are the next block.
+    fn assemble(
+        &mut self,
+        now: Ns,
+        values: &[Digest],
+        graph: Arc<SubDag>,
+        round: Round,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let parts: Vec<Arc<Block>> =
+            values.iter().filter_map(|value| self.proposed.get(value).cloned()).collect();
+        debug_assert_eq!(parts.len(), values.len(), "an ordered vertex is not here");
+        let mut seen = BTreeSet::new();
+        let mut entries = Vec::with_capacity(parts.iter().map(|part| part.entries.len()).sum());
+        for entry in parts.iter().flat_map(|part| &part.entries) {
+            let id = entry.envelope.id;
+            if !self.included.contains(id) && seen.insert(id) {
+                entries.push(*entry);
+            }
+        }
+        let height = self.next_height();
+        let hash = chain(&self.last_hash(), height, &entries);
+        let anchor = parts.iter().rfind(|part| part.proposer == graph.author);
+        let proposed_ns = anchor.map_or(now, |part| part.proposed_ns);
+        let (proposer, evidence, graph) = (graph.author, Vec::new(), Some(graph));
+        let block = Block { height, proposer, proposed_ns, entries, hash, evidence, graph };
+        self.decide(now, Arc::new(block), round, draws, out);
     }
 
     /// valid(v): the block is the one named, and follows the chain as far as this node knows it.
@@ -184,9 +229,9 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         match asked {
-            ordering::Output::Peek { height, round, after, messages_max, bytes_max } => {
+            ordering::Output::Peek { height, round, base, after, messages_max, bytes_max } => {
                 let draft = Draft::new(height, messages_max, bytes_max.into());
-                let block = self.make_block(now, draft, &after);
+                let block = self.make_block(now, draft, base, &after);
                 let value = block.hash;
                 self.proposed.entry(value).or_insert(block);
                 let input = ordering::Input::Made { height, round, value };
@@ -213,6 +258,15 @@ impl Node {
                     self.decide(now, block, round, draws, out);
                 }
             }
+            ordering::Output::Assemble { values, graph, round } => {
+                self.assemble(now, &values, graph, round, draws, out);
+            }
+            ordering::Output::Forget(values) => {
+                values.iter().for_each(|value| drop(self.proposed.remove(value)));
+            }
+            ordering::Output::Ask { to, vertices } => {
+                out.push(Output::Packet { to, packet: Packet::VerticesWanted(vertices) });
+            }
             ordering::Output::Missing { to_height, at } => self.sync.seen(to_height + 1, at),
             ordering::Output::Equivocation(found) => out.push(Output::Equivocation(found)),
             ordering::Output::Broken(height) => out.push(Output::Broken(height)),
@@ -226,8 +280,14 @@ impl Node {
     }
 
     /// A block of waiting messages, under the queue's rule, which stay in the queue; on top of these
-    /// undecided blocks.
-    fn make_block(&mut self, now: Ns, mut draft: Draft, after: &[Digest]) -> Arc<Block> {
+    /// undecided blocks, or of `base`.
+    fn make_block(
+        &mut self,
+        now: Ns,
+        mut draft: Draft,
+        base: Option<Digest>,
+        after: &[Digest],
+    ) -> Arc<Block> {
         let height = draft.height;
         self.below = [0; 8];
         for entry in
@@ -247,10 +307,10 @@ impl Node {
             }
         }
         self.builder.arrange(&mut entries);
-        let parent = after.last().copied().unwrap_or(self.last_hash());
+        let parent = base.or(after.last().copied()).unwrap_or(self.last_hash());
         let hash = chain(&parent, height, &entries);
-        let (proposer, evidence) = (self.id, Vec::new());
-        Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, evidence })
+        let (proposer, evidence, graph) = (self.id, Vec::new(), None);
+        Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, evidence, graph })
     }
 
     /// Decides about the waiting message that is served next.

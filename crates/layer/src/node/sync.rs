@@ -144,7 +144,8 @@ impl Node {
                 }
             }
             Packet::Blocks(blocks) => self.synced(now, blocks, draws, out),
-            Packet::Chained(message) => self.hear_chained(from, message, out),
+            Packet::Chained(message, block) => self.hear_chained(from, message, block, out),
+            Packet::VerticesWanted(asked) => self.send_vertices(from, &asked, out),
             Packet::Share(height) => self.share(now, height, from, draws, out),
             Packet::ShareWanted(height) => self.share_wanted(height, from, out),
             Packet::OrderReport(report) => self.reported(from, report),
@@ -172,8 +173,9 @@ impl Node {
             {
                 continue;
             }
+            let graph = block.graph.clone();
             self.proposed.insert(value, block);
-            let input = ordering::Input::Fetched { height, prev, hash: value };
+            let input = ordering::Input::Fetched { height, prev, hash: value, graph };
             self.engine_step(now, input, draws, out);
         }
         self.ask_for_blocks(now, out);
@@ -186,14 +188,9 @@ impl Node {
     }
 
     fn send_again(&self, message: Arc<ChainMessage>, out: &mut Vec<Output>) {
-        let block = match &*message {
-            ChainMessage::Proposal(proposal) => match self.proposed.get(&proposal.value) {
-                Some(block) => Some(Arc::clone(block)),
-                None => return,
-            },
-            _ => None,
-        };
-        out.push(Output::PublishAgain(Payload::Chained(message, block)));
+        if let Some(block) = self.block_of(&message) {
+            out.push(Output::PublishAgain(Payload::Chained(message, block)));
+        }
     }
 
     /// Whether a statement is unknown here: neither known nor waiting for verification.
@@ -203,7 +200,7 @@ impl Node {
         self.engine.lacks(statement) && !waits()
     }
 
-    pub(super) fn rebroadcast(&mut self, now: Ns, out: &mut Vec<Output>) {
+    pub(super) fn rebroadcast(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let Some(rebroadcast_ns) = self.engine.rebroadcast_ns() else { return };
         out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         let decided = self.chain.len() as u64;
@@ -221,5 +218,6 @@ impl Node {
         }
         self.sync.last_look = decided;
         self.ask_for_blocks(now, out);
+        self.engine_step(now, ordering::Input::Tick, draws, out);
     }
 }

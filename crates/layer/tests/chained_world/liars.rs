@@ -50,7 +50,7 @@ impl Signed {
             ChainMessage::DummyVote(vote) => {
                 self.dummies.entry(vote.round).or_default().insert(vote.validator);
             }
-            ChainMessage::View(_) => {}
+            _ => {}
         }
     }
 

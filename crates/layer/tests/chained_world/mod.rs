@@ -368,7 +368,7 @@ impl<M: Protocol> World<M> {
             ChainMessage::Proposal(proposal) => {
                 Some((self.proposed.entry((me, round)).or_insert(proposal.value), proposal.value))
             }
-            ChainMessage::DummyVote(_) | ChainMessage::View(_) | ChainMessage::Timeout(_) => None,
+            _ => None,
         };
         match message {
             ChainMessage::DummyVote(_) => self.gave_up.insert((me, round)),

@@ -49,7 +49,7 @@ pub(super) fn node_config(
         mempool_max: queue.mempool_max,
         validations_max: service.servers,
         costs: service.means,
-        ordering: layer.consensus.clone(),
+        ordering: layer.consensus.clone().dealt(seed.key("layer.coin")),
         fair: build_fair(scenario),
         admission: layer.admission.node.clone(),
         tuning: tuning(scenario, seed, plugins, id, now),

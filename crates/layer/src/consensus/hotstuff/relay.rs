@@ -24,7 +24,6 @@ impl HotStuff {
                     || timeout.round == self.round
                         && !self.timeouts.contains_key(&timeout.validator)
             }
-            ChainMessage::DummyVote(_) | ChainMessage::View(_) => false,
             ChainMessage::Vote(vote) => {
                 vote.round >= self.round
                     && self
@@ -32,6 +31,7 @@ impl HotStuff {
                         .get(&vote.round)
                         .is_none_or(|round| !round.votes.contains_key(&vote.validator))
             }
+            _ => false,
         }
     }
 }

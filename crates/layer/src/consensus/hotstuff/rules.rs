@@ -21,7 +21,7 @@ impl HotStuff {
             ChainMessage::Proposal(proposal) => self.proposal(proposal, valid, outbox),
             ChainMessage::Vote(vote) => self.count(*vote, outbox),
             ChainMessage::Timeout(timeout) => self.timeout(timeout, message, outbox),
-            ChainMessage::DummyVote(_) | ChainMessage::View(_) => {}
+            _ => {}
         }
     }
 

@@ -123,7 +123,7 @@ impl Simplex {
             ChainMessage::Vote(vote) => self.count(*vote, outbox),
             ChainMessage::DummyVote(vote) => self.count_dummy(*vote, outbox),
             ChainMessage::View(view) => self.view(view, outbox),
-            ChainMessage::Timeout(_) => {}
+            _ => {}
         }
     }
 

@@ -41,7 +41,7 @@ impl Simplex {
                 let is_new = || tally.is_none_or(|tally| !tally.finals.contains(&validator));
                 round >= self.round || view.finalizes && self.is_undecided(round) && is_new()
             }
-            ChainMessage::Timeout(_) => false,
+            _ => false,
         }
     }
 }

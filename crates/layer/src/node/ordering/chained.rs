@@ -64,6 +64,7 @@ impl<M: Protocol> Chained<M> {
             chain::Output::GetValue { height, round, after } => Output::Peek {
                 height,
                 round,
+                base: None,
                 after,
                 messages_max: self.config.block_messages_max,
                 bytes_max: self.config.block_bytes_max,
@@ -86,14 +87,14 @@ impl<M: Protocol> Chained<M> {
 }
 
 /// A leader proposes when it has executed what is decided.
-fn wait_kind(due: Due) -> WaitKind {
+pub(super) fn wait_kind(due: Due) -> WaitKind {
     match due {
         Due::Propose => WaitKind::NextHeight,
         Due::Round => WaitKind::Proposal,
     }
 }
 
-fn due(what: WaitKind) -> Option<Due> {
+pub(super) fn due(what: WaitKind) -> Option<Due> {
     match what {
         WaitKind::NextHeight => Some(Due::Propose),
         WaitKind::Proposal => Some(Due::Round),
@@ -119,7 +120,8 @@ impl<M: Protocol> Engine for Chained<M> {
             | Input::Taken(_)
             | Input::Sealed { .. }
             | Input::Proposal { .. }
-            | Input::Vote(_) => return,
+            | Input::Vote(_)
+            | Input::Tick => return,
         };
         let mut outbox = std::mem::take(&mut self.outbox);
         self.machine.step(now, input, draws, &mut outbox);

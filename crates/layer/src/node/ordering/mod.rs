@@ -9,15 +9,19 @@
 //!    registry ([`Ordering`]); its machine is in [`crate::consensus`], if that is one of its own.
 //!
 //! # Theory of operation
-//! Two ways to make a block. Where blocks are voted on ([`Output::Peek`]), messages stay in the queue
-//! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it.
+//! Three ways to make a block. Where blocks are voted on ([`Output::Peek`]), messages stay in the queue
+//! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it. Where vertices are
+//! ordered, each node makes some of what becomes one block ([`Output::Assemble`]).
 
+pub mod bullshark;
 mod chained;
+mod graph;
 pub mod hotstuff;
 pub mod none;
 pub mod simplex;
 pub mod single;
 pub mod tendermint;
+pub mod tusk;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,8 +31,10 @@ use serde::{Deserialize, Serialize};
 use super::AdaptiveTimeouts;
 use crate::chained::ChainMessage;
 use crate::consensus::chain::ChainLog;
+use crate::consensus::dag::Dag;
 use crate::consensus::hotstuff::HotStuff;
 use crate::consensus::simplex::Simplex;
+use crate::dag::SubDag;
 use crate::machine::Draws;
 use crate::message::{Block, Entry, Proposal, Statement, Vote, VoteType};
 use crate::units::{Digest, Height, NodeId, Ns, Round, Weight};
@@ -61,6 +67,21 @@ engines! {
     Hotstuff = hotstuff,
     /// All nodes with weight, a block an iteration.
     Simplex = simplex,
+    /// All nodes with weight at the same time, with anchors in turn.
+    Bullshark = bullshark,
+    /// All nodes with weight at the same time, with anchors that a coin draws.
+    Tusk = tusk,
+}
+
+impl Ordering {
+    /// The same, with the keys of its common coin dealt, if it has one: all nodes of a venue need the
+    /// same seed.
+    pub fn dealt(mut self, coin_seed: u64) -> Ordering {
+        if let Ordering::Tusk(config) = &mut self {
+            config.coin_seed = coin_seed;
+        }
+        self
+    }
 }
 
 /// What an engine waits for.
@@ -143,9 +164,13 @@ pub enum Input {
         prev: Digest,
         /// Hash of the block.
         hash: Digest,
+        /// What it is made of, where vertices of a graph are ordered.
+        graph: Option<Arc<SubDag>>,
     },
     /// A timer has expired.
     Waited(Wait),
+    /// [`Engine::rebroadcast_ns`] have passed: time to ask for what is missing.
+    Tick,
 }
 
 /// Requests of an engine to its node.
@@ -157,6 +182,8 @@ pub enum Output {
         height: Height,
         /// The round that requests it.
         round: Round,
+        /// What it follows; `None`: the last block of `after`, or the last decided one.
+        base: Option<Digest>,
         /// Blocks on which it follows that are not decided, oldest first: their messages wait in
         /// the queue, too, and are left out.
         after: Vec<Digest>,
@@ -199,6 +226,24 @@ pub enum Output {
         /// The round in which it was.
         round: Round,
     },
+    /// The next block is decided, and final: the messages of these blocks, in this order.
+    Assemble {
+        /// Hashes of the blocks of vertices.
+        values: Vec<Digest>,
+        /// What it is made of.
+        graph: Arc<SubDag>,
+        /// Anchors that were passed over since the last block.
+        round: Round,
+    },
+    /// These blocks of vertices are of no more use.
+    Forget(Vec<Digest>),
+    /// Ask another node for vertices and their certificates.
+    Ask {
+        /// The node.
+        to: NodeId,
+        /// Rounds and authors.
+        vertices: Vec<(Round, u32)>,
+    },
     /// Blocks are missing here.
     Missing {
         /// The last of them.
@@ -233,6 +278,8 @@ pub enum EngineLog {
     Hotstuff(Box<ChainLog<HotStuff>>),
     /// A validator's of Simplex.
     Simplex(Box<ChainLog<Simplex>>),
+    /// A validator's of a graph.
+    Graph(Box<Dag>),
 }
 
 /// How fast an engine goes: what may be set while it runs. An engine reads what it has.
@@ -284,6 +331,22 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// Whether messages stay in the queue until they are in a decided block.
     fn peeks(&self) -> bool {
         false
+    }
+
+    /// Whether clients' messages spread to all nodes before they are ordered; else each is ordered by
+    /// the node that has received it.
+    fn spreads(&self) -> bool {
+        true
+    }
+
+    /// Whether it says itself which blocks are of no more use ([`Output::Forget`]).
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    /// Vertices with their certificates, for a node that asks for them by round and author.
+    fn vertices(&self, _asked: &[(Round, u32)]) -> Vec<Arc<ChainMessage>> {
+        Vec::new()
     }
 
     /// The most bytes of messages in a block; `None` where there are no blocks.

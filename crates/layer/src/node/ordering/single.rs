@@ -125,14 +125,15 @@ impl Engine for Sequenced {
                 let input = sequencer::Input::Seal { entries, proposer: self.id };
                 self.sequence(now, input, draws, out);
             }
-            Input::Sealed { height, prev, hash } | Input::Fetched { height, prev, hash } => {
+            Input::Sealed { height, prev, hash } | Input::Fetched { height, prev, hash, .. } => {
                 self.follow(now, single::Input::Batch { height, prev, hash }, draws, out);
             }
             Input::Start
             | Input::Made { .. }
             | Input::Proposal { .. }
             | Input::Vote(_)
-            | Input::Chained { .. } => {}
+            | Input::Chained { .. }
+            | Input::Tick => {}
         }
     }
 

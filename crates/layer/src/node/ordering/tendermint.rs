@@ -79,6 +79,7 @@ impl Voted {
             tendermint::Output::GetValue { height, round } => Output::Peek {
                 height,
                 round,
+                base: None,
                 after: Vec::new(),
                 messages_max: self.config.block_messages_max,
                 bytes_max: self.config.block_bytes_max,
@@ -139,7 +140,8 @@ impl Engine for Voted {
             Input::Waiting { .. }
             | Input::Taken(_)
             | Input::Sealed { .. }
-            | Input::Chained { .. } => return,
+            | Input::Chained { .. }
+            | Input::Tick => return,
         };
         let mut outbox = std::mem::take(&mut self.outbox);
         self.machine.step(now, input, draws, &mut outbox);

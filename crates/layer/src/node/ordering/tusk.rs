@@ -1,0 +1,12 @@
+//! All nodes make vertices, and a common coin draws anchors: [`crate::consensus::dag`].
+
+use super::Engine;
+use super::graph::Graph;
+use crate::consensus::dag::Anchors;
+use crate::units::{NodeId, Weight};
+
+pub use super::graph::Config;
+
+pub(super) fn engine(config: Config, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
+    Box::new(Graph::new(id, weights, Anchors::Coin(config.coin_seed), config))
+}
