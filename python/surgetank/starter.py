@@ -50,7 +50,7 @@ order_us = 200.0
 [layer.service.execution]
 order_us = 100.0
 
-[layer.consensus]    # none, single, tendermint, hotstuff, simplex
+[layer.consensus]    # none, single, tendermint, hotstuff, simplex, bullshark, tusk
 kind = "tendermint"
 timeout_commit_ms = 300.0
 

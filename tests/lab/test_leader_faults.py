@@ -1,8 +1,10 @@
 """An adversary that follows the leader stops every engine that has one, within any time that its
-delay outlasts the timeouts; the same power spent on fixed nodes does not."""
+delay outlasts the timeouts; the same power spent on fixed nodes does not. Tusk has none to follow."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -15,11 +17,16 @@ BEGIN_S, LENGTH_S = 6.0, 12.0
 DELAY: dict[str, Any] = {"kind": "leader-delay", "extra_ms": 5_000.0}
 CUT: dict[str, Any] = {"kind": "leader-partition"}
 FIXED: dict[str, Any] = {"kind": "partition", "groups": [[3]]}
-ENGINES = ("tendermint", "hotstuff", "simplex")
+ENGINES = ("tendermint", "hotstuff", "simplex", "bullshark")
 
 
-def ran(engine: str, fault: dict[str, Any] | None, seed: int) -> st.Trace:
-    faults = [] if fault is None else [fault | {"at_s": BEGIN_S, "duration_s": LENGTH_S}]
+Faults = dict[str, Any] | list[dict[str, Any]] | None
+
+
+def ran(engine: str, fault: Faults, seed: int) -> st.Trace:
+    """A run with faults, or with one that lasts as long as the attack."""
+    when = {"at_s": BEGIN_S, "duration_s": LENGTH_S}
+    faults = fault if isinstance(fault, list) else [] if fault is None else [fault | when]
     scenario = st.Scenario.build(
         {
             "name": "followed-leader",
@@ -54,6 +61,28 @@ def test_following_the_leader_stops_the_chain(engine: str, seed: int) -> None:
         assert after > 0, fault
     assert decided(ran(engine, None, seed))[0] > 10
     assert decided(ran(engine, FIXED, seed))[0] > 3
+
+
+def cut_in_turn(pick: Callable[[int], int], slot_s: float = 1.0) -> list[dict[str, Any]]:
+    """One node cut off at any time of the attack, another in each slot."""
+    slots = range(round(LENGTH_S / slot_s))
+    slot = {"kind": "partition", "duration_s": slot_s}
+    return [slot | {"groups": [[pick(k)]], "at_s": BEGIN_S + k * slot_s} for k in slots]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_cannot_know_the_anchor_does_not_stop_the_chain(seed: int) -> None:
+    """Tusk's anchors are drawn when it is too late to delay them: there is nothing to follow. The same
+    power is one node at a time, fixed, in turn or by chance: blocks are decided all the time."""
+    plain = decided(ran("tusk", None, seed))
+    for fault in (DELAY, CUT):
+        assert decided(ran("tusk", fault, seed)) == plain
+    chance = random.Random(seed)
+    rules = (lambda _: 3, lambda k: k % 7, lambda _: chance.randrange(7))
+    for rule in rules:
+        inside, after = decided(ran("tusk", cut_in_turn(rule), seed))
+        assert inside > plain[0] / 3
+        assert after > 0
 
 
 @pytest.mark.parametrize("fault", [DELAY, CUT], ids=lambda fault: str(fault["kind"]))

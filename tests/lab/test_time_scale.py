@@ -14,6 +14,8 @@ SPANS = ("_s", "_ms", "_us", "_ns")
 RATES = ("_per_s", "_mbps")
 HOTSTUFF = {"kind": "hotstuff"}
 SIMPLEX = {"kind": "simplex"}
+BULLSHARK = {"kind": "bullshark"}
+TUSK = {"kind": "tusk"}
 FAIR = {"layer.gossip": {"kind": "flood"}, "layer.queue": {"rule": "median"}}
 LOSS = {"kind": "loss", "at_s": 3.0, "duration_s": 6.0, "nodes": [1, 2], "probability": 0.9}
 #: CUBIC's constant has a time in it; NewReno has none.
@@ -57,6 +59,10 @@ def tables(scenario: st.Scenario) -> dict[str, pl.DataFrame]:
         ({**TENDERMINT, "timeout_propose_ms": 300.0, "rebroadcast_ms": 70.0}, {}, crash([1, 4])),
         (HOTSTUFF, {}, crash([1, 4])),
         (HOTSTUFF, {}, LOSS),
+        (BULLSHARK, {}, crash([1, 4])),
+        (BULLSHARK, {}, LOSS),
+        (TUSK, {}, crash([1, 4])),
+        (TUSK, {}, LOSS),
         (TENDERMINT, TCP, crash([1, 4])),
         (TENDERMINT, QUIC, crash([1, 4])),
         (TENDERMINT, TCP | {"network.uplink_mbps": 2.0}, crash([1, 4])),

@@ -11,7 +11,7 @@ import pytest
 import surgetank as st
 from surgetank.trace import MessageClass
 
-ENGINES = ("tendermint", "hotstuff", "simplex")
+ENGINES = ("tendermint", "hotstuff", "simplex", "bullshark", "tusk")
 BEGIN_S, LENGTH_S = 4.0, 12.0
 #: Seven validators: two are fewer than a third, three are not.
 NODES = 7

@@ -10,6 +10,7 @@ from linked_venues import venue as tendermint_venue
 from surgetank.trace import Trace
 
 CHAINED = ("hotstuff", "simplex")
+GRAPHS = ("bullshark", "tusk")
 
 
 def chained_venue(

@@ -232,8 +232,8 @@ impl ChainMessage {
         }
     }
 
-    /// Height of the block concerned; where there is none, that of the next one. 0 where blocks have
-    /// none before they are ordered.
+    /// Height of the block concerned; where there is none, that of the next one. Of a vertex it is the
+    /// round.
     pub fn height(&self) -> Height {
         match self {
             ChainMessage::Proposal(proposal) => proposal.height,
@@ -241,8 +241,9 @@ impl ChainMessage {
             ChainMessage::Timeout(timeout) => timeout.qc.height + 1,
             ChainMessage::DummyVote(dummy) => dummy.height,
             ChainMessage::View(view) => view.chain.qc.height + 1,
-            ChainMessage::Vertex(vertex) => vertex.decided + 1,
-            ChainMessage::VertexVote(_) | ChainMessage::Certificate(_) => 0,
+            ChainMessage::Vertex(vertex) => vertex.round.into(),
+            ChainMessage::VertexVote(vote) => vote.round.into(),
+            ChainMessage::Certificate(certificate) => certificate.round.into(),
         }
     }
 

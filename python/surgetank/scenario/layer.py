@@ -261,7 +261,7 @@ class Layer(Section):
             if getattr(queue, key) != plain and not self.consensus.orders:
                 raise ValueError(
                     f"`queue.{key}` {getattr(queue, key)} is of blocks, and `consensus.kind` none "
-                    "makes none: take single, tendermint, hotstuff or simplex"
+                    "makes none: take another kind"
                 )
         if isinstance(self.gossip, Direct) and not single:
             raise ValueError(

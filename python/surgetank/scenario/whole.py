@@ -156,7 +156,7 @@ class Scenario(Section):
         if self.attack.needs_votes and not self.layer.consensus.votes:
             raise ValueError(
                 f"attack.kind {self.attack.kind} needs validators that vote: "
-                "`layer.consensus.kind` tendermint, hotstuff or simplex"
+                "take a `layer.consensus.kind` other than none and single"
             )
 
     def __repr__(self) -> str:

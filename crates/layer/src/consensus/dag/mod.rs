@@ -49,7 +49,9 @@
 //!   there a full header does not wait).
 //! - Bullshark's fallback for asynchrony is not here.
 //! - What is more than `depth` rounds below the last decided anchor is forgotten and never ordered
-//!   (Narwhal's garbage collection); its author proposes the messages again.
+//!   (Narwhal's garbage collection). There are no weak references. Its author proposes the messages of
+//!   a vertex again, once no vertex of the next round refers to it; the node leaves out a message that
+//!   was ordered before.
 //! - A node that fell behind takes blocks from others, with what each was made of
 //!   ([`SubDag`](crate::dag::SubDag)).
 //! - The machine outlives a process, as what it has voted must.
@@ -214,8 +216,9 @@ pub struct Dag {
     /// Round of the last decided anchor; 0 before the first.
     last_anchor: Round,
     decided: Height,
-    /// What was missing at the last tick.
+    /// What was missing at the last tick, and the last round of its vertices then.
     missing: BTreeSet<(Round, u32)>,
+    made_before: Round,
     ticks: u32,
     accused: BTreeSet<(Round, u32)>,
     fired: [(DagClause, u64); DagClause::COUNT],
@@ -245,6 +248,7 @@ impl Dag {
             last_anchor: 0,
             decided: 0,
             missing: BTreeSet::new(),
+            made_before: 0,
             ticks: 0,
             accused: BTreeSet::new(),
             fired: DagClause::ALL.map(|clause| (clause, 0)),

@@ -6,29 +6,22 @@ use std::sync::Arc;
 
 use super::{Dag, Output};
 use crate::chained::ChainMessage;
-use crate::dag::VertexVote;
 use crate::units::{Digest, Round};
 
 /// Vertices asked for at once of one validator.
 const ASKED_MAX: usize = 64;
 
 impl Dag {
-    /// This validator's vertices that are not ordered, with their certificates, and its votes for
-    /// vertices without one.
+    /// This validator's vertices that are not ordered, with their certificates.
     pub fn own_messages(&self) -> Vec<Arc<ChainMessage>> {
-        let mut messages = Vec::new();
-        for (&(round, author), slot) in self.graph.iter().filter(|(_, slot)| !slot.is_ordered) {
-            if author == self.me {
-                let vertex = slot.vertex.iter().map(|it| ChainMessage::Vertex((**it).clone()));
-                messages.extend(vertex.map(Arc::new));
-                let it = slot.certificate.iter();
-                messages.extend(it.map(|it| Arc::new(ChainMessage::Certificate((**it).clone()))));
-            } else if let (Some(value), None) = (slot.voted, &slot.certificate) {
-                let vote = VertexVote { round, author, value, validator: self.me };
-                messages.push(Arc::new(ChainMessage::VertexVote(vote)));
-            }
-        }
-        messages
+        let own = self.graph.iter().filter(|((_, who), slot)| *who == self.me && !slot.is_ordered);
+        own.flat_map(|(_, slot)| {
+            let vertex = slot.vertex.iter().map(|it| ChainMessage::Vertex((**it).clone()));
+            let certificate = slot.certificate.iter();
+            vertex.chain(certificate.map(|it| ChainMessage::Certificate((**it).clone())))
+        })
+        .map(Arc::new)
+        .collect()
     }
 
     /// Vertices and certificates that another asks for, as far as they are here.
@@ -66,13 +59,6 @@ impl Dag {
                 let slot = self.graph.get(certificate.round, certificate.author);
                 slot.is_none_or(|slot| slot.certificate.is_none())
             }
-            ChainMessage::VertexVote(vote) => {
-                let slot = self.graph.get(vote.round, vote.author);
-                let counted = self.votes.get(&vote.round);
-                vote.author == self.me
-                    && slot.is_some_and(|slot| slot.certificate.is_none())
-                    && counted.is_none_or(|voters| !voters.contains(&vote.validator))
-            }
             _ => false,
         }
     }
@@ -102,12 +88,12 @@ impl Dag {
         holes
     }
 
-    /// Its vertices of rounds that are over and without a certificate, to those whose votes are not
-    /// here: they, or their votes, are lost.
+    /// Its vertices that had no certificate at the last tick, either, to those whose votes are not here:
+    /// they, or their votes, are lost. Who has voted, votes again.
     fn send_again(&self, outbox: &mut Vec<Output>) {
         for (&(round, author), slot) in self.graph.iter() {
             let (Some(vertex), None) = (&slot.vertex, &slot.certificate) else { continue };
-            if author != self.me || round >= self.round {
+            if author != self.me || round > self.made_before {
                 continue;
             }
             let message = Arc::new(ChainMessage::Vertex((**vertex).clone()));
@@ -123,6 +109,7 @@ impl Dag {
     pub(super) fn tick(&mut self, outbox: &mut Vec<Output>) {
         self.ticks += 1;
         self.send_again(outbox);
+        self.made_before = self.made;
         let holes = self.holes();
         let mut by_holder: BTreeMap<u32, Vec<(Round, u32)>> = BTreeMap::new();
         for (hole, holders) in &holes {

@@ -62,8 +62,12 @@ impl Dag {
         let parents: Vec<(u32, Digest)> = parents.collect();
         let base = Vertex::base_of(round, self.me, &parents);
         self.asked = Some(parents);
-        let own =
-            self.graph.iter().filter(|((_, author), slot)| *author == self.me && !slot.is_ordered);
+        let own = self.graph.iter().filter(|((at, author), slot)| {
+            // Two rounds later a vertex to which none refers will hardly be ordered: its messages are
+            // for another.
+            let is_referred_to = || self.graph.supporters(*at, self.me).next().is_some();
+            *author == self.me && !slot.is_ordered && (at + 2 >= round || is_referred_to())
+        });
         let after = own.filter_map(|(_, slot)| Some(slot.vertex.as_ref()?.value)).collect();
         outbox.push(Output::GetValue { round, base, after });
     }

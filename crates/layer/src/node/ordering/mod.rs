@@ -52,6 +52,12 @@ macro_rules! engines {
             pub(super) fn engine(self, id: NodeId, weights: &[Weight]) -> Box<dyn Engine> {
                 match self { $(Ordering::$name(config) => $module::engine(config, id, weights),)* }
             }
+
+            /// The same, with the keys of its common coin dealt, if it has one.
+            pub fn dealt(mut self, coin_seed: u64) -> Ordering {
+                match &mut self { $(Ordering::$name(config) => config.deal(coin_seed),)* }
+                self
+            }
         }
     };
 }
@@ -73,14 +79,20 @@ engines! {
     Tusk = tusk,
 }
 
-impl Ordering {
-    /// The same, with the keys of its common coin dealt, if it has one: all nodes of a venue need the
-    /// same seed.
-    pub fn dealt(mut self, coin_seed: u64) -> Ordering {
-        if let Ordering::Tusk(config) = &mut self {
-            config.coin_seed = coin_seed;
-        }
-        self
+/// A configuration, with the keys of the common coin if its engine has one.
+trait Dealt {
+    /// Deals the keys: all nodes of a venue need the same seed.
+    fn deal(&mut self, _coin_seed: u64) {}
+}
+
+impl Dealt for none::Config {}
+impl Dealt for single::Config {}
+impl Dealt for tendermint::Config {}
+impl Dealt for chained::Config {}
+
+impl Dealt for graph::Config {
+    fn deal(&mut self, coin_seed: u64) {
+        self.coin_seed = coin_seed;
     }
 }
 
