@@ -83,9 +83,10 @@ READERS = ("measure", "report", "verdict")
 #: Of crates/layer. A block carries what nodes report of their order, so that stands below it.
 LAYER_MACHINES = {"admission", "consensus", "fair", "gossip", "queue", "sealed", "sequencer"}
 LAYER_FLOORS = [
-    {"units"},
+    {"units", "signed"},
     {"machine", "audit"},
     {"order_report"},
+    {"dag"},
     {"chained"},
     {"message"},
     {"codec", *LAYER_MACHINES},

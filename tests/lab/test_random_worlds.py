@@ -20,6 +20,7 @@ from surgetank.trace import Outcome, OutcomeReason, Stats
 
 WORLDS = 300
 COMBINED = range(random_worlds.COMBINED_FROM, random_worlds.COMBINED_FROM + 100)
+ENGINES = range(random_worlds.ENGINES_FROM, random_worlds.ENGINES_FROM + 200)
 CHUNK = 50
 
 
@@ -44,9 +45,20 @@ def test_no_combination_of_settings_breaks_what_must_hold(tmp_path: Path) -> Non
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("first", range(0, len(ENGINES), CHUNK))
+def test_no_world_with_another_engine_breaks_what_must_hold(first: int, tmp_path: Path) -> None:
+    numbers = ENGINES[first : first + CHUNK]
+    found = [what for n in numbers for what in random_worlds.run(n, tmp_path / "journal")]
+    assert not found, "\n".join(found)
+    assert len({random_worlds.world(n).layer.consensus.kind for n in numbers}) == 4
+
+
+MORE = [*range(1_000, 11_000, 500), *range(ENGINES.stop, ENGINES.stop + 10_000, 500)]
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(1_000, 11_000, 500))
-def test_ten_thousand_more(first: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", MORE)
+def test_twenty_thousand_more(first: int, tmp_path: Path) -> None:
     numbers = range(first, first + 500)
     found = [what for n in numbers for what in random_worlds.run(n, tmp_path / "journal")]
     assert not found, "\n".join(found)

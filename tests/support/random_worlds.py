@@ -22,6 +22,8 @@ RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"
 RULES += ["commit-reveal", "threshold", "express", "auction", "themis", "median"]
 #: From this number on a world's rule is a combination of several.
 COMBINED_FROM = 1_000_000
+#: From this number on its engine is none of those that the worlds before have.
+ENGINES_FROM = 2_000_000
 FLOODS = ["spam", "sybil", "cancel-storm"]
 TRADES = ["sandwich", "insider", "grind", "withhold", "latency-race", "fee-jump", "censor"]
 
@@ -31,7 +33,10 @@ def world(number: int) -> st.Scenario:
     draw = random.Random(number)
     for _ in range(1_000):
         try:
-            data = _drawn(draw, _combined if number >= COMBINED_FROM else _one)
+            is_combined = COMBINED_FROM <= number < ENGINES_FROM
+            data = _drawn(draw, _combined if is_combined else _one)
+            if number >= ENGINES_FROM:
+                data["layer"] |= _other_engine(draw)
             return st.Scenario.build(data | {"name": f"world-{number}", "seed": number})
         except SurgetankError:
             continue  # the parts do not fit together, and the scenario says so
@@ -162,6 +167,21 @@ def _layer(draw: random.Random, nodes: int, rule: str) -> dict[str, Any]:
     if layer["tuning"]["controller"] != "none":
         _start_inside(layer["consensus"], layer["admission"])
     return layer
+
+
+def _other_engine(draw: random.Random) -> dict[str, Any]:
+    """An engine whose blocks grow on undecided ones, or that orders a graph; and gossip for it."""
+    consensus: dict[str, Any] = {
+        "kind": draw.choice(["hotstuff", "simplex", "bullshark", "tusk"]),
+        "propose_wait_ms": draw.choice([5.0, 50.0, 200.0]),
+        "block_messages_max": draw.choice([3, 20, 1_000]),
+        "rebroadcast_ms": draw.choice([50.0, 300.0, 1_000.0]),
+    }
+    if consensus["kind"] in ("bullshark", "tusk"):
+        consensus["depth_rounds"] = draw.choice([4, 10, 50])
+    if consensus["kind"] != "tusk":
+        consensus["timeout_round_ms"] = draw.choice([150.0, 600.0])
+    return {"consensus": consensus, "gossip": {"kind": draw.choice(["flood", "mesh", "gossipsub"])}}
 
 
 def _start_inside(consensus: dict[str, Any], admission: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ _ORDERED: dict[str, dict[str, Any]] = {
     "one": {"layer__consensus": _ONE, "layer__gossip": {"kind": "flood"}},
     "all": {"layer__consensus": _ALL, "layer__gossip": {"kind": "flood"}},
 }
+_ENGINES = ("hotstuff", "simplex", "bullshark", "tusk")
 _FAULTS: dict[str, dict[str, Any]] = {
     "partition": {"groups": [[0, 1]]},
     "crash": {"nodes": [1]},
@@ -168,6 +169,14 @@ def _options() -> Iterator[tuple[str, st.Scenario]]:
                 f"fault {kind}, {orders}", faults=[fault(kind, **more)], **consensus
             )
         yield from _fitting(f"crash, {orders}", **CRASH, **consensus)
+    for engine in _ENGINES:
+        consensus = {"layer__consensus": {"kind": engine}, "layer__gossip": {"kind": "flood"}}
+        yield from _fitting(f"engine {engine}", **consensus, **CRASH)
+        for kind, more in _FAULTS.items():
+            faulty = [fault(kind, **more)]
+            yield from _fitting(f"fault {kind}, {engine}", faults=faulty, **consensus)
+        lying = {"kind": "equivocate", "nodes": [1]}
+        yield from _fitting(f"attack equivocate, {engine}", attack=lying, **consensus)
     for name, admission in _ADMISSIONS.items():
         yield from _fitting(f"admission {name}", layer__admission=admission, **_ORDERED["one"])
     for name, arrivals in _FLOWS.items():

@@ -8,7 +8,7 @@
 //!    queued them and the terms name the rule, so that a verifier can derive each block's order.
 //! 3. Other disciplines keep state between blocks. Their blocks are sealed as published, under
 //!    `fifo`; so are those ordered elsewhere (by an express lane, a draw, an auction, a fair
-//!    order).
+//!    order), and those made of what several nodes proposed.
 //!
 //! # Departures
 //! - The secret derives from the run's seed, so that a run has one journal: it is no commitment.
@@ -22,7 +22,7 @@ use surgetank_layer::audit::batch::{OpenBatch, Ticket};
 use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Entry, Message};
-use surgetank_layer::node::Equivocation;
+use surgetank_layer::node::{Engine, Equivocation};
 use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
@@ -49,10 +49,11 @@ pub struct Chain {
 }
 
 /// The rule that can be checked block by block, if the scenario's is one.
-fn checkable(scenario: &Scenario, peeks: bool) -> Option<Ordering> {
+fn checkable(scenario: &Scenario, engine: &dyn Engine) -> Option<Ordering> {
     let queue = &scenario.layer.queue;
     let calls = scenario.market.as_ref().is_some_and(|m| m.matching == Matching::Auction);
-    if queue.order != BlockOrder::AsProposed || queue.express.enabled || calls {
+    let parts = !engine.spreads();
+    if queue.order != BlockOrder::AsProposed || queue.express.enabled || calls || parts {
         return None;
     }
     let layer = &scenario.layer;
@@ -61,7 +62,7 @@ fn checkable(scenario: &Scenario, peeks: bool) -> Option<Ordering> {
     Ordering::of(queue.discipline.as_ref()?).filter(|rule| match rule {
         // A sequencer goes on with the turns of its last block; a voted block begins the turns anew.
         // A message that its proposer passes over takes a turn that the block does not show.
-        Ordering::Lanes { .. } => peeks && !tuned && !passes_over,
+        Ordering::Lanes { .. } => engine.peeks() && !tuned && !passes_over,
         // An account keeps its turn from block to block while a message of it waits.
         Ordering::Drr { .. } => false,
         _ => true,
@@ -69,15 +70,15 @@ fn checkable(scenario: &Scenario, peeks: bool) -> Option<Ordering> {
 }
 
 impl Chain {
-    /// A chain without blocks. `peeks`: messages stay in the queue until their block is decided.
-    pub fn new(scenario: &Scenario, peeks: bool, seed: &Seed) -> Chain {
+    /// A chain without blocks, which this engine orders.
+    pub fn new(scenario: &Scenario, engine: &dyn Engine, seed: &Seed) -> Chain {
         Chain {
             executions: vec![Vec::new(); scenario.network.nodes as usize],
             rows: Vec::new(),
             safe: true,
             equivocations: BTreeSet::new(),
             blocks: Vec::new(),
-            rule: checkable(scenario, peeks),
+            rule: checkable(scenario, engine),
             secret: seed.digest("journal", 0),
         }
     }

@@ -5,17 +5,11 @@
 use std::sync::Arc;
 
 use crate::dag::{Vertex, VertexCertificate, VertexVote};
+use crate::signed::{STATEMENT_BYTES, certificate_bytes};
 use crate::units::{Digest, Height, Round};
 
-/// Bytes of a signature, and of the index of who made it.
-const SIGNER_BYTES: u32 = 64 + 4;
 /// The round beside each signature of a TC.
 const ROUND_BYTES: u32 = 4;
-/// A statement without certificates: numbers, hashes and its signature.
-pub(crate) const STATEMENT_BYTES: u32 = 170;
-/// The numbers and the hash of a certificate.
-const CERTIFICATE_BYTES: u32 = 44;
-
 /// QC: a quorum voted for this block in this round.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuorumCertificate {
@@ -78,14 +72,9 @@ impl NotarizedChain {
     }
 
     fn size_bytes(&self) -> u32 {
-        let dummies = self.dummies.iter().map(|dummy| signed_bytes(dummy.voters.len()));
-        signed_bytes(self.qc.voters.len()) + dummies.sum::<u32>()
+        let dummies = self.dummies.iter().map(|dummy| certificate_bytes(dummy.voters.len()));
+        certificate_bytes(self.qc.voters.len()) + dummies.sum::<u32>()
     }
-}
-
-/// Size of a certificate.
-pub(crate) fn signed_bytes(signers: usize) -> u32 {
-    CERTIFICATE_BYTES + signers as u32 * SIGNER_BYTES
 }
 
 /// B = [id, qc, tc, r, v, txn]: the block's hash here, the block itself beside it.
@@ -283,7 +272,7 @@ impl ChainMessage {
     pub fn size_bytes(&self) -> u32 {
         let timed_out = |tc: &Option<Arc<TimeoutCertificate>>| {
             tc.as_ref().map_or(0, |tc| {
-                signed_bytes(tc.timeouts.len()) + ROUND_BYTES * tc.timeouts.len() as u32
+                certificate_bytes(tc.timeouts.len()) + ROUND_BYTES * tc.timeouts.len() as u32
             })
         };
         match self {
@@ -294,7 +283,7 @@ impl ChainMessage {
             ChainMessage::Certificate(certificate) => certificate.size_bytes(),
             ChainMessage::Proposal(block) => block.parent().size_bytes() + timed_out(&block.tc),
             ChainMessage::Timeout(RoundTimeout { qc, tc, .. }) => {
-                STATEMENT_BYTES + signed_bytes(qc.voters.len()) + timed_out(tc)
+                STATEMENT_BYTES + certificate_bytes(qc.voters.len()) + timed_out(tc)
             }
             ChainMessage::View(view) => STATEMENT_BYTES + view.chain.size_bytes(),
         }

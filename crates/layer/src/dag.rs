@@ -1,7 +1,7 @@
 //! Messages of the protocols that order a graph of vertices, Tusk and Bullshark: Narwhal's headers,
 //! votes and certificates.
 
-use crate::chained::{STATEMENT_BYTES, signed_bytes};
+use crate::signed::{STATEMENT_BYTES, certificate_bytes};
 use crate::units::{Digest, Height, Round};
 
 /// Bytes of a reference to a vertex: its author and its hash.
@@ -82,7 +82,7 @@ pub struct VertexCertificate {
 impl VertexCertificate {
     /// Its size on the wire.
     pub fn size_bytes(&self) -> u32 {
-        STATEMENT_BYTES + signed_bytes(self.voters.len())
+        STATEMENT_BYTES + certificate_bytes(self.voters.len())
     }
 }
 

@@ -35,5 +35,6 @@ pub mod pipe;
 pub mod queue;
 pub mod sealed;
 pub mod sequencer;
+pub mod signed;
 pub mod tuning;
 pub mod units;

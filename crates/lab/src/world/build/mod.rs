@@ -61,7 +61,7 @@ impl World {
         let waits = build_waits(&scenario, &nodes, hindrances);
         let exchange = exchange::open(&scenario, tape.as_ref(), positions.as_ref(), &seed)?;
         let adversary = Adversary::new(&scenario, &nodes[0].node, &seed)?;
-        let chain = Chain::new(&scenario, nodes[0].node.engine().peeks(), &seed);
+        let chain = Chain::new(&scenario, nodes[0].node.engine(), &seed);
         let clients = Clients::new(&scenario, &nodes, adversary.link_ns(), &seed);
         let mut world = World {
             now: 0,

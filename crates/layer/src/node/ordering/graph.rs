@@ -26,10 +26,6 @@ pub struct Config {
     pub depth_rounds: Round,
     /// A node asks for missing vertices after this long, and without progress sends its own again.
     pub rebroadcast_ns: Ns,
-    /// Bullshark: how long a round waits for its anchor, or for that anchor's support, beyond the wait
-    /// before a vertex.
-    #[serde(default)]
-    pub timeout_round_ns: Ns,
     /// Tusk: with what the keys of the coin were dealt.
     #[serde(skip)]
     pub coin_seed: u64,

@@ -89,6 +89,7 @@ impl Dealt for none::Config {}
 impl Dealt for single::Config {}
 impl Dealt for tendermint::Config {}
 impl Dealt for chained::Config {}
+impl Dealt for bullshark::Config {}
 
 impl Dealt for graph::Config {
     fn deal(&mut self, coin_seed: u64) {
