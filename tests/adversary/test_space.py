@@ -85,7 +85,7 @@ def test_what_cannot_be_is_left_out() -> None:
     """With reasons: no money, no keypers, no validators that vote."""
     scenario = sequencer()
     space = AttackSpace.of(scenario, AdversaryBudget.of(scenario, identities=1))
-    assert space.attacks == ("cancel-storm", "censor")
+    assert space.attacks == ("cancel-storm", "censor", "mute")
     assert not space.conducts
     assert "no capital" in space.left_out["attack sandwich"]
     assert "validators that vote" in space.left_out["attack equivocate"]

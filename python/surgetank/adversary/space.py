@@ -22,14 +22,18 @@ __all__ = ["NONE", "AttackSpace", "Suggests"]
 
 NONE: Final = "none"
 
-#: Kinds of `[attack]` that need no capital.
-_UNPAID: Final = ("cancel-storm", "censor", "equivocate", "late-proposal", "withhold-votes")
 #: `spam` is what the part `flood` does; a stampede follows a halt, which only the venue orders.
 _NOT_ITS: Final = (NONE, "spam", "stampede")
 _LINKS: Final = ("partition", "delay", "loss", "crash", *LEADER_FAULTS)
 _CONDUCTS: Final = ("late", "silent", "colluding")
 _CLASSES: Final[Sequence[str]] = get_args(ClassName)
 _PULSES: Final = 6
+
+
+def _needs_capital(kind: str) -> bool:
+    """Whether an attack of this kind trades, or opens accounts."""
+    section = ATTACKS[kind]
+    return section.trades or "accounts" in section.model_fields
 
 
 class Suggests(Protocol):
@@ -152,7 +156,7 @@ class AttackSpace:
         if part == "attack":
             if self.scenario.attack.kind != NONE:
                 return "the scenario has an attack of its own"
-            if kind not in _UNPAID and not budget.capital_usd:
+            if _needs_capital(kind) and not budget.capital_usd:
                 return "it has no capital"
             if kind in FLOODS and not budget.rate_per_s:
                 return "it has no bandwidth"
@@ -194,7 +198,7 @@ class AttackSpace:
         """The keys of `[attack]`; None for a flood that a flood of faults leaves no bandwidth."""
         names = ATTACKS[kind].model_fields
         keys: dict[str, Any] = {"kind": kind, "capital_usd": 0.0}
-        if kind not in _UNPAID:
+        if _needs_capital(kind):
             share = trial.suggest_float("capital_share", 0.001, 1.0, log=True)
             keys["capital_usd"] = _rounded(self.budget.capital_usd * share)
         for setting in SETTINGS.get(kind, ()):

@@ -83,7 +83,7 @@ def worst_attack(
             defender.tried(values, other, search_seeds, fresh_seeds, len(changed) + len(more))
             for values, other in [*changed, *more]
         ]
-        runs = pool.spent
+        runs = pool.different
     return WorstAttack(
         scenario=scenario.name,
         objective=goal,

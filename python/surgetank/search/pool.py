@@ -205,12 +205,14 @@ class Pool:
         self._revived = 0
         self.spent = 0
         """Number of runs submitted, found in the journal or made."""
+        self._asked: set[str] = set()
         self.messages = 0
         """Client messages simulated in them."""
 
     def submit(self, task: Task) -> Running:
         """Begins a run, unless it has been made before."""
         self.spent += 1
+        self._asked.add(task.key)
         known = self._journal.get(task.key)
         if known is not None and (known.level, known.seed) != (task.level, task.seed):
             raise SurgetankError(
@@ -220,6 +222,11 @@ class Pool:
                 hint="Remove its line, or start anew",
             )
         return Running(self, task, known, None if known else self._begin(task))
+
+    @property
+    def different(self) -> int:
+        """Number of different runs among those submitted."""
+        return len(self._asked)
 
     def all(self, tasks: Sequence[Task]) -> list[RunOutcome]:
         """Runs these tasks and returns their outcomes."""
