@@ -171,14 +171,9 @@ impl Node {
         let parts: Vec<Arc<Block>> =
             values.iter().filter_map(|value| self.proposed.get(value).cloned()).collect();
         debug_assert_eq!(parts.len(), values.len(), "an ordered vertex is not here");
-        let mut seen = BTreeSet::new();
         let mut entries = Vec::with_capacity(parts.iter().map(|part| part.entries.len()).sum());
-        for entry in parts.iter().flat_map(|part| &part.entries) {
-            let id = entry.envelope.id;
-            if !self.included.contains(id) && seen.insert(id) {
-                entries.push(*entry);
-            }
-        }
+        let all = parts.iter().flat_map(|part| &part.entries);
+        entries.extend(all.filter(|entry| self.included.insert(entry.envelope.id)).copied());
         let height = self.next_height();
         let hash = chain(&self.last_hash(), height, &entries);
         let anchor = parts.iter().rfind(|part| part.proposer == graph.author);
