@@ -3,9 +3,9 @@
 Usage: python benchmarks/consensus.py [SEEDS]
 
 `black-thursday` with each engine as its section begins; the fault or attack lasts from second 16 to
-46, while prices fall. A cell has the blocks decided in that time, at the median, and what the venue
-loses: bad debt, and what accounts still owe at the end, in thousands of USD, mean and 95 % interval.
-All engines live the same seeds.
+46, while prices fall. A cell has the blocks decided in that time, at the median, and what the
+venue loses: bad debt, and what accounts still owe at the end, in thousands of USD, mean and 95 %
+interval. All engines have the same seeds.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Ended(NamedTuple):
 
 
 def ran(engine: str, condition: str, seed: int) -> Ended:
-    """One run. Tendermint has the scenario's own section; its faults, small machines that slow down,
-    are in every run."""
+    """One run. Tendermint has the scenario's own section; the scenario's faults, which slow small
+    machines down, are in every run."""
     scenario = st.load("black-thursday")
     changes = dict(CONDITIONS[condition])
     own = [fault.model_dump(by_alias=True) for fault in scenario.faults]
@@ -76,8 +76,8 @@ def ran(engine: str, condition: str, seed: int) -> Ended:
     result = st.run(scenario.with_values(changes), seed=seed)
     decided_s = result.trace["blocks"].select(pl.col("decided_ns") / 1e9).to_series()
     inside = int(decided_s.is_between(BEGIN_S + 1.0, BEGIN_S + LENGTH_S).sum())
-    loss = result.measures["bad_debt_usd"].value + unbooked_usd(result.trace)
-    return Ended(inside, loss, result.trace.stats.safety)
+    loss = (result.measures["bad_debt_usd"].value or 0.0) + unbooked_usd(result.trace)
+    return Ended(inside, loss, bool(result.trace.stats.safety))
 
 
 def cell(runs: Sequence[Ended]) -> str:

@@ -299,9 +299,7 @@ def measure(quick: bool) -> list[Row]:
     run = alone(f"our-graph:{seconds}")
     work = f"{run['count'] / seconds / 1e3:,.0f} k/s executed, p50 {run['answer']:,.0f} ms"
     ratio = f"{seconds / run['seconds']:.2f}× real time, {run['peak_gib']:.2f} GiB peak"
-    rows.append(
-        Row("20 nodes, Tusk, 130 k/s", "surgetank", work, rate(run["events_per_s"]), ratio)
-    )
+    rows.append(Row("20 nodes, Tusk, 130 k/s", "surgetank", work, rate(run["events_per_s"]), ratio))
     return rows
 
 

@@ -1,5 +1,5 @@
-"""Tusk and Bullshark in the lab: when blocks are decided, what a node costs that is down or has been,
-what is lost with packets, and what validators can do that lie."""
+"""Tusk and Bullshark in the lab: when blocks are decided, what a node costs that is down or has
+been, what is lost with packets, and what validators can do that lie."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import surgetank as st
 from chained_venues import GRAPHS, busy, chained_venue, full, steady
 from linked_venues import MS, decided_ms
-from surgetank.trace import Outcome
 from surgetank.simulate import simulate
+from surgetank.trace import Outcome
 from venue_under_attack import venue as attacked
 
 SEEDS = range(20)
@@ -26,8 +26,8 @@ DELAY_MS = 10.0
 def test_an_anchor_is_decided_after_so_many_delays(
     kind: str, delays: int, waits: int, wait_ms: float
 ) -> None:
-    """Its vertex, votes and certificate, those of the next round; Tusk's coin is in the one after it.
-    Anchors follow each other in two rounds."""
+    """Its vertex, votes and certificate, those of the next round; Tusk's coin is in the one after
+    it. Anchors follow each other in two rounds."""
     venue = chained_venue(kind, [1] * 4, full(4, DELAY_MS), wait_ms, duration_s=2.0)
     trace = simulate(venue)
     heights = steady(trace)
@@ -86,7 +86,7 @@ def test_a_node_that_was_down_for_longer_than_others_remember_catches_up(kind: s
 @pytest.mark.parametrize("kind", GRAPHS)
 @pytest.mark.parametrize("nodes", [4, 7])
 def test_fewer_than_a_third_neither_fork_nor_stop_the_chain(kind: str, nodes: int) -> None:
-    """Two vertices in a round, each to one half: one of them is certified at most. Both are seen."""
+    """Two vertices in a round, each to one half: one of them is certified at most."""
     detected = 0
     for seed in SEEDS:
         liars = [(seed + k) % nodes for k in range((nodes - 1) // 3)]

@@ -1,5 +1,6 @@
 """An adversary that follows the leader stops every engine that has one, within any time that its
-delay outlasts the timeouts; the same power spent on fixed nodes does not. Tusk has none to follow."""
+delay outlasts the timeouts; the same power spent on fixed nodes does not. Tusk has no leader to
+follow."""
 
 from __future__ import annotations
 
@@ -72,8 +73,8 @@ def cut_in_turn(pick: Callable[[int], int], slot_s: float = 1.0) -> list[dict[st
 
 @pytest.mark.parametrize("seed", range(3))
 def test_who_cannot_know_the_anchor_does_not_stop_the_chain(seed: int) -> None:
-    """Tusk's anchors are drawn when it is too late to delay them: there is nothing to follow. The same
-    power is one node at a time, fixed, in turn or by chance: blocks are decided all the time."""
+    """Tusk's anchors are drawn when it is too late to delay them: there is nothing to follow. The
+    same power, one node at a time, fixed, in turn or by chance, leaves blocks decided."""
     plain = decided(ran("tusk", None, seed))
     for fault in (DELAY, CUT):
         assert decided(ran("tusk", fault, seed)) == plain
