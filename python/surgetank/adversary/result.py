@@ -76,9 +76,9 @@ class WorstAttack(Shown):
     forks: int
     """Fresh runs in which two honest nodes decided differently; their damage is not counted."""
     over_textbook: MeanGain | None
-    """Its damage less that of the best attack of one part; None if it is that attack."""
+    """Its damage less that of the best of the textbook's attacks; None if it is that attack."""
     textbook: AttackPlan | None
-    """The best attack of one part with all of the budget."""
+    """The best of the textbook's attacks: one part, all of the budget, in the middle of the run."""
     over_random: MeanGain
     """Its damage less that of attacks drawn at random within the same budget."""
     net_gain: MeanGain

@@ -127,7 +127,7 @@ class _Measured:
         self.damages = [trials.damage(plan, b, a) for b, a in pairs]
 
     def over_textbook(self, tried: Sequence[Found]) -> tuple[MeanGain | None, AttackPlan | None]:
-        """The damage less that of the best attack of one part, and that attack."""
+        """The damage less that of the best of the textbook's attacks, and that attack."""
         simple = [one for one in tried if one.textbook]
         best = max(simple, key=lambda one: one.damage, default=None)
         if best is None or best.plan == self.plan:

@@ -110,11 +110,12 @@ def comparisons(found: WorstAttack) -> list[str]:
     if found.over_textbook is not None and found.textbook is not None:
         simple = " ".join(steps(found.textbook))
         texts.append(
-            f"It does {damage_text(found, found.over_textbook)} more than the best attack of one "
-            f"part with all of the budget, on the same seeds. That one: {simple}"
+            f"It does {damage_text(found, found.over_textbook)} more than the best of the "
+            "textbook's attacks (one part, all of the budget, in the middle of the run), on the "
+            f"same seeds. That one: {simple}"
         )
     else:
-        texts.append("It is itself an attack of one part with all of the budget.")
+        texts.append("It is itself one of the textbook's attacks: one part, all of the budget.")
     texts.append(
         f"It does {damage_text(found, found.over_random)} more than attacks drawn at random within "
         "the budget, another for each seed."
