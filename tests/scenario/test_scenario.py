@@ -322,3 +322,19 @@ def test_keypers_fail_only_where_there_are_some() -> None:
     sealed = st.load("burst").with_values({"layer.queue.rule": "threshold", "faults": [fault]})
     with pytest.raises(st.SurgetankError, match="no keypers to fail"):
         sealed.with_values({"layer.queue.rule": "fifo"})
+
+
+@pytest.mark.parametrize("kind", ["tendermint", "hotstuff", "simplex", "bullshark", "tusk"])
+@pytest.mark.parametrize("powers", [[1], [9, 1, 1, 1]], ids=["alone", "more than two thirds"])
+def test_one_node_that_decides_alone_at_once_again_is_refused(kind: str, powers: list[int]) -> None:
+    """Its blocks would follow each other without any time between them. With four equal nodes, with
+    less power, or with a wait it is none."""
+    pace = "timeout_commit_ms" if kind == "tendermint" else "propose_wait_ms"
+    network = {"nodes": len(powers), "powers": powers}
+    data: dict[str, Any] = {"name": "alone", "network": network}
+    data["layer"] = {"gossip": {"kind": "flood"}, "consensus": {"kind": kind, pace: 0.0}}
+    with pytest.raises(st.SurgetankError, match=f"layer.consensus.{pace}: with 0, .* node 0"):
+        st.Scenario.build(data)
+    st.Scenario.build(data | {"network": {"nodes": 4, "powers": [6, 1, 1, 1]}})
+    data["layer"]["consensus"][pace] = 0.001
+    st.Scenario.build(data)

@@ -123,6 +123,7 @@ class Scenario(Section):
                     )
             if fault.at_s >= self.duration_s + self.drain_s:
                 raise ValueError(f"faults[{i}].at_s: the run ends before this fault begins")
+        self._time_passes()
         self._attack_can_act()
         keyless = not self.layer.queue.has_keypers
         if keyless and any(fault.needs_keypers for fault in self.faults):
@@ -144,6 +145,19 @@ class Scenario(Section):
             if count and self.market is None:
                 raise ValueError(f"flow.{name} needs a [market]")
         return self
+
+    def _time_passes(self) -> None:
+        """Refuses an engine in which one node decides without the others, and at once again."""
+        engine, weights = self.layer.consensus, self.network.weights
+        if not engine.votes or engine.pace is None or engine.pace_ms:
+            return
+        heaviest = max(range(self.network.nodes), key=weights.__getitem__)
+        if engine.can_order([heaviest], weights):
+            raise ValueError(
+                f"layer.consensus.{engine.pace.key}: with 0, blocks follow each other as fast as "
+                f"the network allows, and node {heaviest} decides without it: it has more than two "
+                "thirds of the power. Take more than 0, or more nodes"
+            )
 
     def _attack_can_act(self) -> None:
         """Refuses an attack that never acts, which would be reported as one that gained nothing."""
