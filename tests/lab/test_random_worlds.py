@@ -39,6 +39,15 @@ def test_worlds_that_were_broken_once(tmp_path: Path) -> None:
     assert not found, "\n".join(found)
 
 
+def test_lanes_over_undecided_blocks_are_not_claimed_to_be_checked(tmp_path: Path) -> None:
+    """Found by the soak: a message of an undecided block takes a turn that no later one shows."""
+    numbers = (2_001_075, 2_001_554)
+    worlds = [random_worlds.world(n) for n in numbers]
+    assert {w.layer.queue.rule for w in worlds} == {"lanes"}
+    found = [what for n in numbers for what in random_worlds.run(n, tmp_path / "journal")]
+    assert not found, "\n".join(found)
+
+
 def test_no_combination_of_settings_breaks_what_must_hold(tmp_path: Path) -> None:
     """Discipline, express lane, order, unsealing and matching, several at once."""
     found = [what for n in COMBINED for what in random_worlds.run(n, tmp_path / "journal")]

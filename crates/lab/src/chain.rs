@@ -58,7 +58,8 @@ fn checkable(scenario: &Scenario, engine: &dyn Engine) -> Option<Ordering> {
     }
     let layer = &scenario.layer;
     let tuned = layer.tuning.controller != scenario::Controller::None;
-    let passes_over = layer.admission.node.is_some() || scenario.attack.what.kind() == "censor";
+    let censors = scenario.attack.what.kind() == "censor";
+    let passes_over = layer.admission.node.is_some() || censors || engine.overlaps();
     Ordering::of(queue.discipline.as_ref()?).filter(|rule| match rule {
         // A sequencer goes on with the turns of its last block; a voted block begins the turns anew.
         // A message that its proposer passes over takes a turn that the block does not show.

@@ -154,6 +154,10 @@ impl<M: Protocol> Engine for Chained<M> {
         true
     }
 
+    fn overlaps(&self) -> bool {
+        true
+    }
+
     fn block_bytes_max(&self) -> Option<u32> {
         Some(self.config.block_bytes_max)
     }

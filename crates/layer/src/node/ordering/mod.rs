@@ -346,6 +346,11 @@ pub trait Engine: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether blocks are made on undecided ones, whose messages a proposer passes over.
+    fn overlaps(&self) -> bool {
+        false
+    }
+
     /// Whether clients' messages spread to all nodes before they are ordered; else each is ordered by
     /// the node that has received it.
     fn spreads(&self) -> bool {
