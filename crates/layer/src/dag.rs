@@ -46,6 +46,11 @@ impl Vertex {
         Digest(*hasher.finalize().as_bytes())
     }
 
+    /// Whether it refers to a vertex of this author in the round before.
+    pub fn refers_to(&self, author: u32) -> bool {
+        self.parents.binary_search_by_key(&author, |(who, _)| *who).is_ok()
+    }
+
     /// Its size beside the block.
     pub fn size_bytes(&self) -> u32 {
         REFERENCE_BYTES * self.parents.len() as u32 + if self.has_share { SHARE_BYTES } else { 0 }

@@ -3,78 +3,53 @@
 //! the network heals; and which of them decides while it does not.
 //! `SURGETANK_SEED=n` replays one world; `SURGETANK_WORLDS=n` runs more or fewer.
 
-use std::collections::BTreeMap;
-
-use crate::chained_world::runs::number;
+use crate::chained_world::runs::{
+    all_agree_in, assert_finds_in, assert_reached, assert_repeats_in,
+};
+use crate::chained_world::{Outcome, Seeded};
+use crate::dag_world::World;
 use crate::dag_world::schedule::{DEPTH, NODES, Ran, run};
-use crate::dag_world::{Outcome, Seeded, World};
 use surgetank_layer::consensus::dag::Anchors;
 
-fn all_agree(seeded: Seeded, worlds: u64) -> BTreeMap<String, u64> {
-    let mut total = BTreeMap::new();
-    let seeds = match number("SURGETANK_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("SURGETANK_WORLDS").unwrap_or(worlds),
-    };
-    for seed in seeds {
-        match World::new(seed, seeded).run() {
-            Outcome::Agreed(fired) => {
-                fired.into_iter().for_each(|(clause, n)| *total.entry(clause).or_default() += n);
-            }
-            Outcome::Disagreed(what) => panic!("seed {seed}: honest nodes disagree at {what}"),
-            Outcome::Stuck(what) => panic!("seed {seed}: stuck after the network healed: {what}"),
-        }
-    }
-    total
-}
-
-fn assert_finds(seeded: Seeded, worlds: u64) {
-    let disagrees = |seed: &u64| matches!(World::new(*seed, seeded).run(), Outcome::Disagreed(_));
-    let found = (0..worlds).find(disagrees);
-    assert!(found.is_some(), "{worlds} worlds with {seeded:?}, and all agreed");
+fn worlds(seeded: Seeded) -> impl Fn(u64) -> Outcome {
+    move |seed| World::new(seed, seeded).run()
 }
 
 #[test]
 fn honest_nodes_agree_and_decide_although_a_minority_lies() {
-    let fired = all_agree(Seeded::Liars, 2_000);
-    if number("SURGETANK_SEED").is_none() {
-        let silent: Vec<_> = fired.iter().filter(|(_, n)| **n == 0).collect();
-        assert!(silent.is_empty(), "the worlds never reach {silent:?}: {fired:?}");
-    }
+    assert_reached(&all_agree_in(2_000, worlds(Seeded::Liars)));
 }
 
 #[test]
 fn honest_nodes_agree_and_decide_among_themselves() {
-    all_agree(Seeded::Honest, 1_000);
+    all_agree_in(1_000, worlds(Seeded::Honest));
 }
 
 /// The control of the last of the next three: the same crashes.
 #[test]
 fn validators_that_crash_again_and_again_agree() {
-    all_agree(Seeded::Crashes, 500);
+    all_agree_in(500, worlds(Seeded::Crashes));
 }
 
 /// The checks above can fail.
 #[test]
 fn a_disagreement_is_found_once_more_than_a_third_lies() {
-    assert_finds(Seeded::TooManyLiars, 1_000);
+    assert_finds_in(1_000, worlds(Seeded::TooManyLiars));
 }
 
 #[test]
 fn a_disagreement_is_found_if_validators_vote_for_two_vertices() {
-    assert_finds(Seeded::VotesTwice, 1_000);
+    assert_finds_in(1_000, worlds(Seeded::VotesTwice));
 }
 
 #[test]
 fn a_disagreement_is_found_if_validators_forget_their_votes_in_a_crash() {
-    assert_finds(Seeded::Forgets, 4_000);
+    assert_finds_in(4_000, worlds(Seeded::Forgets));
 }
 
 #[test]
 fn the_same_seed_is_the_same_world() {
-    let run = |seed| format!("{:?}", World::new(seed, Seeded::Liars).run());
-    assert!((0..20).all(|seed| run(seed) == run(seed)));
-    assert!((1..20).any(|seed| run(seed) != run(0)), "every seed gives the same world");
+    assert_repeats_in(worlds(Seeded::Liars));
 }
 
 const ROUNDS: u32 = 200;

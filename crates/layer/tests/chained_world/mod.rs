@@ -38,7 +38,7 @@ pub trait Protocol: Chained {
 pub enum Outcome {
     /// All honest nodes decided all heights, alike. How often each clause applied.
     Agreed(Vec<(String, u64)>),
-    /// Two honest nodes decided differently.
+    /// Two honest nodes decided differently, or a graph has two certificates in one place.
     Disagreed(String),
     /// Someone did not decide although the network healed.
     Stuck(String),
@@ -105,7 +105,8 @@ fn is_valid(height: Height, value: Digest) -> bool {
     value.0[..8] == height.to_le_bytes() && value.0[8] == 1
 }
 
-fn choose_liars(draws: &mut SplitMix, weights: &[Weight], seeded: Seeded) -> BTreeSet<u32> {
+/// Who lies: less than a third of the weight, or more where that is what is wrong.
+pub fn choose_liars(draws: &mut SplitMix, weights: &[Weight], seeded: Seeded) -> BTreeSet<u32> {
     let total: Weight = weights.iter().sum();
     let mut order: Vec<u32> = (0..weights.len() as u32).collect();
     draws.shuffle(&mut order);

@@ -9,7 +9,8 @@ use surgetank_layer::dag::{Vertex, VertexCertificate, VertexVote};
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Digest, Height, MS, Round, Weight};
 
-use super::{Event, Seeded, World};
+use super::{Event, World};
+use crate::chained_world::{Seeded, choose_liars};
 use crate::tendermint_world::{SplitMix, fresh_value};
 
 pub struct Liars {
@@ -23,22 +24,7 @@ pub struct Liars {
 
 impl Liars {
     pub fn choose(draws: &mut SplitMix, weights: &[Weight], seeded: Seeded) -> Liars {
-        let total: Weight = weights.iter().sum();
-        let mut order: Vec<u32> = (0..weights.len() as u32).collect();
-        draws.shuffle(&mut order);
-        let (mut are, mut weight) = (BTreeSet::new(), 0);
-        for who in order {
-            let more = weight + weights[who as usize];
-            let takes = match seeded {
-                Seeded::Honest => false,
-                Seeded::TooManyLiars => 3 * weight <= total && 3 * more < 2 * total,
-                _ => 3 * more < total,
-            };
-            if takes {
-                are.insert(who);
-                weight = more;
-            }
-        }
+        let are = choose_liars(draws, weights, seeded);
         let (certified, votes) = (BTreeMap::new(), BTreeMap::new());
         Liars { are, certified, votes, weights: weights.to_vec() }
     }

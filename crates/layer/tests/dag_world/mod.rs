@@ -13,47 +13,9 @@ use surgetank_layer::dag::{SubDag, VertexVote};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::units::{Digest, Height, MS, Ns, Round, Weight};
 
+use crate::chained_world::{Outcome, Seeded};
 use crate::tendermint_world::{SplitMix, fresh_value};
 use liars::Liars;
-
-/// What may be wrong in a world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seeded {
-    /// Nothing, and no validator lies.
-    Honest,
-    /// Nothing; less than a third of the weight lies.
-    Liars,
-    /// More than a third of the weight lies.
-    TooManyLiars,
-    /// Less than a third lies, and all others vote for every vertex.
-    VotesTwice,
-    /// Nothing, but all validators crash again and again, and less than a third lies.
-    Crashes,
-    /// They do, and come back without what they have voted.
-    Forgets,
-}
-
-impl Seeded {
-    fn is_sound(self) -> bool {
-        matches!(self, Seeded::Honest | Seeded::Liars | Seeded::Crashes)
-    }
-
-    fn crashes_often(self) -> bool {
-        matches!(self, Seeded::Crashes | Seeded::Forgets)
-    }
-}
-
-/// What a world came to.
-#[derive(Debug)]
-pub enum Outcome {
-    /// All honest nodes decided all heights, alike. How often each clause applied.
-    Agreed(Vec<(String, u64)>),
-    /// Two honest nodes decided differently, or hold certificates of two vertices of one author in one
-    /// round.
-    Disagreed(String),
-    /// Someone did not decide although the network healed.
-    Stuck(String),
-}
 
 enum Event {
     Start(usize),

@@ -90,18 +90,10 @@ impl Graph {
             })
     }
 
-    /// Whether a vertex of `round`, by `author`, refers to one of `to_author` in the round before.
-    fn refers(&self, round: Round, author: u32, to_author: u32) -> bool {
-        let vertex = self.get(round, author).and_then(|slot| slot.vertex.as_ref());
-        vertex.is_some_and(|vertex| {
-            vertex.parents.binary_search_by_key(&to_author, |(who, _)| *who).is_ok()
-        })
-    }
-
     /// Authors whose vertices of the next round, in the graph, refer to this one.
     pub fn supporters(&self, round: Round, author: u32) -> impl Iterator<Item = u32> {
-        let next = self.whole(round + 1).map(|(who, _)| who);
-        next.filter(move |who| self.refers(round + 1, *who, author))
+        let next = self.whole(round + 1).filter(move |(_, vertex)| vertex.refers_to(author));
+        next.map(|(who, _)| who)
     }
 
     /// Whether references lead from one vertex to an earlier one.

@@ -213,8 +213,8 @@ pub struct Dag {
     expired: bool,
     /// Votes for this validator's vertices without a certificate.
     votes: BTreeMap<Round, BTreeSet<u32>>,
-    /// Round of the last decided anchor; 0 before the first.
-    last_anchor: Round,
+    /// The first round whose anchor may be decided: that after the last decided anchor's.
+    next_anchor: Round,
     decided: Height,
     /// What was missing at the last tick, and the last round of its vertices then.
     missing: BTreeSet<(Round, u32)>,
@@ -245,7 +245,7 @@ impl Dag {
             asked: None,
             expired: false,
             votes: BTreeMap::new(),
-            last_anchor: 0,
+            next_anchor: 1,
             decided: 0,
             missing: BTreeSet::new(),
             made_before: 0,

@@ -10,7 +10,7 @@ impl Dag {
     /// Decides what can be decided: each anchor with support, after the earlier ones to which a path
     /// leads.
     pub(super) fn decide(&mut self, outbox: &mut Vec<Output>) {
-        let mut round = self.last_anchor + if self.last_anchor == 0 { 1 } else { 2 };
+        let mut round = self.next_anchor;
         while round < self.graph.last_round() {
             if let Some(author) = self.anchor(round).filter(|who| self.is_supported(round, *who)) {
                 self.decide_up_to(round, author, outbox);
@@ -29,7 +29,7 @@ impl Dag {
     fn decide_up_to(&mut self, round: Round, author: u32, outbox: &mut Vec<Output>) {
         let mut anchors = vec![(round, author)];
         let (mut from, mut before) = ((round, author), round);
-        while before > self.last_anchor + 2 {
+        while before > self.next_anchor {
             before -= 2;
             // Of an anchor whose coin is not revealed no later one has a quorum in its history.
             let anchor = self.anchor(before).map(|author| (before, author));
@@ -57,7 +57,7 @@ impl Dag {
             slot.is_ordered = true;
             values.extend(slot.vertex.as_ref().map(|vertex| vertex.value));
         }
-        let failed = self.passed_over(round);
+        let failed = (round - self.next_anchor) / 2;
         for _ in 0..failed {
             self.fire(DagClause::PassOver);
         }
@@ -66,18 +66,10 @@ impl Dag {
         self.end(round, outbox);
     }
 
-    /// How many anchors lie between the last decided one and that of this round.
-    fn passed_over(&self, round: Round) -> Round {
-        match self.last_anchor {
-            0 => (round - 1) / 2,
-            last => (round - last) / 2 - 1,
-        }
-    }
-
     /// A block was decided whose anchor is of this round.
     fn end(&mut self, round: Round, outbox: &mut Vec<Output>) {
         self.decided += 1;
-        self.last_anchor = round;
+        self.next_anchor = round + 2;
         let gone = self.graph.forget(round.saturating_sub(self.depth));
         if !gone.is_empty() {
             outbox.push(Output::Forget(gone));
@@ -89,7 +81,7 @@ impl Dag {
 
     /// The node has taken a decided block from another.
     pub(super) fn catch_up(&mut self, graph: &SubDag, outbox: &mut Vec<Output>) {
-        if graph.round <= self.last_anchor {
+        if graph.round < self.next_anchor {
             return;
         }
         for &(round, author) in &graph.vertices {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Dag, Output};
 use crate::chained::ChainMessage;
-use crate::units::{Digest, Round};
+use crate::units::Round;
 
 /// Vertices asked for at once of one validator.
 const ASKED_MAX: usize = 64;
@@ -124,10 +124,5 @@ impl Dag {
             outbox.push(Output::Ask { to, vertices });
         }
         self.missing = holes.into_keys().collect::<BTreeSet<_>>();
-    }
-
-    /// The hashes of the blocks of all vertices here, for a test.
-    pub fn values(&self) -> Vec<Digest> {
-        self.graph.iter().filter_map(|(_, slot)| Some(slot.vertex.as_ref()?.value)).collect()
     }
 }

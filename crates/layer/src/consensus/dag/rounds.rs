@@ -108,7 +108,9 @@ impl Dag {
 
     /// Whether this node keeps what is said of a round.
     pub(super) fn keeps(&self, round: Round) -> bool {
-        let last = self.round.max(self.last_anchor).saturating_add(ROUNDS_AHEAD);
+        // Who has taken blocks from others may be in an earlier round than their last anchor's.
+        let last_anchor = self.next_anchor.saturating_sub(2);
+        let last = self.round.max(last_anchor).saturating_add(ROUNDS_AHEAD);
         round > self.graph.floor && round <= last
     }
 

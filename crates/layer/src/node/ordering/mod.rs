@@ -10,8 +10,8 @@
 //!
 //! # Theory of operation
 //! Three ways to make a block. Where blocks are voted on ([`Output::Peek`]), messages stay in the queue
-//! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it. Where vertices are
-//! ordered, each node makes some of what becomes one block ([`Output::Assemble`]).
+//! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it.
+//! Where vertices are ordered, each node makes some of what becomes one block ([`Output::Assemble`]).
 
 pub mod bullshark;
 mod chained;
